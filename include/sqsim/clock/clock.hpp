@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+
+#include <chrono>
+#include <concepts>
+#include <limits>
+
+namespace sqsim::inline SQSIM_ABI {
+
+/// A source of time that a queue reads through a reference.
+///
+/// | expression          | type            | requirement                                                        |
+/// |---------------------|-----------------|--------------------------------------------------------------------|
+/// | `C::duration`       | chrono duration | any period; a queue computes in nanoseconds                        |
+/// | `C::time_point`     | chrono time     | its duration is `C::duration`                                      |
+/// | `c.now()`           | `C::time_point` | static or member; may be called from any thread; may step backwards |
+///
+/// The standard clocks satisfy it as they are. A clock with a member `now()` (`ManualClock`) is refused at compile
+/// time by the waiting functions of the standard library, which would otherwise wait in real time.
+template <class C>
+concept Clock = requires(C& clock) {
+    typename C::duration;
+    typename C::time_point;
+    { clock.now() } -> std::same_as<typename C::time_point>;
+};
+
+namespace detail {
+
+/// Instants and durations inside the engines: nanoseconds since the clock's epoch, or between two instants.
+using Nanos = std::chrono::nanoseconds;
+
+/// The instant that no clock reaches.
+inline constexpr Nanos never = Nanos::max();
+
+/// The sum of two durations, at the ends of the range instead of beyond them: a deadline must not overflow.
+[[nodiscard]] constexpr Nanos saturating_add(Nanos a, Nanos b) noexcept {
+    if (b > Nanos::zero() && a > never - b) {
+        return never;
+    }
+    if (b < Nanos::zero() && a < Nanos::min() - b) {
+        return Nanos::min();
+    }
+    return a + b;
+}
+
+/// A clock's time as nanoseconds since its epoch.
+template <class TimePoint>
+[[nodiscard]] constexpr Nanos to_nanos(TimePoint time) noexcept {
+    return std::chrono::duration_cast<Nanos>(time.time_since_epoch());
+}
+
+/// The first instant of a clock at which `instant` has been reached (a coarse clock rounds up).
+template <class TimePoint>
+[[nodiscard]] constexpr TimePoint to_time_point(Nanos instant) noexcept {
+    if (instant == never) {
+        return TimePoint::max();
+    }
+    return TimePoint{std::chrono::ceil<typename TimePoint::duration>(instant)};
+}
+
+}  // namespace detail
+}  // namespace sqsim::inline SQSIM_ABI

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/wait.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/fwd.hpp"
+#include "sqsim/ids.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI {
+
+/// A clock for tests: time moves only when told to. An object, passed by reference, that outlives its queues.
+///
+/// Its `now()` is a member on purpose: `std::condition_variable::wait_until` and the like then refuse its instants at
+/// compile time instead of waiting in real time.
+/// Concurrency: all members may be called at the same time. `advance` and its kin take turns.
+class ManualClock {
+public:
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<ManualClock, duration>;
+
+    ManualClock() noexcept = default;
+    explicit ManualClock(time_point start) noexcept : now_{start.time_since_epoch().count()} {}
+    ManualClock(const ManualClock&) = delete;
+    ManualClock& operator=(const ManualClock&) = delete;
+    ~ManualClock() {
+        detail::require(sources_.empty(), "a ManualClock is destroyed before a queue that uses it");
+        detail::require(waiters_.empty(), "a ManualClock is destroyed while a thread waits on it");
+    }
+
+    [[nodiscard]] time_point now() const noexcept {
+        return time_point{duration{now_.load(std::memory_order_acquire)}};
+    }
+
+    /// Moves the time by `step`, event by event, each at its own instant, up to and including the end.
+    /// Errors: a negative step throws `std::invalid_argument`.
+    /// Concurrency: at each event, waits until every receive that it concerns has looked again: it has returned or
+    /// blocks again. Promises nothing about the code after such a receive.
+    void advance(duration step) { advance_to(time_point{detail::saturating_add(now().time_since_epoch(), step)}); }
+
+    /// Moves the time to `end`, as `advance`. Errors: an earlier time than now throws `std::invalid_argument`.
+    void advance_to(time_point end) {
+        const std::scoped_lock advancing{advancing_};
+        if (end < now()) {
+            backwards(end);
+        }
+        while (must_step()) {
+            const detail::Nanos next = earliest_event();
+            if (next >= end.time_since_epoch()) {
+                break;
+            }
+            step_to(std::max(next, now().time_since_epoch()));
+        }
+        step_to(end.time_since_epoch());
+    }
+
+    /// Moves the time to the next event. Returns false, and moves nothing, if nothing is pending.
+    bool advance_to_next_event() {
+        const std::scoped_lock advancing{advancing_};
+        const std::optional<time_point> next = next_event();
+        if (next) {
+            advance_to(std::max(*next, now()));
+        }
+        return next.has_value();
+    }
+
+    /// The next instant at which something happens by itself: a delay, a lease, a retention or a deduplication window
+    /// ends, a receive gives up, a move task moves a message. Nothing if nothing will.
+    [[nodiscard]] std::optional<time_point> next_event() const {
+        const std::scoped_lock advancing{advancing_};
+        const detail::Nanos next = earliest_event();
+        return next == detail::never ? std::nullopt : std::optional{time_point{next}};
+    }
+
+    /// How many threads are blocked in a receive on this clock.
+    [[nodiscard]] std::size_t waiters() const {
+        const auto lock = rendezvous_.lock();
+        return waiters_.size();
+    }
+
+    /// Blocks until at least `count` threads are blocked in a receive on this clock: call it before `advance`, which
+    /// a receive that begins later would miss.
+    /// Errors: throws `std::runtime_error`, with the list of who waits for what, after `real_limit` of real time.
+    void wait_for_waiters(std::size_t count, std::chrono::milliseconds real_limit = std::chrono::seconds{10}) {
+        auto lock = rendezvous_.lock();
+        if (!rendezvous_.wait_for(lock, real_limit, [&] { return waiters_.size() >= count; })) {
+            too_few_waiters(count, real_limit);
+        }
+    }
+
+    // What follows is for queues and move tasks.
+
+    /// Adds a source of events. It must be removed before it ends.
+    void attach(EventSource& source) {
+        const std::scoped_lock advancing{advancing_};
+        sources_.push_back(&source);
+    }
+    void detach(EventSource& source) noexcept {
+        const std::scoped_lock advancing{advancing_};
+        std::erase(sources_, &source);
+    }
+
+    /// The key of the next queue's message ids: the same in every run, so that a test may name them.
+    [[nodiscard]] std::uint64_t next_id_key() noexcept { return detail::mix64(++id_keys_ + 0x7371'7369'6d00'0000U); }
+
+    /// A source, under its own lock, tells that time has moved: wakes those who wait on its condition if something
+    /// changed for them or their time has come.
+    void time_has_moved(WaitCondition& condition, bool changed) {
+        const auto lock = rendezvous_.lock();
+        for (const Waiter* waiter : waiters_) {
+            changed = changed || (waiter->condition == &condition && waiter->deadline <= now());
+        }
+        if (!changed) {
+            return;
+        }
+        for (Waiter* waiter : waiters_) {
+            waiter->must_look = waiter->must_look || waiter->condition == &condition;
+        }
+        condition.notify_all();
+    }
+
+    template <class Lock, class Predicate>
+    friend bool wait_until(ManualClock& clock, std::unique_lock<Lock>& lock, WaitCondition& condition,
+                           const std::stop_token& stop, time_point deadline, Predicate&& predicate) {
+        if (stop.stop_requested()) {
+            return false;
+        }
+        if (predicate()) {
+            return true;
+        }
+        if constexpr (std::is_same_v<Lock, NullMutex>) {
+            return false;  // the only thread is this one: nobody could move the time
+        } else {
+            if (clock.now() >= deadline) {
+                return false;
+            }
+            Waiter waiter{&condition, deadline};
+            const Registration registration{clock, waiter};
+            while (true) {
+                const time_point now = clock.now();
+                if (stop.stop_requested()) {
+                    return false;
+                }
+                if (predicate()) {
+                    return true;
+                }
+                if (now >= deadline) {
+                    return false;
+                }
+                if (clock.has_looked(waiter, now)) {
+                    condition.wait(lock, stop);
+                }
+            }
+        }
+    }
+
+private:
+    struct Waiter {
+        WaitCondition* condition;
+        time_point deadline;
+        bool must_look = false;  // the time has moved for it
+    };
+
+    struct Registration {
+        Registration(ManualClock& clock_, Waiter& waiter_) : clock{clock_}, waiter{waiter_} {
+            const auto lock = clock.rendezvous_.lock();
+            clock.waiters_.push_back(&waiter);
+            clock.rendezvous_.notify();
+        }
+        ~Registration() {
+            const auto lock = clock.rendezvous_.lock();
+            std::erase(clock.waiters_, &waiter);
+            clock.rendezvous_.notify();
+        }
+        ManualClock& clock;
+        Waiter& waiter;
+    };
+
+    /// A waiter looked when the time was `seen`. Returns whether that is still the time, so that it may block.
+    [[nodiscard]] bool has_looked(Waiter& waiter, time_point seen) {
+        const auto lock = rendezvous_.lock();
+        if (seen != now()) {
+            return false;
+        }
+        waiter.must_look = false;
+        rendezvous_.notify();
+        return true;
+    }
+
+    [[nodiscard]] bool must_step() const {
+        const auto lock = rendezvous_.lock();
+        return !waiters_.empty() ||
+               std::any_of(sources_.begin(), sources_.end(), [](auto* source) { return source->acts_on_others(); });
+    }
+
+    [[nodiscard]] detail::Nanos earliest_event() const {
+        detail::Nanos next = detail::never;
+        for (EventSource* source : sources_) {
+            next = std::min(next, source->next_event());
+        }
+        const auto lock = rendezvous_.lock();
+        for (const Waiter* waiter : waiters_) {
+            next = std::min(next, waiter->deadline.time_since_epoch());
+        }
+        return next;
+    }
+
+    void step_to(detail::Nanos instant) {
+        {
+            const auto lock = rendezvous_.lock();
+            now_.store(instant.count(), std::memory_order_release);
+        }
+        // By position: a source may leave the list while it runs.
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            sources_[i]->run_until(instant);
+        }
+        auto lock = rendezvous_.lock();
+        rendezvous_.wait(lock, [this] {
+            return std::none_of(waiters_.begin(), waiters_.end(), [](auto* waiter) { return waiter->must_look; });
+        });
+    }
+
+    [[noreturn]] void backwards(time_point end) const {
+        detail::raise_standard<std::invalid_argument>(
+            "sqsim::ManualClock cannot move backwards: it is " + std::to_string(now().time_since_epoch().count()) +
+            " ns and was asked to be " + std::to_string(end.time_since_epoch().count()) + " ns");
+    }
+
+    [[noreturn]] void too_few_waiters(std::size_t count, std::chrono::milliseconds real_limit) const {
+        std::string text = "sqsim::ManualClock::wait_for_waiters: " + std::to_string(waiters_.size()) + " of " +
+                           std::to_string(count) + " threads wait after " + std::to_string(real_limit.count()) +
+                           " ms at " + std::to_string(now().time_since_epoch().count()) + " ns";
+        for (const Waiter* waiter : waiters_) {
+            text += "\n  a receive on queue '" + waiter->condition->name() + "' until " +
+                    std::to_string(waiter->deadline.time_since_epoch().count()) + " ns";
+        }
+        detail::raise_standard<std::runtime_error>(text);
+    }
+
+    std::atomic<rep> now_{0};  // written under the rendezvous' lock
+    // One mover at a time; recursive, for a source may end, and so leave, while it runs.
+    mutable std::recursive_mutex advancing_{};
+    std::vector<EventSource*> sources_{};  // guarded by advancing_
+    mutable detail::Rendezvous rendezvous_{};
+    std::vector<Waiter*> waiters_{};  // guarded by the rendezvous' lock
+    std::atomic<std::uint64_t> id_keys_{0};
+};
+
+static_assert(Clock<ManualClock>);
+
+}  // namespace sqsim::inline SQSIM_ABI

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/fwd.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// The one place that waits.
+//
+// Lock order: a queue's lock, then a clock's. No user code runs under either.
+
+namespace sqsim::inline SQSIM_ABI {
+
+/// A lock for one thread: it does nothing.
+struct NullMutex {
+    static constexpr void lock() noexcept {}
+    static constexpr void unlock() noexcept {}
+    [[nodiscard]] static constexpr bool try_lock() noexcept { return true; }
+};
+
+/// Something that happens at instants of its own: the queues and move tasks that a `ManualClock` steps through.
+/// Instants are nanoseconds since the clock's epoch.
+class EventSource {
+public:
+    EventSource(const EventSource&) = delete;
+    EventSource& operator=(const EventSource&) = delete;
+
+    /// The next instant at which something happens; the largest duration if nothing will.
+    /// Concurrency: takes the source's own lock; the clock's lock is not held.
+    [[nodiscard]] virtual std::chrono::nanoseconds next_event() = 0;
+
+    /// Lets everything happen that is due by `now`, and wakes those whom it concerns.
+    virtual void run_until(std::chrono::nanoseconds now) = 0;
+
+    /// Whether its events change other sources, so that time may not jump over them.
+    [[nodiscard]] virtual bool acts_on_others() const { return false; }
+
+protected:
+    EventSource() = default;
+    ~EventSource() = default;
+};
+
+/// What the threads that wait for one queue wait on. Everything happens under the queue's lock.
+class WaitCondition {
+public:
+    explicit WaitCondition(std::string name = {}) : name_{std::move(name)} {}
+
+    /// Wakes one waiting thread, or all. Free if none waits.
+    void notify_one() noexcept {
+        if (waiting_ != 0) {
+            ++signals_;
+            changed_.notify_one();
+        }
+    }
+    void notify_all() noexcept {
+        if (waiting_ != 0) {
+            ++signals_;
+            changed_.notify_all();
+        }
+    }
+
+    /// How many threads are blocked.
+    [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
+
+    /// Who waits here, for messages to people.
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+    /// Blocks until the next notification or a stop request.
+    template <class Lock>
+    void wait(std::unique_lock<Lock>& lock, const std::stop_token& stop) {
+        const std::uint64_t seen = enter();
+        changed_.wait(lock, stop, [&] { return signals_ != seen; });
+        --waiting_;
+    }
+
+    /// Blocks as `wait`, but no longer than until an instant of a standard clock.
+    template <class Lock, class TimePoint>
+    void wait_until(std::unique_lock<Lock>& lock, const std::stop_token& stop, const TimePoint& instant) {
+        const std::uint64_t seen = enter();
+        changed_.wait_until(lock, stop, instant, [&] { return signals_ != seen; });
+        --waiting_;
+    }
+
+private:
+    [[nodiscard]] std::uint64_t enter() noexcept {
+        ++waiting_;
+        return signals_;
+    }
+
+    std::string name_;
+    std::condition_variable_any changed_{};
+    std::uint64_t signals_ = 0;
+    std::size_t waiting_ = 0;
+};
+
+namespace detail {
+
+/// A mutex with a condition, for those who wait for other threads and not for time.
+class Rendezvous {
+public:
+    [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock{mutex_}; }
+    void notify() noexcept { changed_.notify_all(); }
+
+    template <class Predicate>
+    void wait(std::unique_lock<std::mutex>& lock, Predicate predicate) {
+        changed_.wait(lock, predicate);
+    }
+
+    /// Returns whether the predicate holds, at the latest after so much real time.
+    template <class Predicate>
+    [[nodiscard]] bool wait_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds limit,
+                                Predicate predicate) {
+        return changed_.wait_for(lock, limit, predicate);
+    }
+
+private:
+    std::mutex mutex_{};
+    std::condition_variable changed_{};
+};
+
+/// When a predicate is worth evaluating again although nobody notified: it may say so itself.
+template <class TimePoint, class Predicate>
+[[nodiscard]] TimePoint next_look(TimePoint deadline, Predicate& predicate) {
+    if constexpr (requires { predicate.next_look(); }) {
+        return std::min(deadline, to_time_point<TimePoint>(predicate.next_look()));
+    } else {
+        return deadline;
+    }
+}
+
+}  // namespace detail
+
+/// Blocks until `predicate()` holds, the deadline has come, or a stop is requested: the customisation point for
+/// clocks. This one serves clocks that run by themselves; `ManualClock` has its own.
+///
+/// The predicate is evaluated under the lock: at once, after each notification of `condition`, whenever
+/// `predicate.next_look()` (nanoseconds since the epoch; optional) has come, and a last time at the deadline.
+/// Returns: whether it held. After a stop request it is not evaluated again.
+template <Clock C, class Lock, class Predicate>
+bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition, const std::stop_token& stop,
+                typename C::time_point deadline, Predicate&& predicate) {
+    while (!stop.stop_requested()) {
+        const auto now = clock.now();
+        if (predicate()) {
+            return true;
+        }
+        if (now >= deadline) {
+            return false;
+        }
+        // A far deadline is approached in steps: adding it to a clock's time may overflow.
+        const auto look = std::min<typename C::duration>(detail::next_look(deadline, predicate) - now,
+                                                         std::chrono::duration_cast<typename C::duration>(
+                                                             std::chrono::hours{1}));
+        if constexpr (std::chrono::is_clock_v<C>) {
+            condition.wait_until(lock, stop, now + look);
+        } else {
+            condition.wait_until(lock, stop, std::chrono::steady_clock::now() + look);
+        }
+    }
+    return false;
+}
+
+}  // namespace sqsim::inline SQSIM_ABI

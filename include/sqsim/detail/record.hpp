@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/attributes.hpp"
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/ids.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+enum class State : std::uint8_t { free, delayed, visible, in_flight };
+
+struct Record;
+class RecordOwner;
+
+// What a payload has beside the body, as bits.
+inline constexpr std::uint8_t layout_extras = 1;  // a pointer to Extras
+inline constexpr std::uint8_t layout_linked = 2;  // a GroupLink
+inline constexpr std::uint8_t layout_boxed = 4;   // the body is large and has memory of its own
+
+/// What few messages have; immutable once the message is stored.
+struct Extras {
+    MessageAttributes attributes{};
+    std::string aws_trace_header{};
+
+    // Only on a message that was moved here from another queue:
+    RecordOwner* body_owner = nullptr;  // the record that has body, attributes and trace header; it is kept for them
+    Record* body_record = nullptr;
+    bool from_dead_letter_move = false;  // false: redriven, which makes a new message of it (R191)
+    MessageId message_id{};              // these: of a dead-letter move
+    std::uint32_t earlier_receives = 0;  // in the queues before this one (R173)
+    std::uint64_t source_tag = 0;
+    std::string source_name{};
+    Nanos arrived_at{};
+};
+
+/// A stored message: one cache line, with the payload right behind it. Fields above the line below are written once,
+/// before the message can be seen; a `Message` reads them without the queue's lock. The others belong to the lock.
+struct alignas(64) Record {
+    std::atomic<std::uint32_t> references{0};  // the queue's and every Message's
+    std::uint32_t slot = 0;
+    union {
+        std::uint64_t ordinal = 0;  // by send, from 1; the identity and the place in the queue derive from it
+        Record* next_free;          // once nobody refers to the record: the way back to the store
+    };
+    Nanos sent_at{};
+    std::uint32_t body_size = 0;
+    std::uint8_t group_id_size = 0;
+    std::uint8_t deduplication_id_size = 0;
+    std::uint8_t layout = 0;
+    // ---------------------------------------------------------------------------------------------------------
+    State state : 4 = State::free;
+    bool was_delayed : 1 = false;
+    bool survived_delete : 1 = false;  // a delete of it was lost; the next one works
+    Nanos deadline{};                  // of the delay or the lease; once visible: since when
+    Nanos received_at{};               // when the lease began
+    Nanos first_received_at{};         // never: not yet
+    // Counts receives, deletes and reuses of the slot, so that every reference made for an earlier life or lease is
+    // recognised as stale. Between `born` and `generation` lie the receives in this queue.
+    std::uint32_t generation = 0;
+    std::uint32_t born = 0;
+
+    /// How often the message was received in this queue.
+    [[nodiscard]] std::uint32_t receives() const noexcept { return generation - born; }
+};
+
+static_assert(sizeof(Record) == 64);
+
+/// A message's place in its group, at the front of the payload.
+struct GroupLink {
+    std::uint32_t group = 0;
+    std::uint32_t previous = 0;
+    std::uint32_t next = 0;
+    std::uint64_t visible_sequence = 0;  // orders messages that became visible at one instant (R144)
+};
+
+/// Where a large body is.
+struct BodyBox {
+    std::byte* memory = nullptr;
+};
+
+/// Where the parts of a payload lie behind their record: [extras] [link] body-or-box [group id] [deduplication id].
+/// The alignment is the body's; a body of type std::string is stored as its characters.
+template <std::size_t BodyAlignment>
+struct Payload {
+    [[nodiscard]] static std::byte* begin(Record& record) noexcept {
+        return reinterpret_cast<std::byte*>(&record) + sizeof(Record);
+    }
+    [[nodiscard]] static constexpr std::size_t link_offset(std::uint8_t layout) noexcept {
+        return (layout & layout_extras) != 0 ? sizeof(Extras*) : 0;
+    }
+    [[nodiscard]] static constexpr std::size_t body_offset(std::uint8_t layout) noexcept {
+        const std::size_t front = link_offset(layout) + ((layout & layout_linked) != 0 ? sizeof(GroupLink) : 0);
+        const std::size_t alignment = (layout & layout_boxed) != 0 ? alignof(BodyBox) : BodyAlignment;
+        return (front + alignment - 1) / alignment * alignment;
+    }
+    [[nodiscard]] static constexpr std::size_t ids_offset(std::uint8_t layout, std::size_t body_size) noexcept {
+        return body_offset(layout) + ((layout & layout_boxed) != 0 ? sizeof(BodyBox) : body_size);
+    }
+    [[nodiscard]] static const Extras* extras(Record& record) noexcept {
+        return (record.layout & layout_extras) != 0 ? *std::launder(reinterpret_cast<const Extras**>(begin(record)))
+                                                    : nullptr;
+    }
+    [[nodiscard]] static GroupLink& link(Record& record) noexcept {
+        return *std::launder(reinterpret_cast<GroupLink*>(begin(record) + link_offset(record.layout)));
+    }
+    [[nodiscard]] static BodyBox& box(Record& record) noexcept {
+        return *std::launder(reinterpret_cast<BodyBox*>(begin(record) + body_offset(record.layout)));
+    }
+    [[nodiscard]] static std::byte* body(Record& record) noexcept {
+        return (record.layout & layout_boxed) != 0 ? box(record).memory : begin(record) + body_offset(record.layout);
+    }
+    [[nodiscard]] static std::byte* ids(Record& record) noexcept {
+        return begin(record) + ids_offset(record.layout, record.body_size);
+    }
+    [[nodiscard]] static std::string_view group_id(Record& record) noexcept {
+        return {reinterpret_cast<const char*>(ids(record)), record.group_id_size};
+    }
+    [[nodiscard]] static std::string_view deduplication_id(Record& record) noexcept {
+        return {reinterpret_cast<const char*>(ids(record)) + record.group_id_size, record.deduplication_id_size};
+    }
+};
+
+template <class Body>
+inline constexpr bool is_text = std::is_same_v<Body, std::string>;
+
+template <class Body>
+using PayloadOf = Payload<is_text<Body> ? 1 : alignof(Body)>;
+
+/// How often a message was received, in all queues that it went through (R173).
+template <class Body>
+[[nodiscard]] std::uint32_t receive_count(Record& record) noexcept {
+    const Extras* extras = PayloadOf<Body>::extras(record);
+    return record.receives() + (extras != nullptr ? extras->earlier_receives : 0);
+}
+
+/// What a store of records offers to those who hold a reference without knowing its type.
+class RecordOwner {
+public:
+    RecordOwner(const RecordOwner&) = delete;
+    RecordOwner& operator=(const RecordOwner&) = delete;
+
+    /// Adds a reference to a record that the caller already holds one of.
+    void retain(Record& record) noexcept { add(record.references, 1); }
+
+    /// Gives a reference back; the last one frees the payload and returns the slot, from any thread.
+    void release(Record& record) noexcept {
+        if (subtract_is_last(record.references)) {
+            destroy_payload(record);
+            give_back(record);
+        }
+    }
+
+    [[nodiscard]] std::uint64_t id_key() const noexcept { return id_key_; }
+
+protected:
+    RecordOwner(std::uint64_t id_key, bool concurrent) noexcept : id_key_{id_key}, concurrent_{concurrent} {}
+    virtual ~RecordOwner() = default;
+
+    /// Frees body and extras of a record that nobody refers to any more.
+    virtual void destroy_payload(Record& record) noexcept = 0;
+
+    /// Drops a reference under the queue's lock. Returns whether it was the last one.
+    [[nodiscard]] bool drop_reference(Record& record) noexcept { return subtract_is_last(record.references); }
+
+    /// Returns the slot of a record that nobody refers to, from any thread.
+    void give_back(Record& record) noexcept {
+        Record* head = returned_.load(std::memory_order_acquire);
+        do {
+            if (head == &closed_) {
+                if (orphans_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                    delete this;
+                }
+                return;
+            }
+            record.next_free = head;
+        } while (!returned_.compare_exchange_weak(head, &record, std::memory_order_acq_rel,
+                                                  std::memory_order_acquire));
+    }
+
+    /// All records given back since the last call, linked by `next_free`.
+    [[nodiscard]] Record* take_returned() noexcept {
+        if (returned_.load(std::memory_order_relaxed) == nullptr) {
+            return nullptr;
+        }
+        return returned_.exchange(nullptr, std::memory_order_acquire);
+    }
+
+    /// Ends the store's life with its queue's: frees it now, or when the last of `referenced` records is given back.
+    void close(std::uint32_t referenced) noexcept {
+        std::uint32_t returned = 0;
+        for (Record* record = returned_.exchange(&closed_, std::memory_order_acq_rel); record != nullptr;
+             record = record->next_free) {
+            ++returned;
+        }
+        const auto outstanding = static_cast<std::int64_t>(referenced) - returned;
+        if (orphans_.fetch_add(outstanding, std::memory_order_acq_rel) + outstanding == 0) {
+            delete this;
+        }
+    }
+
+private:
+    void add(std::atomic<std::uint32_t>& count, std::uint32_t by) const noexcept {
+        if (concurrent_) {
+            count.fetch_add(by, std::memory_order_relaxed);
+        } else {
+            count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+        }
+    }
+
+    [[nodiscard]] bool subtract_is_last(std::atomic<std::uint32_t>& count) const noexcept {
+        if (concurrent_) {
+            return count.fetch_sub(1, std::memory_order_acq_rel) == 1;
+        }
+        const std::uint32_t left = count.load(std::memory_order_relaxed) - 1;
+        count.store(left, std::memory_order_relaxed);
+        return left == 0;
+    }
+
+    static inline Record closed_{};  // stands in `returned_` for "the queue is gone"
+
+    std::uint64_t id_key_;
+    bool concurrent_;
+    std::atomic<Record*> returned_{nullptr};
+    std::atomic<std::int64_t> orphans_{0};
+};
+
+/// A message's identity: its queue's key and its ordinal, unless it came with a dead-letter move.
+template <class Body>
+[[nodiscard]] MessageId message_id(Record& record, const RecordOwner& owner) noexcept {
+    const Extras* extras = PayloadOf<Body>::extras(record);
+    return extras != nullptr && extras->from_dead_letter_move ? extras->message_id
+                                                              : IdAccess::message_id(owner.id_key(), record.ordinal);
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

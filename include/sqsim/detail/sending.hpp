@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/record.hpp"
+#include "sqsim/detail/validate.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/metrics.hpp"
+#include "sqsim/options.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// What a send does before it takes the lock, for both kinds of queue.
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// What a send takes as its body.
+template <class Body>
+using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body>;
+
+/// A clock that needs no object.
+template <class C>
+concept StaticClock = requires { C::now(); } && std::is_default_constructible_v<C>;
+
+template <StaticClock C>
+inline C static_clock{};
+
+/// A message that is ready to be stored, or why it cannot be.
+struct Draft {
+    MaybeError error{};
+    std::unique_ptr<const Extras> extras{};
+    std::size_t size = 0;  // as the service counts it (R37)
+};
+
+template <class T>
+[[nodiscard]] T value_or_raise(Result<T>&& result) {
+    return std::move(result).value();
+}
+
+/// Moves what few messages have into memory of its own; null for most messages.
+template <class Options>
+[[nodiscard]] std::unique_ptr<const Extras> make_extras(Options&& options) {
+    if (options.message_attributes.empty() && options.aws_trace_header.empty()) {
+        return nullptr;
+    }
+    auto extras = std::make_unique<Extras>();
+    extras->attributes = std::forward<Options>(options).message_attributes;
+    extras->aws_trace_header = std::forward<Options>(options).aws_trace_header;
+    return extras;
+}
+
+/// The bytes of a body and its attributes. A body that is not text has no bytes on the wire: it counts as none.
+template <class Body, class From>
+[[nodiscard]] std::size_t message_size(const From& body, const MessageAttributes& attributes) noexcept {
+    std::size_t size = attributes_size(attributes);
+    if constexpr (is_text<Body>) {
+        size += std::string_view{body}.size();
+    }
+    return size;
+}
+
+/// The ids of a send to a FIFO queue (R49-R51); in a batch a missing one fails the whole request (R79).
+[[nodiscard]] inline MaybeError check_fifo_ids(std::string_view group_id, std::string_view deduplication_id,
+                                               bool content_based) {
+    if (MaybeError error = check_identifier(group_id, "MessageGroupId")) {
+        return error;
+    }
+    if (deduplication_id.empty() && content_based) {
+        return {};
+    }
+    return check_identifier(deduplication_id, "MessageDeduplicationId");
+}
+
+[[nodiscard]] inline MaybeError missing_fifo_ids(std::string_view group_id, std::string_view deduplication_id,
+                                                 bool content_based, bool in_batch) {
+    if (group_id.empty()) {
+        return Error{in_batch ? Errc::invalid_parameter_value : Errc::missing_parameter,
+                     "The request must contain the parameter MessageGroupId."};
+    }
+    if (deduplication_id.empty() && !content_based) {
+        return invalid(
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+            "explicitly");
+    }
+    return {};
+}
+
+/// Checks everything about one message that does not depend on the queue's content.
+template <class Body, class From, class Options, class Core>
+[[nodiscard]] Draft draft(const From& body, Options& options, const Core& core, bool in_batch) {
+    Draft draft;
+    const auto also = [&](auto check) {
+        if (!draft.error) {
+            draft.error = check();
+        }
+    };
+    const Limits& limits = core.limits();
+    if constexpr (is_text<Body>) {
+        draft.error = check_text(body, limits, in_batch);
+    }
+    draft.size = message_size<Body>(body, options.message_attributes);
+    also([&] { return check_size(draft.size, core.maximum_message_size(), in_batch); });
+    also([&] { return check_delay(options.delay, limits, Core::is_fifo); });
+    also([&] { return check_message_attributes(options.message_attributes, limits); });
+    if constexpr (requires { options.message_group_id; }) {
+        also([&]() -> MaybeError {
+            return options.message_group_id.empty() ? MaybeError{}
+                                                    : check_identifier(options.message_group_id, "MessageGroupId");
+        });
+    }
+    if (!draft.error) {
+        draft.extras = make_extras(std::move(options));
+    }
+    return draft;
+}
+
+/// Checks the batch as a whole, which throws, and then each entry (R71, R72, R75-R78).
+template <class Body, class Entry, class Core>
+[[nodiscard]] std::vector<Draft> draft_batch(std::span<Entry> entries, const Core& core) {
+    raise_if(check_batch(entries.size(), "SendMessageBatchRequestEntry", core.limits()));
+    std::size_t size = 0;
+    for (const Entry& entry : entries) {
+        size += message_size<Body>(entry.body, entry.options.message_attributes);
+    }
+    raise_if(check_batch_size(size, core.limits()));
+    std::vector<Draft> drafts;
+    drafts.reserve(entries.size());
+    for (Entry& entry : entries) {
+        drafts.push_back(draft<Body>(entry.body, entry.options, core, true));
+    }
+    return drafts;
+}
+
+[[nodiscard]] constexpr SentMessageSizes one_size(std::size_t size) noexcept { return {1, size, size, size}; }
+
+inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
+    if (more.count != 0) {
+        sizes.minimum = sizes.count == 0 ? more.minimum : std::min(sizes.minimum, more.minimum);
+        sizes.maximum = std::max(sizes.maximum, more.maximum);
+        sizes.sum += more.sum;
+        sizes.count += more.count;
+    }
+}
+
+/// Checks bodies that share their options; throws at the first that is bad. Returns: their sizes together.
+template <class Options, class Core>
+[[nodiscard]] SentMessageSizes check_bodies(std::span<const std::string_view> bodies, const Options& options,
+                                            const Core& core) {
+    const Limits& limits = core.limits();
+    raise_if(check_delay(options.delay, limits, Core::is_fifo));
+    raise_if(check_message_attributes(options.message_attributes, limits));
+    if (!options.message_group_id.empty()) {
+        raise_if(check_identifier(options.message_group_id, "MessageGroupId"));
+    }
+    const std::size_t attributes = attributes_size(options.message_attributes);
+    SentMessageSizes sizes;
+    for (const std::string_view body : bodies) {
+        raise_if(check_text(body, limits, false));
+        raise_if(check_size(body.size() + attributes, core.maximum_message_size(), false));
+        add_sizes(sizes, one_size(body.size() + attributes));
+    }
+    return sizes;
+}
+
+/// Counts accepted messages. Under the lock.
+template <class Engine>
+void count_sent(Engine& engine, const SentMessageSizes& sizes) noexcept {
+    QueueMetrics& totals = engine.ledger().totals;
+    if (sizes.count != 0) {
+        totals.number_of_messages_sent += sizes.count;
+        if (!totals.sent_message_size) {
+            totals.sent_message_size.emplace();
+        }
+        add_sizes(*totals.sent_message_size, sizes);
+    }
+}
+
+/// How many more messages the capacity allows. Under the lock.
+template <class Engine>
+[[nodiscard]] std::size_t room(const Engine& engine) noexcept {
+    const std::size_t stored = engine.ledger().counts().total();
+    const std::size_t capacity = engine.options().capacity;
+    return stored < capacity ? capacity - stored : 0;
+}
+
+template <class Core>
+[[nodiscard]] Error queue_is_full(const Core& core) {
+    return Error{Errc::queue_full, "Queue '" + std::string{core.name()} + "' holds " +
+                                       std::to_string(core.fixed_options().capacity) +
+                                       " messages, which is its capacity."};
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/record.hpp"
+#include "sqsim/detail/validate.hpp"
+#include "sqsim/options.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// The verbs that both kinds of queue have, in terms of their core.
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+template <class Core>
+[[nodiscard]] std::size_t receive_into(Core& core, std::span<typename Core::message_type> out,
+                                       ReceiveMessageOptions options, const std::stop_token& stop) {
+    raise_if(check_receive(options, core.limits(), Core::is_fifo));
+    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
+    options.max_number_of_messages = static_cast<int>(
+        std::min({static_cast<std::size_t>(options.max_number_of_messages), out.size(), most}));
+    if (out.empty()) {
+        return 0;
+    }
+    std::size_t next = 0;
+    return core.receive(options, stop, [&](typename Core::message_type&& message) { out[next++] = std::move(message); });
+}
+
+template <class Core>
+[[nodiscard]] std::vector<HandleResult> erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
+    raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
+    std::vector<HandleResult> results;
+    results.reserve(handles.size());
+    core.locked([&](auto& engine) {
+        for (const ReceiptHandle& handle : handles) {
+            results.push_back({engine.erase(handle)});
+        }
+    });
+    return results;
+}
+
+template <class Core>
+[[nodiscard]] std::size_t erase_and_receive(Core& core, std::span<const ReceiptHandle> done,
+                                            std::span<typename Core::message_type> out,
+                                            const ReceiveMessageOptions& options, const std::stop_token& stop) {
+    raise_if(check_receive(options, core.limits(), Core::is_fifo));
+    core.locked([&](auto& engine) {
+        for (const ReceiptHandle& handle : done) {
+            static_cast<void>(engine.erase(handle));
+        }
+    });
+    return receive_into(core, out, options, stop);
+}
+
+template <class Core>
+void set_visibility_timeout(Core& core, Nanos timeout) {
+    raise_if(check_attribute("VisibilityTimeout", timeout, Nanos::zero(), core.limits().maximum_visibility_timeout));
+    core.locked([&](auto& engine) { engine.options().visibility_timeout = timeout; });
+}
+
+template <class Core>
+void set_delay(Core& core, Nanos delay) {
+    raise_if(check_attribute("DelaySeconds", delay, Nanos::zero(), core.limits().maximum_delay));
+    core.locked([&](auto& engine) { engine.set_delay(delay); });
+}
+
+template <class Core>
+void set_retention(Core& core, Nanos period) {
+    raise_if(check_attribute("MessageRetentionPeriod", period, core.limits().minimum_message_retention_period,
+                             core.limits().maximum_message_retention_period));
+    core.locked([&](auto& engine) {
+        engine.options().message_retention_period = period;
+        engine.ledger().set_retention(period);
+        engine.advance_to(engine.ledger().now());
+    });
+}
+
+template <class Core>
+void set_wait_time(Core& core, Nanos time) {
+    raise_if(check_attribute("ReceiveMessageWaitTimeSeconds", time, Nanos::zero(), core.limits().maximum_wait_time));
+    core.locked([&](auto& engine) { engine.options().receive_message_wait_time = time; });
+}
+
+template <class Core>
+void set_maximum_message_size(Core& core, std::size_t bytes) {
+    raise_if(check_attribute("MaximumMessageSize", bytes, core.limits().minimum_message_size,
+                             core.limits().maximum_message_size));
+    core.set_maximum_message_size(bytes);
+}
+
+[[nodiscard]] constexpr MessageState public_state(State state) noexcept {
+    return state == State::in_flight ? MessageState::in_flight
+           : state == State::delayed ? MessageState::delayed
+                                     : MessageState::visible;
+}
+
+template <class Core, class Accept>
+[[nodiscard]] auto peek_if(Core& core, std::size_t maximum, Accept accept) {
+    using Message = typename Core::message_type;
+    std::vector<PeekedMessage<Message>> found;
+    core.peek([&](Message&& message, Record& record, Nanos available_at) {
+        if (found.size() < maximum && accept(message, public_state(record.state))) {
+            found.push_back({std::move(message), public_state(record.state),
+                             to_time_point<typename Message::time_point>(available_at)});
+        }
+        return found.size() < maximum;
+    });
+    return found;
+}
+
+template <class Core>
+[[nodiscard]] auto peek(Core& core, const MessageId& id) {
+    auto found = peek_if(core, 1, [&](const auto& message, MessageState) { return message.message_id() == id; });
+    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+}
+
+template <class Core>
+[[nodiscard]] auto peek(Core& core, MessageState state, std::size_t maximum) {
+    return peek_if(core, maximum, [&](const auto&, MessageState found) { return found == state; });
+}
+
+template <class Core>
+[[nodiscard]] auto next_event(Core& core) {
+    using TimePoint = typename Core::message_type::time_point;
+    const Nanos next = core.next_event();
+    return next == never ? std::nullopt : std::optional{to_time_point<TimePoint>(next)};
+}
+
+template <class Core>
+[[nodiscard]] std::string describe(Core& core, std::string_view kind) {
+    return core.locked([&](auto& engine) {
+        const QueueCounts counts = engine.ledger().counts();
+        const Nanos next = engine.next_event();
+        return std::string{kind} + " '" + std::string{core.name()} + "': " + std::to_string(counts.visible) +
+               " visible, " + std::to_string(counts.in_flight) + " in flight, " + std::to_string(counts.delayed) +
+               " delayed; " +
+               (next == never ? "nothing pending"
+                              : "next event in " + seconds_text(next - engine.ledger().now()) + " s");
+    });
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/group_table.hpp"
+#include "sqsim/detail/ready_list.hpp"
+#include "sqsim/detail/record.hpp"
+#include "sqsim/metrics.hpp"
+#include "sqsim/options.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// An amount that fades: what was added within about the last window. Integers only, for the same answer everywhere.
+class RecentTime {
+public:
+    void add(Nanos now, Nanos amount, Nanos window) noexcept {
+        rotate(now, window);
+        current_ = saturating_add(current_, amount);
+    }
+
+    [[nodiscard]] Nanos recent(Nanos now, Nanos window) noexcept {
+        rotate(now, window);
+        const std::int64_t faded = 1024 - (now - start_) / (window / 1024 + Nanos{1});
+        return saturating_add(current_, previous_ / 1024 * std::max<std::int64_t>(faded, 0));
+    }
+
+private:
+    void rotate(Nanos now, Nanos window) noexcept {
+        if (now - start_ < window) {
+            return;
+        }
+        previous_ = now - start_ < saturating_add(window, window) ? current_ : Nanos::zero();
+        current_ = Nanos::zero();
+        start_ = now;
+    }
+
+    Nanos start_{};
+    Nanos current_{};
+    Nanos previous_{};
+};
+
+/// The message groups of a standard queue: which of them are noisy, and the messages that a noisy one has waiting
+/// behind those of the others (R207-R212).
+class Tenants {
+public:
+    explicit Tenants(const FairQueueThresholds& thresholds) : thresholds_{thresholds} {}
+
+    [[nodiscard]] bool used() const noexcept { return used_; }
+
+    [[nodiscard]] std::uint32_t number(std::string_view group_id) {
+        used_ = true;
+        return tenants_.find_or_create(group_id);
+    }
+
+    /// A message of a tenant changed its state.
+    void change(std::uint32_t number, State before, State after, Nanos now) {
+        Tenant& tenant = tenants_[number];
+        count(tenant, before, -1);
+        count(tenant, after, +1);
+        if (before == State::in_flight && after != State::in_flight && tenant.counts.in_flight == 0) {
+            tenant.idle_since = now;
+        }
+        if (tenant.counts.total() == 0) {  // its backlog is consumed (R211)
+            std::erase(deferring_, number);
+            tenants_.erase(number);
+        }
+    }
+
+    /// A lease ended after this long.
+    void add_processing_time(Nanos now, Nanos amount) {
+        if (used_) {
+            all_.add(now, amount, thresholds_.processing_time_window);
+        }
+    }
+    void add_processing_time(std::uint32_t number, Nanos now, Nanos amount) {
+        tenants_[number].processing.add(now, amount, thresholds_.processing_time_window);
+    }
+
+    /// Whether a tenant is noisy now (R209, R211).
+    [[nodiscard]] bool noisy(std::uint32_t number, Nanos now, std::size_t all_in_flight) {
+        Tenant& tenant = tenants_[number];
+        const bool exceeds = exceeds_thresholds(tenant, now, all_in_flight);
+        const bool consumed = tenant.counts.visible + tenant.counts.delayed == 0;
+        const bool idle = tenant.counts.in_flight == 0 && now - tenant.idle_since >= thresholds_.quiet_after;
+        tenant.noisy = exceeds || (tenant.noisy && !consumed && !idle);
+        return tenant.noisy;
+    }
+
+    /// Sets a visible message of a noisy tenant aside.
+    void defer(std::uint32_t number, const Ready& ready) {
+        Tenant& tenant = tenants_[number];
+        if (tenant.deferred == nullptr) {
+            tenant.deferred = std::make_unique<ReadyList>();
+        }
+        if (tenant.deferred->empty()) {
+            deferring_.push_back(number);
+        }
+        tenant.deferred->push(ready);
+    }
+
+    /// The tenants that have messages set aside.
+    [[nodiscard]] const std::vector<std::uint32_t>& deferring() const noexcept { return deferring_; }
+
+    [[nodiscard]] ReadyList& deferred(std::uint32_t number) noexcept { return *tenants_[number].deferred; }
+    [[nodiscard]] std::size_t in_flight(std::uint32_t number) const noexcept {
+        return tenants_[number].counts.in_flight;
+    }
+    [[nodiscard]] const QueueCounts& counts(std::uint32_t number) const noexcept { return tenants_[number].counts; }
+
+    /// Forgets which tenants have messages set aside where none are left.
+    void trim_deferring() {
+        std::erase_if(deferring_, [&](std::uint32_t number) { return tenants_[number].deferred->empty(); });
+    }
+
+    /// Calls `visit(number)` for every tenant.
+    template <class Visit>
+    void for_each(Visit visit) const {
+        tenants_.for_each(visit);
+    }
+
+private:
+    struct Tenant {
+        QueueCounts counts{};
+        bool noisy = false;
+        Nanos idle_since{};
+        RecentTime processing{};
+        std::unique_ptr<ReadyList> deferred{};
+    };
+
+    [[nodiscard]] bool exceeds_thresholds(Tenant& tenant, Nanos now, std::size_t all_in_flight) {
+        const std::size_t own = tenant.counts.in_flight;
+        if (own >= thresholds_.minimum_in_flight &&
+            static_cast<double>(own) > thresholds_.in_flight_share * static_cast<double>(all_in_flight)) {
+            return true;
+        }
+        const Nanos recent = tenant.processing.recent(now, thresholds_.processing_time_window);
+        if (recent < thresholds_.minimum_processing_time) {
+            return false;
+        }
+        const Nanos all = all_.recent(now, thresholds_.processing_time_window);
+        return static_cast<double>(recent.count()) >
+               thresholds_.processing_time_share * static_cast<double>(all.count());
+    }
+
+    static void count(Tenant& tenant, State state, int by) noexcept {
+        const auto step = static_cast<std::size_t>(by);  // wraps around for -1, as meant
+        switch (state) {
+            case State::visible: tenant.counts.visible += step; break;
+            case State::in_flight: tenant.counts.in_flight += step; break;
+            case State::delayed: tenant.counts.delayed += step; break;
+            case State::free: break;
+        }
+    }
+
+    FairQueueThresholds thresholds_;
+    GroupTable<Tenant> tenants_{};
+    RecentTime all_{};
+    std::vector<std::uint32_t> deferring_{};  // few: more than ten tenants cannot each have a tenth of the queue
+    bool used_ = false;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

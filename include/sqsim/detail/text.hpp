@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+[[nodiscard]] constexpr bool is_ascii_letter_or_digit(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// Whether all of eight bytes are printable ASCII: the fast path of `has_only_allowed_characters`.
+[[nodiscard]] inline bool eight_plain_bytes(const char* bytes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, sizeof word);
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101U;
+    // No byte has its high bit, and none is below a space: subtracting one from each borrows from no byte.
+    return ((word | (word - ones * 0x20)) & ones * 0x80) == 0;
+}
+
+/// Whether a text is UTF-8 made only of the code points that the service accepts: #x9 | #xA | #xD | #x20 to #xD7FF |
+/// #xE000 to #xFFFD | #x10000 to #x10FFFF (R42).
+[[nodiscard]] inline bool has_only_allowed_characters(std::string_view text) noexcept {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        if (text.size() - at >= 8 && eight_plain_bytes(text.data() + at)) {
+            at += 8;
+            continue;
+        }
+        const auto lead = static_cast<unsigned char>(text[at++]);
+        if (lead < 0x80) {
+            if (lead < 0x20 && lead != 0x9 && lead != 0xA && lead != 0xD) {
+                return false;
+            }
+            continue;
+        }
+        if (lead < 0xC2 || lead > 0xF4) {
+            return false;
+        }
+        const std::size_t more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+        if (text.size() - at < more) {
+            return false;
+        }
+        std::uint32_t point = lead & (0x3FU >> more);
+        for (std::size_t i = 0; i < more; ++i) {
+            const auto byte = static_cast<unsigned char>(text[at++]);
+            if ((byte & 0xC0U) != 0x80U) {
+                return false;
+            }
+            point = point << 6 | (byte & 0x3FU);
+        }
+        constexpr std::uint32_t shortest[] = {0x80, 0x800, 0x10000};
+        const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
+        if (point < shortest[more - 1] || surrogate || point == 0xFFFE || point == 0xFFFF || point > 0x10FFFF) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Whether a text is 1 to 128 letters, digits and punctuation marks of ASCII: a group or deduplication id (R51).
+[[nodiscard]] inline bool is_identifier(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 128) {
+        return false;
+    }
+    for (const char c : text) {
+        if (c <= ' ' || c > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// A duration in seconds as the service's texts give it, e.g. "43201", "-1", "0.5".
+[[nodiscard]] inline std::string seconds_text(Nanos duration) {
+    const std::int64_t count = duration.count();
+    const std::int64_t whole = count / 1'000'000'000;
+    const std::int64_t rest = count % 1'000'000'000;
+    std::string text = count < 0 && whole == 0 ? "-0" : std::to_string(whole);
+    if (rest != 0) {
+        std::string digits = std::to_string(rest < 0 ? -rest : rest);
+        digits.insert(0, 9 - digits.size(), '0');
+        digits.erase(digits.find_last_not_of('0') + 1);
+        text += "." + digits;
+    }
+    return text;
+}
+
+/// Whether a text is a number that a `Number` attribute can hold: up to 38 significant digits, a magnitude from 10^-128
+/// to 10^126, or zero (R60). An exponent is accepted.
+[[nodiscard]] inline bool is_attribute_number(std::string_view text) noexcept {
+    std::size_t at = 0;
+    const auto is_digit = [&](std::size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
+    if (at < text.size() && (text[at] == '-' || text[at] == '+')) {
+        ++at;
+    }
+    // The number is 0.d1 d2 d3 … × 10^point, with d1 its first significant digit.
+    int digits = 0;
+    int significant = 0;
+    int trailing_zeros = 0;
+    std::int64_t point = 0;
+    bool one = true;
+    bool after_period = false;
+    for (; is_digit(at) || (!after_period && at < text.size() && text[at] == '.'); ++at) {
+        if (text[at] == '.') {
+            after_period = true;
+            continue;
+        }
+        ++digits;
+        if (significant == 0 && text[at] == '0') {
+            point -= after_period ? 1 : 0;
+            continue;
+        }
+        one = one && (significant == 0 ? text[at] == '1' : text[at] == '0');
+        ++significant;
+        trailing_zeros = text[at] == '0' ? trailing_zeros + 1 : 0;
+        point += after_period ? 0 : 1;
+    }
+    if (digits == 0) {
+        return false;
+    }
+    if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+        ++at;
+        const bool negative = at < text.size() && text[at] == '-';
+        if (at < text.size() && (text[at] == '-' || text[at] == '+')) {
+            ++at;
+        }
+        if (!is_digit(at)) {
+            return false;
+        }
+        std::int64_t exponent = 0;
+        for (; is_digit(at); ++at) {
+            exponent = exponent < 1'000'000 ? exponent * 10 + (text[at] - '0') : exponent;
+        }
+        point += negative ? -exponent : exponent;
+    }
+    if (at != text.size()) {
+        return false;
+    }
+    if (significant == 0) {
+        return true;
+    }
+    const std::int64_t magnitude = point - 1;  // of the first digit
+    return significant - trailing_zeros <= 38 && magnitude >= -128 && (magnitude < 126 || (magnitude == 126 && one));
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/ring.hpp"
+#include "sqsim/detail/timer_wheel.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// The pending deadlines of a queue, delivered in (deadline, sequence) order.
+///
+/// Leases of the default timeout end in the order they began and are a list; all others go to the wheel.
+/// Nothing is ever cancelled: whoever takes an entry checks that it is still meant, and `sweep` throws away what is
+/// not once that is most of it.
+class Timers {
+public:
+    /// Adds a deadline. `is_default`: it is later than all others so marked, unless the default was changed meanwhile.
+    void schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation, bool is_default) {
+        if (deadline == never) {
+            return;
+        }
+        const Timer timer{deadline, ++sequence_, slot, generation};
+        if (is_default && (rising_.empty() || rising_.back().deadline <= deadline)) {
+            rising_.push_back(timer);
+        } else {
+            wheel_.push(timer);
+        }
+    }
+
+    /// The next entry, stale or not; null if there is none.
+    [[nodiscard]] const Timer* peek() {
+        const Timer* other = wheel_.peek();
+        if (rising_.empty()) {
+            return other;
+        }
+        return other == nullptr || rising_.front() < *other ? &rising_.front() : other;
+    }
+
+    /// Removes the entry that `peek` returned.
+    void pop() {
+        const Timer* other = wheel_.peek();
+        if (!rising_.empty() && (other == nullptr || rising_.front() < *other)) {
+            rising_.pop_front();
+        } else {
+            wheel_.pop();
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return rising_.size() + wheel_.size(); }
+
+    /// Removes the entries that are no longer meant, if there may be more of them than of the `live` ones.
+    template <class IsMeant>
+    void sweep(std::size_t live, IsMeant is_meant) {
+        if (size() > 2 * live + 64) {
+            rising_.compact(is_meant);
+            wheel_.remove_unless(is_meant);
+        }
+    }
+
+    void clear() {
+        rising_.clear();
+        wheel_.clear();
+    }
+
+private:
+    Ring<Timer> rising_{};
+    TimerWheel wheel_{};
+    std::uint64_t sequence_ = 0;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

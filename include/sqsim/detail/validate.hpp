@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/text.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/limits.hpp"
+#include "sqsim/options.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// What the service refuses, with its codes and texts. Each check returns the error, or nothing.
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+using MaybeError = std::optional<Error>;
+
+inline void raise_if(const MaybeError& error) {
+    if (error) {
+        raise(*error);
+    }
+}
+
+[[nodiscard]] inline MaybeError invalid(const std::string& text) { return Error{Errc::invalid_parameter_value, text}; }
+
+[[nodiscard]] inline MaybeError invalid_value(const std::string& value, std::string_view parameter,
+                                              const std::string& reason) {
+    return invalid("Value " + value + " for parameter " + std::string{parameter} + " is invalid. Reason: " + reason);
+}
+
+/// An attribute of a queue (R5, with the reason that the service keeps to itself).
+[[nodiscard]] inline MaybeError check_attribute(std::string_view name, Nanos value, Nanos least, Nanos most) {
+    if (value >= least && value <= most) {
+        return {};
+    }
+    return Error{Errc::invalid_attribute_value,
+                 "Invalid value for the parameter " + std::string{name} + ". Reason: " + seconds_text(value) +
+                     " is not between " + seconds_text(least) + " and " + seconds_text(most) + " seconds."};
+}
+
+[[nodiscard]] inline MaybeError check_attribute(std::string_view name, std::size_t value, std::size_t least,
+                                                std::size_t most) {
+    if (value >= least && value <= most) {
+        return {};
+    }
+    return Error{Errc::invalid_attribute_value,
+                 "Invalid value for the parameter " + std::string{name} + ". Reason: " + std::to_string(value) +
+                     " is not between " + std::to_string(least) + " and " + std::to_string(most) + "."};
+}
+
+[[nodiscard]] inline MaybeError check_probability(std::string_view name, double value) {
+    if (value >= 0 && value <= 1) {
+        return {};
+    }
+    return Error{Errc::invalid_attribute_value, "Invalid value for the parameter " + std::string{name} + ". Reason: " +
+                                                    std::to_string(value) + " is not between 0 and 1."};
+}
+
+/// R16-R18; an empty name is allowed here, where a queue is an object and not a name.
+[[nodiscard]] inline MaybeError check_name(std::string_view name, bool fifo) {
+    constexpr std::string_view suffix = ".fifo";
+    std::string_view stem = name;
+    bool good = name.size() <= 80;
+    if (fifo && !name.empty()) {
+        good = good && name.size() > suffix.size() && name.ends_with(suffix);
+        stem = name.substr(0, name.size() - (name.size() < suffix.size() ? name.size() : suffix.size()));
+    }
+    for (const char c : stem) {
+        good = good && (is_ascii_letter_or_digit(c) || c == '-' || c == '_');
+    }
+    if (good) {
+        return {};
+    }
+    return invalid(fifo ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+                          "must end with .fifo suffix and be 1 to 80 in length"
+                        : "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
+}
+
+/// What both kinds of queue are constructed with.
+template <class Options>
+[[nodiscard]] MaybeError check_queue_options(const Options& options, bool fifo) {
+    const Limits& limits = options.limits;
+    MaybeError error = check_name(options.name, fifo);
+    const auto also = [&](auto check) {
+        if (!error) {
+            error = check();
+        }
+    };
+    also([&] {
+        return check_attribute("VisibilityTimeout", options.visibility_timeout, Nanos::zero(),
+                               limits.maximum_visibility_timeout);
+    });
+    also([&] { return check_attribute("DelaySeconds", options.delay, Nanos::zero(), limits.maximum_delay); });
+    also([&] {
+        return check_attribute("MessageRetentionPeriod", options.message_retention_period,
+                               limits.minimum_message_retention_period, limits.maximum_message_retention_period);
+    });
+    also([&] {
+        return check_attribute("ReceiveMessageWaitTimeSeconds", options.receive_message_wait_time, Nanos::zero(),
+                               limits.maximum_wait_time);
+    });
+    also([&] {
+        return check_attribute("MaximumMessageSize", options.maximum_message_size, limits.minimum_message_size,
+                               limits.maximum_message_size);
+    });
+    if constexpr (requires { options.delivery; }) {
+        also([&] { return check_probability("duplicate_probability", options.delivery.duplicate_probability); });
+        also([&] {
+            return check_probability("short_poll_miss_probability", options.delivery.short_poll_miss_probability);
+        });
+        also([&] { return check_probability("lost_delete_probability", options.delivery.lost_delete_probability); });
+        also([&]() -> MaybeError {
+            if (options.delivery.reorder_window >= 0) {
+                return {};
+            }
+            return Error{Errc::invalid_attribute_value,
+                         "Invalid value for the parameter reorder_window. Reason: " +
+                             std::to_string(options.delivery.reorder_window) + " is negative."};
+        });
+    } else {
+        also([&] {
+            return check_attribute("deduplication_interval", options.deduplication_interval, Nanos::zero(), never);
+        });
+    }
+    return error;
+}
+
+/// R45; a FIFO queue takes no delay of a message but zero (R47, R48).
+[[nodiscard]] inline MaybeError check_delay(const std::optional<Nanos>& delay, const Limits& limits, bool fifo) {
+    if (!delay) {
+        return {};
+    }
+    if (*delay < Nanos::zero() || *delay > limits.maximum_delay) {
+        return invalid_value(seconds_text(*delay), "DelaySeconds",
+                             "DelaySeconds must be >= 0 and <= " + seconds_text(limits.maximum_delay) + ".");
+    }
+    if (fifo && *delay != Nanos::zero()) {
+        return invalid_value(seconds_text(*delay), "DelaySeconds",
+                             "The request include parameter that is not valid for this queue type.");
+    }
+    return {};
+}
+
+/// R51; `parameter` is MessageGroupId, MessageDeduplicationId or ReceiveRequestAttemptId.
+[[nodiscard]] inline MaybeError check_identifier(std::string_view id, std::string_view parameter) {
+    if (is_identifier(id)) {
+        return {};
+    }
+    return invalid_value(std::string{id}, parameter,
+                         std::string{parameter} +
+                             " can only include alphanumeric and punctuation characters. 1 to 128 in length.");
+}
+
+inline constexpr std::string_view allowed_characters =
+    "Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
+
+/// One attribute of a message (R43, R55-R60).
+[[nodiscard]] inline MaybeError check_message_attribute(std::string_view name, const MessageAttribute& attribute) {
+    if (name.empty() || name.size() > 256) {
+        return invalid("Message (user) attribute names must be shorter than 256 Bytes");
+    }
+    for (const char c : name) {
+        const bool beyond_ascii = static_cast<unsigned char>(c) >= 0x80;  // letters of any script pass (R55)
+        if (!is_ascii_letter_or_digit(c) && c != '_' && c != '-' && c != '.' && !beyond_ascii) {
+            return invalid("Message (user) attributes name can only contain upper and lower score characters, digits, "
+                           "periods, hyphens and underscores. ");
+        }
+    }
+    std::string lower;
+    for (const char c : name.substr(0, 7)) {
+        lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    }
+    if (name.front() == '.' || name.back() == '.' || lower.starts_with("aws.") || lower.starts_with("amazon.")) {
+        return invalid("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are "
+                       "reserved for internal use. Additionally, they cannot start or end with '.'.");
+    }
+    const std::string_view type = attribute.data_type;
+    const std::string_view kind = type.substr(0, type.find('.'));
+    const bool labelled = kind.size() != type.size();
+    if ((kind != "String" && kind != "Number" && kind != "Binary") || (labelled && type.size() == kind.size() + 1) ||
+        type.size() > 256) {
+        return invalid("The type of message (user) attribute '" + std::string{name} +
+                       "' is invalid. You must use only the following supported type prefixes: Binary, Number, String.");
+    }
+    if (attribute.value.empty()) {
+        return invalid("Message (user) attribute '" + std::string{name} +
+                       "' must contain a non-empty value of type '" + std::string{kind} + "'.");
+    }
+    if (kind == "Number" && !is_attribute_number(attribute.value)) {
+        return invalid("Can't cast the value of message (user) attribute '" + std::string{name} + "' to a number.");
+    }
+    if (kind == "String" && !has_only_allowed_characters(attribute.value)) {
+        return invalid("Invalid characters found in the value of message (user) attribute '" + std::string{name} +
+                       "'. " + std::string{allowed_characters});
+    }
+    return {};
+}
+
+/// All attributes of a message (R54).
+[[nodiscard]] inline MaybeError check_message_attributes(const MessageAttributes& attributes, const Limits& limits) {
+    if (attributes.size() > limits.maximum_message_attributes) {
+        return invalid("Number of message attributes [" + std::to_string(attributes.size()) +
+                       "] exceeds the allowed maximum [" + std::to_string(limits.maximum_message_attributes) + "].");
+    }
+    for (const auto& [name, attribute] : attributes) {
+        if (MaybeError error = check_message_attribute(name, attribute)) {
+            return error;
+        }
+    }
+    return {};
+}
+
+/// What the attributes add to the size of a message (R37).
+[[nodiscard]] inline std::size_t attributes_size(const MessageAttributes& attributes) noexcept {
+    std::size_t size = 0;
+    for (const auto& [name, attribute] : attributes) {
+        size += name.size() + attribute.data_type.size() + attribute.value.size();
+    }
+    return size;
+}
+
+/// R39, or R76 inside a batch: the same rule in other words.
+[[nodiscard]] inline MaybeError check_size(std::size_t size, std::size_t maximum, bool in_batch) {
+    if (size <= maximum) {
+        return {};
+    }
+    return invalid(std::string{in_batch ? "One or more parameters cannot be validated."
+                                        : "One or more parameters are invalid."} +
+                   " Reason: Message must be shorter than " + std::to_string(maximum) + " bytes.");
+}
+
+/// A body of text (R41, R42, R78).
+[[nodiscard]] inline MaybeError check_text(std::string_view body, const Limits& limits, bool in_batch) {
+    if (body.empty()) {
+        return Error{in_batch ? Errc::empty_value : Errc::missing_parameter,
+                     "The request must contain the parameter MessageBody."};
+    }
+    if (limits.check_characters && !has_only_allowed_characters(body)) {
+        return Error{Errc::invalid_message_contents, "Invalid characters found. " + std::string{allowed_characters}};
+    }
+    return {};
+}
+
+/// R84-R86.
+[[nodiscard]] inline MaybeError check_receive(const ReceiveMessageOptions& options, const Limits& limits, bool fifo) {
+    if (options.max_number_of_messages < 1 || options.max_number_of_messages > limits.maximum_number_of_messages) {
+        return invalid_value(std::to_string(options.max_number_of_messages), "MaxNumberOfMessages",
+                             "Must be between 1 and " + std::to_string(limits.maximum_number_of_messages) +
+                                 ", if provided.");
+    }
+    const auto check = [](std::string_view parameter, const std::optional<Nanos>& value, Nanos most) -> MaybeError {
+        if (!value || (*value >= Nanos::zero() && *value <= most)) {
+            return {};
+        }
+        return invalid_value(seconds_text(*value), parameter,
+                             "Must be >= 0 and <= " + seconds_text(most) + ", if provided.");
+    };
+    if (MaybeError error = check("WaitTimeSeconds", options.wait_time, limits.maximum_wait_time)) {
+        return error;
+    }
+    if (MaybeError error =
+            check("VisibilityTimeout", options.visibility_timeout, limits.maximum_visibility_timeout)) {
+        return error;
+    }
+    if (fifo && !options.receive_request_attempt_id.empty()) {  // a standard queue ignores it (R101)
+        return check_identifier(options.receive_request_attempt_id, "ReceiveRequestAttemptId");
+    }
+    return {};
+}
+
+/// R116.
+[[nodiscard]] inline MaybeError check_new_visibility(Nanos timeout, const Limits& limits) {
+    if (timeout >= Nanos::zero() && timeout <= limits.maximum_visibility_timeout) {
+        return {};
+    }
+    return invalid_value(seconds_text(timeout), "VisibilityTimeout",
+                         "VisibilityTimeout must be an integer between 0 and " +
+                             seconds_text(limits.maximum_visibility_timeout) + ".");
+}
+
+/// R120.
+[[nodiscard]] inline Error beyond_total_visibility(Nanos timeout, const Limits& limits) {
+    return *invalid_value(seconds_text(timeout), "VisibilityTimeout",
+                          "Total VisibilityTimeout for the message is beyond the limit [" +
+                              seconds_text(limits.maximum_visibility_timeout) + " seconds].");
+}
+
+/// R106; also for a handle of another queue (R113).
+[[nodiscard]] inline Error handle_is_invalid(const std::string& handle) {
+    return Error{Errc::receipt_handle_is_invalid,
+                 "The input receipt handle \"" + handle + "\" is not a valid receipt handle."};
+}
+
+/// R71, R72; `entry` names the batch, e.g. SendMessageBatchRequestEntry.
+[[nodiscard]] inline MaybeError check_batch(std::size_t entries, std::string_view entry, const Limits& limits) {
+    if (entries == 0) {
+        return Error{Errc::empty_batch_request,
+                     "There should be at least one " + std::string{entry} + " in the request."};
+    }
+    if (entries > limits.maximum_batch_entries) {
+        return Error{Errc::too_many_entries_in_batch_request,
+                     "Maximum number of entries per request are " + std::to_string(limits.maximum_batch_entries) +
+                         ". You have sent " + std::to_string(entries) + "."};
+    }
+    return {};
+}
+
+/// R75: the constant of the service, not the queue's own maximum.
+[[nodiscard]] inline MaybeError check_batch_size(std::size_t size, const Limits& limits) {
+    if (size <= limits.maximum_batch_size) {
+        return {};
+    }
+    return Error{Errc::batch_request_too_long, "Batch requests cannot be longer than " +
+                                                   std::to_string(limits.maximum_batch_size) +
+                                                   " bytes. You have sent " + std::to_string(size) + " bytes."};
+}
+
+/// R164, R165.
+[[nodiscard]] inline MaybeError check_redrive_policy(std::string_view dead_letter_queue, int max_receive_count,
+                                                     const Limits& limits) {
+    if (max_receive_count >= 1 && max_receive_count <= limits.maximum_receive_count) {
+        return {};
+    }
+    const std::string count = std::to_string(max_receive_count);
+    return invalid_value(
+        R"({"deadLetterTargetArn":")" + std::string{dead_letter_queue} + R"(","maxReceiveCount":)" + count + "}",
+        "RedrivePolicy",
+        "Invalid value for maxReceiveCount: " + count + ", valid values are from 1 to " +
+            std::to_string(limits.maximum_receive_count) + " both inclusive.");
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/fifo_engine.hpp"
+#include "sqsim/detail/queue_core.hpp"
+#include "sqsim/detail/sending.hpp"
+#include "sqsim/detail/sha256.hpp"
+#include "sqsim/detail/shared_verbs.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/fwd.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/message.hpp"
+#include "sqsim/metrics.hpp"
+#include "sqsim/options.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI {
+
+/// The deduplication id of a text under content-based deduplication: its SHA-256 in lower-case hexadecimal (R151).
+[[nodiscard]] inline std::string content_deduplication_id(std::string_view body) { return detail::Sha256::hex(body); }
+
+/// A FIFO queue: order within a message group, exactly-once sending within five minutes.
+///
+/// A message is delivered only when no earlier message of its group is in flight or delayed (R138); the messages of a
+/// group may come in one batch, and one receive exhausts a group before it opens the next (R139). Groups are served in
+/// the order in which their first messages became visible (R144).
+///
+/// A send whose deduplication id was accepted within the interval, also for a message deleted since, stores nothing
+/// and answers with the ids of the original (R149, R150, R156).
+///
+/// Everything else is as on a `Queue`, which documents the verbs that both have. The parameters are the same, too.
+template <class C, class Body, class Lock>
+class FifoQueue {
+    static_assert(Clock<C>, "the first parameter of FifoQueue must satisfy sqsim::Clock");
+
+public:
+    using clock_type = C;
+    using body_type = Body;
+    using time_point = typename C::time_point;
+    using message_type = Message<Body, time_point>;
+    using body_argument = detail::BodyArgument<Body>;
+
+    /// Errors: an option out of its range in `options.limits`, or a name without the suffix ".fifo", throws; so does
+    /// content-based deduplication of bodies that are not text.
+    explicit FifoQueue(FifoQueueOptions options = {})
+        requires detail::StaticClock<C>
+        : FifoQueue{detail::static_clock<C>, std::move(options)} {}
+    explicit FifoQueue(C& clock, FifoQueueOptions options = {}) : core_{clock, options} {
+        if (!detail::is_text<Body> && options.content_based_deduplication) {
+            detail::raise(Errc::invalid_attribute_value,
+                          "Invalid value for the parameter ContentBasedDeduplication. Reason: only bodies of type "
+                          "std::string have a content to hash.");
+        }
+    }
+    FifoQueue(C&&, FifoQueueOptions = {}) = delete;
+    FifoQueue(const FifoQueue&) = delete;
+    FifoQueue& operator=(const FifoQueue&) = delete;
+    ~FifoQueue() = default;
+
+    /// Stores a message at the end of its group, unless it is a duplicate. A message's own delay is refused (R47).
+    /// Errors: as `Queue::send_message`, and for a missing or malformed group or deduplication id (R49-R51).
+    SendMessageResult send_message(body_argument body, std::string_view message_group_id,
+                                   FifoSendMessageOptions options = {}) {
+        return detail::value_or_raise(
+            try_send_message(std::forward<body_argument>(body), message_group_id, std::move(options)));
+    }
+
+    /// As `send_message`, with the error `queue_full` as a value. A duplicate fits into a full queue.
+    Result<SendMessageResult> try_send_message(body_argument body, std::string_view message_group_id,
+                                               FifoSendMessageOptions options = {}) {
+        auto draft = make_draft(body, message_group_id, options, false);
+        detail::raise_if(draft.error);
+        return core_.locked([&](Engine& engine) { return store(engine, body, message_group_id, options, draft); });
+    }
+
+    /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
+    /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
+    std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
+        for (const FifoSendMessageEntry<Body>& entry : entries) {
+            detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
+        }
+        auto drafts = detail::draft_batch<Body>(entries, core_);
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            if (!drafts[i].error) {
+                drafts[i].error = complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options);
+            }
+        }
+        std::vector<Result<SendMessageResult>> results;
+        results.reserve(entries.size());
+        core_.locked([&](Engine& engine) {
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                FifoSendMessageEntry<Body>& entry = entries[i];
+                results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                                  : store(engine, entry.body, entry.message_group_id, entry.options,
+                                                          drafts[i]));
+            }
+        });
+        return results;
+    }
+
+    /// Receives one message, if a group is available. See `Queue::receive_message`; over the in-flight limit nothing is
+    /// returned and nothing thrown (R103).
+    /// Concurrency: woken also when a group becomes available because the message that blocked it is deleted, moved or
+    /// past its retention (R93, R141).
+    std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+        options.max_number_of_messages = 1;
+        std::optional<message_type> message;
+        core_.receive(options, stop, [&](message_type&& received) { message = std::move(received); });
+        return message;
+    }
+
+    /// Receives up to `max_number_of_messages`. With the `receive_request_attempt_id` of a receive of the last five
+    /// minutes it returns the same messages and handles again and resets their timeouts, unless one of them was
+    /// deleted, changed, or became visible since (R100).
+    std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+        std::vector<message_type> messages;
+        core_.receive(options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
+        return messages;
+    }
+    std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
+                                 std::stop_token stop = {}) {
+        return detail::receive_into(core_, out, options, stop);
+    }
+
+    /// Deletes a message during the lease of this handle.
+    /// Returns: `expired`, and deletes nothing, when that lease has ended (R111), so always after a receive with a
+    /// visibility timeout of zero (R112); `superseded` if the message was received again since; `gone` as on a `Queue`.
+    HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
+    std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles) {
+        return detail::erase_batch(core_, handles);
+    }
+    std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
+                                   ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+        return detail::erase_and_receive(core_, done, out, options, stop);
+    }
+
+    /// Lets a lease, and with it the life of its handle, end `timeout` from now (R111, R117). Later messages of the
+    /// group stay blocked, earlier ones do not (R138). Returns: `expired` or `superseded` if this lease has ended (R123).
+    HandleResult change_message_visibility(const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
+        return core_.change_visibility(handle, timeout);
+    }
+
+    /// Removes every message and forgets every deduplication id (R155, R196).
+    void purge() {
+        core_.locked([](Engine& engine) { engine.purge(); });
+    }
+
+    /// As on a `Queue`. A move frees the group, and the message's order relative to the rest is lost (R178).
+    void set_redrive_policy(RedrivePolicy<FifoQueue> policy) {
+        core_.set_redrive_policy(policy.dead_letter_queue.core_, policy.max_receive_count);
+    }
+    void clear_redrive_policy() { core_.clear_redrive_policy(); }
+
+    void set_visibility_timeout(std::chrono::nanoseconds timeout) { detail::set_visibility_timeout(core_, timeout); }
+    void set_delay(std::chrono::nanoseconds delay) {
+        detail::set_delay(core_, delay);  // also of the messages delayed now (R130)
+    }
+    void set_message_retention_period(std::chrono::nanoseconds period) { detail::set_retention(core_, period); }
+    void set_receive_message_wait_time(std::chrono::nanoseconds time) { detail::set_wait_time(core_, time); }
+    void set_maximum_message_size(std::size_t bytes) { detail::set_maximum_message_size(core_, bytes); }
+
+    [[nodiscard]] FifoQueueOptions options() const {
+        return core_.locked([](Engine& engine) { return engine.options(); });
+    }
+    [[nodiscard]] const std::string& name() const noexcept { return core_.name(); }
+    [[nodiscard]] QueueCounts counts() const {
+        return core_.locked([](Engine& engine) { return engine.ledger().counts(); });
+    }
+    [[nodiscard]] QueueMetrics metrics() const {
+        return core_.locked([](Engine& engine) { return engine.metrics(); });
+    }
+    [[nodiscard]] std::optional<PeekedMessage<message_type>> peek(const MessageId& id) const {
+        return detail::peek(core_, id);
+    }
+    [[nodiscard]] std::vector<PeekedMessage<message_type>> peek(MessageState state, std::size_t maximum = 10) const {
+        return detail::peek(core_, state, maximum);
+    }
+    /// As on a `Queue`; the end of the memory of a deduplication id is an event, too.
+    [[nodiscard]] std::optional<time_point> next_event() const { return detail::next_event(core_); }
+    [[nodiscard]] std::string describe() const { return detail::describe(core_, "FIFO queue"); }
+
+private:
+    friend struct detail::CoreAccess;
+    using Engine = detail::FifoEngine<Body>;
+
+    [[nodiscard]] detail::MaybeError missing_ids(std::string_view group_id, const FifoSendMessageOptions& options,
+                                                 bool in_batch) const {
+        return detail::missing_fifo_ids(group_id, options.message_deduplication_id,
+                                        core_.fixed_options().content_based_deduplication, in_batch);
+    }
+
+    /// Checks the ids and fills in that of the content (R151).
+    template <class From>
+    [[nodiscard]] detail::MaybeError complete_ids(const From& body, std::string_view group_id,
+                                                  FifoSendMessageOptions& options) const {
+        const bool content_based = core_.fixed_options().content_based_deduplication;
+        auto error = detail::check_fifo_ids(group_id, options.message_deduplication_id, content_based);
+        if constexpr (detail::is_text<Body>) {
+            if (!error && options.message_deduplication_id.empty()) {
+                options.message_deduplication_id = content_deduplication_id(body);
+            }
+        }
+        return error;
+    }
+
+    template <class From>
+    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id,
+                                           FifoSendMessageOptions& options, bool in_batch) const {
+        if (auto error = missing_ids(group_id, options, in_batch)) {
+            return {std::move(error)};
+        }
+        auto draft = detail::draft<Body>(body, options, core_, in_batch);
+        if (!draft.error) {
+            draft.error = complete_ids(body, group_id, options);
+        }
+        return draft;
+    }
+
+    /// Stores a message that was found good, unless it is a duplicate. Under the lock.
+    template <class From>
+    Result<SendMessageResult> store(Engine& engine, From& body, std::string_view group_id,
+                                    const FifoSendMessageOptions& options, detail::Draft& draft) {
+        const std::string_view deduplication_id = options.message_deduplication_id;
+        if (const auto original = engine.find_duplicate(group_id, deduplication_id)) {
+            return result(engine, *original, true);
+        }
+        if (detail::room(engine) == 0) {
+            return detail::queue_is_full(core_);
+        }
+        const detail::Record& record =
+            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id);
+        detail::count_sent(engine, detail::one_size(draft.size));
+        return result(engine, record.ordinal, false);
+    }
+
+    [[nodiscard]] static SendMessageResult result(Engine& engine, std::uint64_t ordinal, bool deduplicated) {
+        return {detail::IdAccess::message_id(engine.ledger().store().id_key(), ordinal), SequenceNumber{ordinal},
+                deduplicated};
+    }
+
+    mutable detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions> core_;
+};
+
+template <class C>
+FifoQueue(C&) -> FifoQueue<C>;
+template <class C>
+FifoQueue(C&, FifoQueueOptions) -> FifoQueue<C>;
+
+}  // namespace sqsim::inline SQSIM_ABI

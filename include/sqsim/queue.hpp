@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/queue_core.hpp"
+#include "sqsim/detail/seeded_decisions.hpp"
+#include "sqsim/detail/sending.hpp"
+#include "sqsim/detail/shared_verbs.hpp"
+#include "sqsim/detail/standard_engine.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/fwd.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/message.hpp"
+#include "sqsim/metrics.hpp"
+#include "sqsim/options.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI {
+
+/// A standard queue: at-least-once delivery, best-effort order, within one process and against an injected clock.
+///
+/// The life of a message: a send stores it, *delayed* or *visible*. A receive returns visible messages and makes them
+/// *in flight*: hidden from other receives for the visibility timeout. A delete by the receipt handle ends its life.
+/// Without a delete the message becomes visible again when the timeout ends, and the next receive returns it with
+/// another handle and a higher receive count; after `max_receive_count` receives it moves to the dead-letter queue
+/// instead. Whatever its state, it ends when its retention period does.
+///
+/// By default the queue is exact: every message once, in the order sent. `QueueOptions::delivery` makes it misbehave
+/// within what the service documents.
+///
+/// `Clock` is a `sqsim::Clock`; the queue keeps a reference to it. `Body` is `std::string` or any movable type;
+/// messages with text bodies obey the service's rules for contents and size. `Lock` is `std::mutex`, or `NullMutex`
+/// if only one thread uses the queue.
+///
+/// Concurrency: all members may be called at the same time, construction and destruction excepted; calls block each
+/// other for a moment. No user code runs under the lock but a `Body`'s move constructor, which must not call back.
+template <class C, class Body, class Lock>
+class Queue {
+    static_assert(Clock<C>, "the first parameter of Queue must satisfy sqsim::Clock");
+
+public:
+    using clock_type = C;
+    using body_type = Body;
+    using time_point = typename C::time_point;
+    using message_type = Message<Body, time_point>;
+    /// What a send takes: text is copied in once from a view, anything else is moved in.
+    using body_argument = detail::BodyArgument<Body>;
+
+    /// A queue on a clock that needs no object, as those of the standard library.
+    /// Errors: an option out of its range in `options.limits` throws.
+    explicit Queue(QueueOptions options = {})
+        requires detail::StaticClock<C>
+        : Queue{detail::static_clock<C>, std::move(options)} {}
+
+    /// A queue on a clock that outlives it.
+    explicit Queue(C& clock, QueueOptions options = {}) : core_{clock, options} {
+        if (options.delivery != DeliveryModel::exact()) {
+            decisions_ = std::make_unique<detail::SeededDecisions>(options.delivery);
+            decide_by(decisions_.get());
+        }
+    }
+    Queue(C&&, QueueOptions = {}) = delete;
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+    ~Queue() = default;  // Precondition, checked: no receive is blocked on the queue. Messages outlive it.
+
+    /// Stores a message; it becomes visible after its delay, or the queue's.
+    /// Errors: throws for a body, an attribute, a delay or a group id that the service refuses (R38-R60), and
+    /// `queue_full` if `capacity` messages are stored. Nothing is stored then.
+    /// Complexity: constant. Concurrency: wakes one waiting receive.
+    SendMessageResult send_message(body_argument body, SendMessageOptions options = {}) {
+        return detail::value_or_raise(try_send_message(std::forward<body_argument>(body), std::move(options)));
+    }
+
+    /// As `send_message`, with the error `queue_full` as a value.
+    Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
+        auto draft = detail::draft<Body>(body, options, core_, false);
+        detail::raise_if(draft.error);
+        return core_.locked([&](Engine& engine) { return store(engine, body, options, draft); });
+    }
+
+    /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). The bodies are moved from.
+    /// Returns: a result for each entry, in their order.
+    /// Errors: throws if the batch is empty, too long or too large (R71, R72, R75); nothing is stored then.
+    std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<Body>> entries) {
+        auto drafts = detail::draft_batch<Body>(entries, core_);
+        std::vector<Result<SendMessageResult>> results;
+        results.reserve(entries.size());
+        core_.locked([&](Engine& engine) {
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                                  : store(engine, entries[i].body, entries[i].options, drafts[i]));
+            }
+        });
+        return results;
+    }
+
+    /// Stores messages with equal options, all or none: the fast way to send many. Not limited to ten.
+    /// Returns: how many were stored, which is zero if `capacity` would be exceeded.
+    /// Errors: throws as `send_message`.
+    std::size_t send_messages(std::span<const std::string_view> bodies, SendMessageOptions options = {})
+        requires detail::is_text<Body>
+    {
+        const auto sizes = detail::check_bodies(bodies, options, core_);
+        return core_.locked([&](Engine& engine) -> std::size_t {
+            if (bodies.size() > detail::room(engine)) {
+                return 0;
+            }
+            for (const std::string_view body : bodies) {
+                engine.send(body, detail::make_extras(options), options.message_group_id, options.delay);
+            }
+            detail::count_sent(engine, sizes);
+            return bodies.size();
+        });
+    }
+
+    /// Receives one message, if there is one.
+    ///
+    /// With a `wait_time` above zero, the option's or the queue's, the call blocks until a message is visible, the
+    /// time is over, or a stop is requested. A stop leases nothing. What becomes visible just when the wait ends is
+    /// taken.
+    /// Errors: throws for options out of range (R85, R86), and `over_limit` from a short poll if too many messages are
+    /// in flight (R102).
+    /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.
+    std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+        options.max_number_of_messages = 1;
+        std::optional<message_type> message;
+        core_.receive(options, stop, [&](message_type&& received) { message = std::move(received); });
+        return message;
+    }
+
+    /// Receives up to `max_number_of_messages`, as soon as there is at least one (R91). See `receive_message`.
+    std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+        std::vector<message_type> messages;
+        core_.receive(options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
+        return messages;
+    }
+
+    /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
+    std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
+                                 std::stop_token stop = {}) {
+        return detail::receive_into(core_, out, options, stop);
+    }
+
+    /// Deletes a message by the handle of its latest receive, also when that lease has ended (R107).
+    /// Returns: `superseded` for the handle of an older receive and `gone` for a message that is no longer there; both
+    /// change nothing (R108, R110).
+    /// Errors: throws `receipt_handle_is_invalid` for a malformed handle or that of another queue (R106).
+    HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
+
+    /// Deletes up to ten messages; a bad handle is `invalid` in its own result. Errors: R71, R72.
+    std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles) {
+        return detail::erase_batch(core_, handles);
+    }
+
+    /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
+    /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it waits.
+    std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
+                                   ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+        return detail::erase_and_receive(core_, done, out, options, stop);
+    }
+
+    /// Lets a lease end `timeout` from now (R117); with zero the message is visible at once. An older handle acts on
+    /// the current lease (R118).
+    /// Returns: `expired`, and changes nothing, if no lease lasts (R122).
+    /// Errors: throws for a timeout out of range (R116), one that would exceed the maximum counted from the receive
+    /// (R120), and a handle that is malformed or of another queue.
+    HandleResult change_message_visibility(const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
+        return core_.change_visibility(handle, timeout);
+    }
+
+    /// Removes every message, whatever its state (R196). Complexity: linear.
+    void purge() {
+        core_.locked([](Engine& engine) { engine.purge(); });
+    }
+
+    /// Lets the receive after the `max_receive_count`-th of a message move it to the dead-letter queue (R171), which is
+    /// a queue on the same clock and may be this one (R168). Replaces an earlier policy.
+    /// Errors: throws for a count that is not between 1 and 1,000 (R165).
+    void set_redrive_policy(RedrivePolicy<Queue> policy) {
+        core_.set_redrive_policy(policy.dead_letter_queue.core_, policy.max_receive_count);
+    }
+    void clear_redrive_policy() { core_.clear_redrive_policy(); }
+
+    // Attributes that may change during the life of the queue. Errors: a value out of range throws and changes nothing.
+
+    void set_visibility_timeout(std::chrono::nanoseconds timeout) {
+        detail::set_visibility_timeout(core_, timeout);  // of leases that begin from now on
+    }
+    void set_delay(std::chrono::nanoseconds delay) { detail::set_delay(core_, delay); }  // of new messages (R130)
+    void set_message_retention_period(std::chrono::nanoseconds period) {
+        detail::set_retention(core_, period);  // also of stored messages (R195)
+    }
+    void set_receive_message_wait_time(std::chrono::nanoseconds time) { detail::set_wait_time(core_, time); }
+    void set_maximum_message_size(std::size_t bytes) { detail::set_maximum_message_size(core_, bytes); }
+
+    /// Lets `source` decide whatever the service may do one way or another; null is exact delivery. It replaces the
+    /// `DeliveryModel` and must outlive its use.
+    void decide_by(DecisionSource* source) {
+        core_.locked([&](Engine& engine) { engine.decide_by(source); });
+    }
+
+    // Inspection: nothing of this receives a message or counts as a call.
+
+    /// The options, with the attributes as they are now.
+    [[nodiscard]] QueueOptions options() const {
+        return core_.locked([](Engine& engine) { return engine.options(); });
+    }
+    [[nodiscard]] const std::string& name() const noexcept { return core_.name(); }
+
+    /// The stored messages by state.
+    [[nodiscard]] QueueCounts counts() const {
+        return core_.locked([](Engine& engine) { return engine.ledger().counts(); });
+    }
+
+    /// The service's metrics. Complexity: linear in the groups, and in the messages that do not count for the age.
+    [[nodiscard]] QueueMetrics metrics() const {
+        return core_.locked([](Engine& engine) { return engine.metrics(); });
+    }
+
+    /// A message by its id, whatever its state. Complexity: linear.
+    [[nodiscard]] std::optional<PeekedMessage<message_type>> peek(const MessageId& id) const {
+        return detail::peek(core_, id);
+    }
+    /// The first messages in a state, in the order they came. Complexity: linear.
+    [[nodiscard]] std::vector<PeekedMessage<message_type>> peek(MessageState state, std::size_t maximum = 10) const {
+        return detail::peek(core_, state, maximum);
+    }
+
+    /// The next instant at which something happens by itself: a delay, a lease or a retention ends.
+    [[nodiscard]] std::optional<time_point> next_event() const { return detail::next_event(core_); }
+
+    /// The queue in a line, for people.
+    [[nodiscard]] std::string describe() const { return detail::describe(core_, "queue"); }
+
+private:
+    friend struct detail::CoreAccess;
+    using Engine = detail::StandardEngine<Body>;
+
+    /// Stores a message that was found good. Under the lock.
+    template <class From>
+    Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft) {
+        if (detail::room(engine) == 0) {
+            return detail::queue_is_full(core_);
+        }
+        detail::Record& record =
+            engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
+        detail::count_sent(engine, detail::one_size(draft.size));
+        return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
+    }
+
+    std::unique_ptr<DecisionSource> decisions_{};
+    mutable detail::QueueCore<C, Body, Lock, Engine, QueueOptions> core_;
+};
+
+template <class C>
+Queue(C&) -> Queue<C>;
+template <class C>
+Queue(C&, QueueOptions) -> Queue<C>;
+
+}  // namespace sqsim::inline SQSIM_ABI

@@ -117,7 +117,7 @@ public:
     std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
         options.max_number_of_messages = 1;
         std::optional<message_type> message;
-        core_.receive(options, stop, [&](message_type&& received) { message = std::move(received); });
+        core_.receive({}, options, stop, [&](message_type&& received) { message = std::move(received); });
         return message;
     }
 
@@ -126,12 +126,12 @@ public:
     /// deleted, changed, or became visible since (R100).
     std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
         std::vector<message_type> messages;
-        core_.receive(options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
+        core_.receive({}, options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
         return messages;
     }
     std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
                                  std::stop_token stop = {}) {
-        return detail::receive_into(core_, out, options, stop);
+        return detail::receive_into(core_, {}, out, options, stop);
     }
 
     /// Deletes a message during the lease of this handle.
@@ -143,7 +143,7 @@ public:
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::erase_and_receive(core_, done, out, options, stop);
+        return detail::receive_into(core_, done, out, options, stop);
     }
 
     /// Lets a lease, and with it the life of its handle, end `timeout` from now (R111, R117). Later messages of the
@@ -162,6 +162,9 @@ public:
         core_.set_redrive_policy(policy.dead_letter_queue.core_, policy.max_receive_count);
     }
     void clear_redrive_policy() { core_.clear_redrive_policy(); }
+    [[nodiscard]] std::vector<std::string> dead_letter_source_queues() const {
+        return detail::dead_letter_source_queues(core_);
+    }
 
     void set_visibility_timeout(std::chrono::nanoseconds timeout) { detail::set_visibility_timeout(core_, timeout); }
     void set_delay(std::chrono::nanoseconds delay) {

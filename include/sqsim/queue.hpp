@@ -136,21 +136,21 @@ public:
     std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
         options.max_number_of_messages = 1;
         std::optional<message_type> message;
-        core_.receive(options, stop, [&](message_type&& received) { message = std::move(received); });
+        core_.receive({}, options, stop, [&](message_type&& received) { message = std::move(received); });
         return message;
     }
 
     /// Receives up to `max_number_of_messages`, as soon as there is at least one (R91). See `receive_message`.
     std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
         std::vector<message_type> messages;
-        core_.receive(options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
+        core_.receive({}, options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
         return messages;
     }
 
     /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
     std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
                                  std::stop_token stop = {}) {
-        return detail::receive_into(core_, out, options, stop);
+        return detail::receive_into(core_, {}, out, options, stop);
     }
 
     /// Deletes a message by the handle of its latest receive, also when that lease has ended (R107).
@@ -168,7 +168,7 @@ public:
     /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::erase_and_receive(core_, done, out, options, stop);
+        return detail::receive_into(core_, done, out, options, stop);
     }
 
     /// Lets a lease end `timeout` from now (R117); with zero the message is visible at once. An older handle acts on
@@ -192,6 +192,11 @@ public:
         core_.set_redrive_policy(policy.dead_letter_queue.core_, policy.max_receive_count);
     }
     void clear_redrive_policy() { core_.clear_redrive_policy(); }
+
+    /// The names of the queues whose dead-letter queue this is (R170).
+    [[nodiscard]] std::vector<std::string> dead_letter_source_queues() const {
+        return detail::dead_letter_source_queues(core_);
+    }
 
     // Attributes that may change during the life of the queue. Errors: a value out of range throws and changes nothing.
 

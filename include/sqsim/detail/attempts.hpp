@@ -50,11 +50,6 @@ public:
         }
     }
 
-    void clear() {
-        attempts_.clear();
-        ends_.clear();
-    }
-
 private:
     static constexpr Nanos validity = std::chrono::minutes{5};
 

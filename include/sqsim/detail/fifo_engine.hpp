@@ -45,7 +45,9 @@ public:
             remove(*record);
         }
         dedup_.expire(ledger_.now());
-        attempts_.expire(ledger_.now());
+        if (attempts_ != nullptr) {
+            attempts_->expire(ledger_.now());
+        }
     }
 
     /// How many groups became available since the last call: so many receives may be worth waking.
@@ -139,7 +141,10 @@ public:
         };
         const Received result = receive(plan, note_and_take, dead);
         if (!leases.empty()) {
-            attempts_.remember(attempt_id, std::move(leases), ledger_.now());
+            if (attempts_ == nullptr) {
+                attempts_ = std::make_unique<Attempts>();
+            }
+            attempts_->remember(attempt_id, std::move(leases), ledger_.now());
         }
         return result;
     }
@@ -191,7 +196,7 @@ public:
         beyond_.clear();
         delayed_.clear();
         dedup_.clear();
-        attempts_.clear();
+        attempts_.reset();
     }
 
     /// Takes the next deliverable message away, for a move task, if `accept(record)`.
@@ -275,7 +280,7 @@ private:
     /// unless one of them was deleted, changed, or is visible again (R100). Returns how many were handed to `take`.
     template <class Take>
     std::size_t repeat(std::string_view attempt_id, const ReceivePlan& plan, Take take) {
-        std::vector<Attempts::Lease>* leases = attempts_.find(attempt_id);
+        std::vector<Attempts::Lease>* leases = attempts_ != nullptr ? attempts_->find(attempt_id) : nullptr;
         if (leases == nullptr) {
             return 0;
         }
@@ -283,7 +288,7 @@ private:
             const Record& record = ledger_.store()[lease.slot];
             if (record.generation != lease.generation || record.state != State::in_flight ||
                 record.deadline != lease.deadline) {
-                attempts_.forget(attempt_id);
+                attempts_->forget(attempt_id);
                 return 0;
             }
         }
@@ -455,7 +460,7 @@ private:
     std::vector<std::uint32_t> reopen_{};
     Ring<Delayed> delayed_{};          // in the order sent, which is that of their delays' ends
     DedupWindow dedup_{};
-    Attempts attempts_{};
+    std::unique_ptr<Attempts> attempts_{};  // few queues use them
     std::uint64_t visible_sequence_ = 0;
     std::uint64_t horizon_ = 0;
     std::size_t within_horizon_ = 0;   // stored messages up to the horizon

@@ -16,9 +16,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -85,17 +87,22 @@ public:
         return operation(engine_);
     }
 
-    /// R84-R93: fills `take(message_type&&)` with what there is, or waits for it. Returns how many.
+    /// R84-R93: gives `take(message_type&&)` what there is, or waits for it; before that, and under the same lock,
+    /// erases `done`. Returns how many it gave.
     template <class Take>
-    std::size_t receive(const ReceiveMessageOptions& options, const std::stop_token& stop, Take take) {
+    std::size_t receive(std::span<const ReceiptHandle> done, const ReceiveMessageOptions& options,
+                        const std::stop_token& stop, Take take) {
         raise_if(check_receive(options, engine_.options().limits, is_fifo));
-        if (stop.stop_requested()) {
-            return 0;
-        }
         run_tasks();
         const auto start = clock_.now();
         Section section{*this};
         catch_up(to_nanos(start));
+        for (const ReceiptHandle& handle : done) {
+            static_cast<void>(engine_.erase(handle));
+        }
+        if (stop.stop_requested()) {
+            return 0;
+        }
         const Nanos wait_time = options.wait_time.value_or(engine_.options().receive_message_wait_time);
         Attempt<Take> attempt{*this, options, wait_time == Nanos::zero(), take};
         bool again = attempt.once();
@@ -112,14 +119,15 @@ public:
                 condition_.notify_one();  // the wake-up may have been meant for this receive, which was stopped
             }
         }
-        if (attempt.received.messages == 0) {
+        const bool refused = attempt.received.over_limit && attempt.plan.short_poll && !is_fifo;
+        if (attempt.received.messages == 0 && !refused) {
             ++engine_.ledger().totals.number_of_empty_receives;
         }
         section.finish();
         if (attempt.dead_letter_queue != nullptr) {
             attempt.dead_letter_queue->take_in();
         }
-        if (attempt.received.over_limit && attempt.plan.short_poll && !is_fifo) {
+        if (refused) {
             raise(Errc::over_limit,
                   "Too many messages have been received without being deleted. Please delete your received messages "
                   "or let them timeout before receiving more.");
@@ -191,9 +199,11 @@ public:
 
     /// Lets this queue's calls drive a move task until it ends, if the clock does not.
     void drive(std::shared_ptr<Task> task) {
+        std::vector<std::shared_ptr<Task>> tasks{std::move(task)};
         const std::scoped_lock lock{mutex_};
-        std::erase_if(driven_tasks_, [](const auto& other) { return other->next_due() == never; });
-        driven_tasks_.push_back(std::move(task));
+        std::copy_if(driven_tasks_.begin(), driven_tasks_.end(), std::back_inserter(tasks),
+                     [](const auto& other) { return other->next_due() != never; });
+        driven_tasks_.swap(tasks);  // the last reference to a task is dropped only after the lock
         has_tasks_.store(!is_driven, std::memory_order_release);
         condition_.notify_all();
     }
@@ -204,11 +214,13 @@ public:
         return move_tasks_;
     }
     void add_move_task(std::shared_ptr<Task> task) {
+        std::shared_ptr<Task> oldest;
         const std::scoped_lock lock{mutex_};
-        if (move_tasks_.size() == 10) {
+        move_tasks_.push_back(std::move(task));
+        if (move_tasks_.size() > 10) {
+            oldest = std::move(move_tasks_.front());
             move_tasks_.erase(move_tasks_.begin());
         }
-        move_tasks_.push_back(std::move(task));
     }
 
     /// Calls `visit(message, record, available_at)` for the stored messages, without handles and in the order they came,

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -22,18 +21,25 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
+/// Erases messages and receives others into a span, under one lock.
 template <class Core>
-[[nodiscard]] std::size_t receive_into(Core& core, std::span<typename Core::message_type> out,
-                                       ReceiveMessageOptions options, const std::stop_token& stop) {
+[[nodiscard]] std::size_t receive_into(Core& core, std::span<const ReceiptHandle> done,
+                                       std::span<typename Core::message_type> out, ReceiveMessageOptions options,
+                                       const std::stop_token& stop) {
     raise_if(check_receive(options, core.limits(), Core::is_fifo));
-    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
-    options.max_number_of_messages = static_cast<int>(
-        std::min({static_cast<std::size_t>(options.max_number_of_messages), out.size(), most}));
     if (out.empty()) {
+        core.locked([&](auto& engine) {
+            for (const ReceiptHandle& handle : done) {
+                static_cast<void>(engine.erase(handle));
+            }
+        });
         return 0;
     }
+    options.max_number_of_messages =
+        static_cast<int>(std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()));
     std::size_t next = 0;
-    return core.receive(options, stop, [&](typename Core::message_type&& message) { out[next++] = std::move(message); });
+    return core.receive(done, options, stop,
+                        [&](typename Core::message_type&& message) { out[next++] = std::move(message); });
 }
 
 template <class Core>
@@ -47,19 +53,6 @@ template <class Core>
         }
     });
     return results;
-}
-
-template <class Core>
-[[nodiscard]] std::size_t erase_and_receive(Core& core, std::span<const ReceiptHandle> done,
-                                            std::span<typename Core::message_type> out,
-                                            const ReceiveMessageOptions& options, const std::stop_token& stop) {
-    raise_if(check_receive(options, core.limits(), Core::is_fifo));
-    core.locked([&](auto& engine) {
-        for (const ReceiptHandle& handle : done) {
-            static_cast<void>(engine.erase(handle));
-        }
-    });
-    return receive_into(core, out, options, stop);
 }
 
 template <class Core>
@@ -127,6 +120,17 @@ template <class Core>
 template <class Core>
 [[nodiscard]] auto peek(Core& core, MessageState state, std::size_t maximum) {
     return peek_if(core, maximum, [&](const auto&, MessageState found) { return found == state; });
+}
+
+template <class Core>
+[[nodiscard]] std::vector<std::string> dead_letter_source_queues(Core& core) {
+    return core.locked([&](auto&) {
+        std::vector<std::string> names;
+        for (const Core* source : core.sources()) {
+            names.push_back(source->name());
+        }
+        return names;
+    });
 }
 
 template <class Core>

@@ -192,7 +192,7 @@ public:
     using value_type = T;
     using error_type = Error;
 
-    Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}    // NOLINT: implicit on purpose
+    Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}      // NOLINT: implicit on purpose
     Result(Error error) : state_{std::in_place_index<1>, std::move(error)} {}  // NOLINT: implicit on purpose
 
     [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }

@@ -54,8 +54,7 @@ public:
 
     /// Errors: an option out of its range in `options.limits`, or a name without the suffix ".fifo", throws; so does
     /// content-based deduplication of bodies that are not text.
-    explicit FifoQueue(FifoQueueOptions options = {})
-        requires detail::StaticClock<C>
+    explicit FifoQueue(FifoQueueOptions options = {}) requires detail::StaticClock<C>
         : FifoQueue{detail::static_clock<C>, std::move(options)} {}
     explicit FifoQueue(C& clock, FifoQueueOptions options = {}) : core_{clock, options} {
         if (!detail::is_text<Body> && options.content_based_deduplication) {
@@ -94,7 +93,7 @@ public:
         auto drafts = detail::draft_batch<Body>(entries, core_);
         for (std::size_t i = 0; i < entries.size(); ++i) {
             if (!drafts[i].error) {
-                drafts[i].error = complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options);
+                complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
             }
         }
         std::vector<Result<SendMessageResult>> results;
@@ -102,9 +101,9 @@ public:
         core_.locked([&](Engine& engine) {
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
-                results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
-                                                  : store(engine, entry.body, entry.message_group_id, entry.options,
-                                                          drafts[i]));
+                results.push_back(drafts[i].error
+                                      ? Result<SendMessageResult>{*drafts[i].error}
+                                      : store(engine, entry.body, entry.message_group_id, entry.options, drafts[i]));
             }
         });
         return results;
@@ -147,7 +146,8 @@ public:
     }
 
     /// Lets a lease, and with it the life of its handle, end `timeout` from now (R111, R117). Later messages of the
-    /// group stay blocked, earlier ones do not (R138). Returns: `expired` or `superseded` if this lease has ended (R123).
+    /// group stay blocked, earlier ones do not (R138). Returns: `expired` or `superseded` if this lease has ended
+    /// (R123).
     HandleResult change_message_visibility(const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
         return core_.change_visibility(handle, timeout);
     }
@@ -206,27 +206,27 @@ private:
 
     /// Checks the ids and fills in that of the content (R151).
     template <class From>
-    [[nodiscard]] detail::MaybeError complete_ids(const From& body, std::string_view group_id,
-                                                  FifoSendMessageOptions& options) const {
-        const bool content_based = core_.fixed_options().content_based_deduplication;
-        auto error = detail::check_fifo_ids(group_id, options.message_deduplication_id, content_based);
+    void complete_ids(const From& body, std::string_view group_id, const FifoSendMessageOptions& options,
+                      detail::Draft& draft) const {
+        draft.error = detail::check_fifo_ids(group_id, options.message_deduplication_id,
+                                             core_.fixed_options().content_based_deduplication);
+        draft.deduplication_id = options.message_deduplication_id;
         if constexpr (detail::is_text<Body>) {
-            if (!error && options.message_deduplication_id.empty()) {
-                options.message_deduplication_id = content_deduplication_id(body);
+            if (!draft.error && draft.deduplication_id.empty()) {
+                draft.deduplication_id = content_deduplication_id(body);
             }
         }
-        return error;
     }
 
     template <class From>
-    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id,
-                                           FifoSendMessageOptions& options, bool in_batch) const {
+    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id, FifoSendMessageOptions& options,
+                                           bool in_batch) const {
         if (auto error = missing_ids(group_id, options, in_batch)) {
             return {std::move(error)};
         }
         auto draft = detail::draft<Body>(body, options, core_, in_batch);
         if (!draft.error) {
-            draft.error = complete_ids(body, group_id, options);
+            complete_ids(body, group_id, options, draft);
         }
         return draft;
     }
@@ -234,16 +234,16 @@ private:
     /// Stores a message that was found good, unless it is a duplicate. Under the lock.
     template <class From>
     Result<SendMessageResult> store(Engine& engine, From& body, std::string_view group_id,
-                                    const FifoSendMessageOptions& options, detail::Draft& draft) {
-        const std::string_view deduplication_id = options.message_deduplication_id;
-        if (const auto original = engine.find_duplicate(group_id, deduplication_id)) {
+                                    FifoSendMessageOptions& options, detail::Draft& draft) {
+        if (const auto original = engine.find_duplicate(group_id, draft.deduplication_id)) {
             return result(engine, *original, true);
         }
         if (detail::room(engine) == 0) {
+            detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         const detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id);
+            engine.send(std::move(body), std::move(draft.extras), group_id, draft.deduplication_id);
         detail::count_sent(engine, detail::one_size(draft.size));
         return result(engine, record.ordinal, false);
     }

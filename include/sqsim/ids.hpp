@@ -188,7 +188,8 @@ struct IdAccess {
     [[nodiscard]] static constexpr MessageId message_id(std::uint64_t key, std::uint64_t ordinal) noexcept {
         const std::uint64_t high = mix64(key ^ mix64(ordinal * 2));
         const std::uint64_t low = mix64(key ^ mix64(ordinal * 2 + 1));
-        return MessageId{(high & ~std::uint64_t{0xF000}) | 0x4000U, (low & 0x3FFF'FFFF'FFFF'FFFFU) | 0x8000'0000'0000'0000U};
+        return MessageId{(high & ~std::uint64_t{0xF000}) | 0x4000U,
+                         (low & 0x3FFF'FFFF'FFFF'FFFFU) | 0x8000'0000'0000'0000U};
     }
 };
 

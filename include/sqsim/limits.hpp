@@ -22,15 +22,15 @@ struct Limits {
     std::chrono::nanoseconds maximum_wait_time = std::chrono::seconds{20};  // R85
     std::size_t minimum_message_size = 1'024;                               // of `maximum_message_size`, R37-R40
     std::size_t maximum_message_size = 1'048'576;
-    std::size_t maximum_batch_size = 1'048'576;  // bytes, R75
-    int maximum_number_of_messages = 10;         // of one receive, R84
-    std::size_t maximum_batch_entries = 10;      // R72
+    std::size_t maximum_batch_size = 1'048'576;   // bytes, R75
+    int maximum_number_of_messages = 10;          // of one receive, R84
+    std::size_t maximum_batch_entries = 10;       // R72
     std::size_t maximum_message_attributes = 10;  // R54
-    std::size_t maximum_in_flight = 120'000;     // R102, R103
-    std::size_t fifo_backlog_window = 120'000;   // how far a FIFO queue looks for available groups, R104
-    int maximum_receive_count = 1'000;           // of a redrive policy, R164
-    int maximum_move_rate = 500;                 // messages per second of a move task, R185
-    bool check_characters = true;                // whether a text body must be valid UTF-8 of allowed characters, R42
+    std::size_t maximum_in_flight = 120'000;      // R102, R103
+    std::size_t fifo_backlog_window = 120'000;    // how far a FIFO queue looks for available groups, R104
+    int maximum_receive_count = 1'000;            // of a redrive policy, R164
+    int maximum_move_rate = 500;                  // messages per second of a move task, R185
+    bool check_characters = true;                 // whether a text body must be valid UTF-8 of allowed characters, R42
 
     /// The service's own limits.
     [[nodiscard]] static constexpr Limits aws() noexcept { return {}; }

@@ -36,23 +36,17 @@ public:
 
     Message() noexcept = default;
     Message(const Message& other) noexcept
-        : record_{other.record_},
-          owner_{other.owner_},
-          handle_{other.handle_},
-          first_received_at_{other.first_received_at_},
-          deadline_{other.deadline_},
-          receive_count_{other.receive_count_} {
+        : record_{other.record_}, owner_{other.owner_}, handle_{other.handle_},
+          first_received_at_{other.first_received_at_}, deadline_{other.deadline_}, receive_count_{
+                                                                                        other.receive_count_} {
         if (record_ != nullptr) {
             owner_->retain(*record_);
         }
     }
     Message(Message&& other) noexcept
-        : record_{std::exchange(other.record_, nullptr)},
-          owner_{other.owner_},
-          handle_{other.handle_},
-          first_received_at_{other.first_received_at_},
-          deadline_{other.deadline_},
-          receive_count_{other.receive_count_} {}
+        : record_{std::exchange(other.record_, nullptr)}, owner_{other.owner_}, handle_{other.handle_},
+          first_received_at_{other.first_received_at_}, deadline_{other.deadline_}, receive_count_{
+                                                                                        other.receive_count_} {}
     Message& operator=(Message other) noexcept {
         swap(*this, other);
         return *this;
@@ -87,9 +81,7 @@ public:
     }
 
     /// The identity of the message, equal on every receive (R68).
-    [[nodiscard]] MessageId message_id() const noexcept {
-        return detail::message_id<Body>(*record_, *owner_);
-    }
+    [[nodiscard]] MessageId message_id() const noexcept { return detail::message_id<Body>(*record_, *owner_); }
 
     /// The handle of this receive, for deleting the message or changing its visibility (R105).
     [[nodiscard]] const ReceiptHandle& receipt_handle() const noexcept { return handle_; }
@@ -106,9 +98,7 @@ public:
     }
 
     /// When this lease ends, unless `change_message_visibility` says otherwise later.
-    [[nodiscard]] TimePoint visibility_deadline() const noexcept {
-        return detail::to_time_point<TimePoint>(deadline_);
-    }
+    [[nodiscard]] TimePoint visibility_deadline() const noexcept { return detail::to_time_point<TimePoint>(deadline_); }
 
     [[nodiscard]] const MessageAttributes& message_attributes() const noexcept {
         static const MessageAttributes none;
@@ -123,9 +113,7 @@ public:
     }
 
     /// The group, or the tenant of a fair queue; empty if there was none.
-    [[nodiscard]] std::string_view message_group_id() const noexcept {
-        return Layout::group_id(*record_);
-    }
+    [[nodiscard]] std::string_view message_group_id() const noexcept { return Layout::group_id(*record_); }
 
     /// The id that a FIFO queue deduplicated by, also where the body's hash stood in for it (R98); empty on a standard
     /// queue.

@@ -61,7 +61,7 @@ struct QueueMetrics {
     std::uint64_t number_of_empty_receives = 0;
     std::uint64_t number_of_messages_deleted = 0;  // operations, not messages (R215)
     std::uint64_t number_of_messages_received = 0;
-    std::uint64_t number_of_messages_sent = 0;          // without moves to this queue (R180)
+    std::uint64_t number_of_messages_sent = 0;            // without moves to this queue (R180)
     std::optional<SentMessageSizes> sent_message_size{};  // absent before the first send
     std::optional<FifoMetrics> fifo{};
     std::optional<FairQueueMetrics> fair_queue{};

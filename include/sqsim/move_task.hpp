@@ -33,12 +33,10 @@ template <class Core>
 class MoveTaskState final : public Task, public EventSource {
 public:
     MoveTaskState(Core& source, Core* destination, std::optional<int> per_second)
-        : source_{&source},
-          destination_{destination},
-          clock_{&source.clock()},
-          rate{per_second},
-          started_at{to_nanos(source.clock().now())},
-          to_move{source.locked([](auto& engine) { return engine.ledger().counts().visible; })} {}
+        : source_{&source}, destination_{destination}, clock_{&source.clock()}, rate{per_second},
+          started_at{to_nanos(source.clock().now())}, to_move{source.locked([](auto& engine) {
+              return engine.ledger().counts().visible;
+          })} {}
 
     ~MoveTaskState() override {
         if constexpr (Core::is_driven) {
@@ -199,9 +197,11 @@ private:
     static MessageMoveTask start(Core& source, Core* destination, const MoveTaskOptions& options) {
         const std::optional<int> rate = options.max_number_of_messages_per_second;
         if (rate && (*rate < 1 || *rate > source.limits().maximum_move_rate)) {
-            detail::raise(Errc::invalid_parameter_value,
-                          "Value for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must enter a number "
-                          "that's between 1 and " + std::to_string(source.limits().maximum_move_rate) + ".");
+            detail::raise(
+                Errc::invalid_parameter_value,
+                "Value for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must enter a number "
+                "that's between 1 and " +
+                    std::to_string(source.limits().maximum_move_rate) + ".");
         }
         if (destination == &source) {
             detail::raise(Errc::invalid_parameter_value,
@@ -210,7 +210,7 @@ private:
         if (source.locked([&](auto&) { return source.sources().empty(); })) {
             detail::raise(Errc::invalid_parameter_value, "Source queue must be configured as a Dead Letter Queue.");
         }
-        for (const auto& task : source.move_tasks()) {
+        for (const auto& task : source.tasks().history()) {
             if (task->next_due() != detail::never) {
                 detail::raise(Errc::invalid_parameter_value,
                               "There is already a task running. Only one active task is allowed for a source queue arn "
@@ -218,7 +218,7 @@ private:
             }
         }
         auto state = std::make_shared<State>(source, destination, rate);
-        source.add_move_task(state);
+        source.tasks().add_history(state);
         state->start();
         source.drive(state);
         const auto destinations =
@@ -233,7 +233,8 @@ private:
 };
 
 /// Starts to move the messages of a dead-letter queue back, each to the queue it came from (R187), the oldest first.
-/// A moved message is a new one: new id, new sent time, received never (R191). The task ends when nothing is visible.
+/// A moved message is a new one: new id, new sent time, received never (R191). The task ends when no message can be
+/// delivered.
 /// Errors: throws if `source` is no queue's dead-letter queue (R183), a task of it is running (R184), or the rate is
 /// not between 1 and 500 (R185).
 template <class QueueType>
@@ -253,7 +254,7 @@ MessageMoveTask<QueueType> start_message_move_task(QueueType& source, std::type_
 template <class QueueType>
 std::vector<MessageMoveTask<QueueType>> list_message_move_tasks(QueueType& source, int max_results = 1) {
     using Task = MessageMoveTask<QueueType>;
-    const auto all = detail::CoreAccess::core(source).move_tasks();
+    const auto all = detail::CoreAccess::core(source).tasks().history();
     const auto count = static_cast<std::size_t>(std::clamp(max_results, 0, 10));
     std::vector<Task> tasks;
     for (auto task = all.rbegin(); task != all.rend() && tasks.size() < count; ++task) {

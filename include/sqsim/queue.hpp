@@ -59,8 +59,7 @@ public:
 
     /// A queue on a clock that needs no object, as those of the standard library.
     /// Errors: an option out of its range in `options.limits` throws.
-    explicit Queue(QueueOptions options = {})
-        requires detail::StaticClock<C>
+    explicit Queue(QueueOptions options = {}) requires detail::StaticClock<C>
         : Queue{detail::static_clock<C>, std::move(options)} {}
 
     /// A queue on a clock that outlives it.
@@ -90,9 +89,9 @@ public:
         return core_.locked([&](Engine& engine) { return store(engine, body, options, draft); });
     }
 
-    /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). The bodies are moved from.
-    /// Returns: a result for each entry, in their order.
-    /// Errors: throws if the batch is empty, too long or too large (R71, R72, R75); nothing is stored then.
+    /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
+    /// from. Returns: a result for each entry, in their order. Errors: throws if the batch is empty, too long or too
+    /// large (R71, R72, R75); nothing is stored then.
     std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<Body>> entries) {
         auto drafts = detail::draft_batch<Body>(entries, core_);
         std::vector<Result<SendMessageResult>> results;
@@ -109,9 +108,8 @@ public:
     /// Stores messages with equal options, all or none: the fast way to send many. Not limited to ten.
     /// Returns: how many were stored, which is zero if `capacity` would be exceeded.
     /// Errors: throws as `send_message`.
-    std::size_t send_messages(std::span<const std::string_view> bodies, SendMessageOptions options = {})
-        requires detail::is_text<Body>
-    {
+    std::size_t send_messages(std::span<const std::string_view> bodies,
+                              SendMessageOptions options = {}) requires detail::is_text<Body> {
         const auto sizes = detail::check_bodies(bodies, options, core_);
         return core_.locked([&](Engine& engine) -> std::size_t {
             if (bodies.size() > detail::room(engine)) {
@@ -165,7 +163,8 @@ public:
     }
 
     /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
-    /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it waits.
+    /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it
+    /// waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
         return detail::receive_into(core_, done, out, options, stop);
@@ -257,6 +256,7 @@ private:
     template <class From>
     Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft) {
         if (detail::room(engine) == 0) {
+            detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         detail::Record& record =

@@ -43,15 +43,16 @@ public:
         detail::require(waiters_.empty(), "a ManualClock is destroyed while a thread waits on it");
     }
 
-    [[nodiscard]] time_point now() const noexcept {
-        return time_point{duration{now_.load(std::memory_order_acquire)}};
-    }
+    [[nodiscard]] time_point now() const noexcept { return time_point{duration{now_.load(std::memory_order_acquire)}}; }
 
     /// Moves the time by `step`, event by event, each at its own instant, up to and including the end.
     /// Errors: a negative step throws `std::invalid_argument`.
     /// Concurrency: at each event, waits until every receive that it concerns has looked again: it has returned or
     /// blocks again. Promises nothing about the code after such a receive.
-    void advance(duration step) { advance_to(time_point{detail::saturating_add(now().time_since_epoch(), step)}); }
+    void advance(duration step) {
+        const std::scoped_lock advancing{advancing_};
+        advance_to(time_point{detail::saturating_add(now().time_since_epoch(), step)});
+    }
 
     /// Moves the time to `end`, as `advance`. Errors: an earlier time than now throws `std::invalid_argument`.
     void advance_to(time_point end) {
@@ -140,15 +141,9 @@ public:
         if (stop.stop_requested()) {
             return false;
         }
-        if (predicate()) {
-            return true;
-        }
         if constexpr (std::is_same_v<Lock, NullMutex>) {
-            return false;  // the only thread is this one: nobody could move the time
+            return predicate();  // the only thread is this one: nobody could move the time
         } else {
-            if (clock.now() >= deadline) {
-                return false;
-            }
             Waiter waiter{&condition, deadline};
             const Registration registration{clock, waiter};
             while (true) {
@@ -158,6 +153,9 @@ public:
                 }
                 if (predicate()) {
                     return true;
+                }
+                if (detail::work_outside(lock, predicate)) {
+                    continue;
                 }
                 if (now >= deadline) {
                     return false;

@@ -138,13 +138,28 @@ template <class TimePoint, class Predicate>
     }
 }
 
+/// Does what a predicate may have to do without the lock. Returns whether there was anything.
+template <class Lock, class Predicate>
+bool work_outside(std::unique_lock<Lock>& lock, Predicate& predicate) {
+    if constexpr (requires { predicate.has_work_outside(); }) {
+        if (predicate.has_work_outside()) {
+            lock.unlock();
+            predicate.work_outside();
+            lock.lock();
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace detail
 
 /// Blocks until `predicate()` holds, the deadline has come, or a stop is requested: the customisation point for
 /// clocks. This one serves clocks that run by themselves; `ManualClock` has its own.
 ///
 /// The predicate is evaluated under the lock: at once, after each notification of `condition`, whenever
-/// `predicate.next_look()` (nanoseconds since the epoch; optional) has come, and a last time at the deadline.
+/// `predicate.next_look()` (nanoseconds since the epoch; optional) has come, and a last time at the deadline. If
+/// `predicate.has_work_outside()` (optional), `predicate.work_outside()` is called without the lock in between.
 /// Returns: whether it held. After a stop request it is not evaluated again.
 template <Clock C, class Lock, class Predicate>
 bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition, const std::stop_token& stop,
@@ -154,13 +169,16 @@ bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition
         if (predicate()) {
             return true;
         }
+        if (detail::work_outside(lock, predicate)) {
+            continue;
+        }
         if (now >= deadline) {
             return false;
         }
         // A far deadline is approached in steps: adding it to a clock's time may overflow.
-        const auto look = std::min<typename C::duration>(detail::next_look(deadline, predicate) - now,
-                                                         std::chrono::duration_cast<typename C::duration>(
-                                                             std::chrono::hours{1}));
+        const auto look =
+            std::min<typename C::duration>(detail::next_look(deadline, predicate) - now,
+                                           std::chrono::duration_cast<typename C::duration>(std::chrono::hours{1}));
         if constexpr (std::chrono::is_clock_v<C>) {
             condition.wait_until(lock, stop, now + look);
         } else {

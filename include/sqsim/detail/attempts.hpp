@@ -21,7 +21,6 @@ public:
     struct Lease {
         std::uint32_t slot;
         std::uint32_t generation;
-        Nanos deadline;  // a lease whose deadline differs was changed meanwhile
     };
 
     /// The leases of an earlier receive with this id; null if there was none.

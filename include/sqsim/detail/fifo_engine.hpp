@@ -3,10 +3,10 @@
 
 #include "sqsim/detail/attempts.hpp"
 #include "sqsim/detail/dedup_window.hpp"
-#include "sqsim/detail/group_table.hpp"
+#include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/plans.hpp"
-#include "sqsim/detail/ready_list.hpp"
+#include "sqsim/detail/ring.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
@@ -21,18 +21,13 @@
 namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The state machine of a FIFO queue. Pure: no clock, no lock, no wait; `advance_to` comes first in every operation
-/// and makes everything happen that is due.
-///
-/// A message can be delivered when every earlier one of its group is gone or delivered with it (R138). So a group is
-/// available exactly when its first message, the head, is visible; available groups wait in the order in which their
-/// heads became visible (R144).
+/// and makes everything happen that is due. The rules of order and blocking are those of its groups.
 template <class Body>
 class FifoEngine {
-    using Layout = PayloadOf<Body>;
-
 public:
     FifoEngine(const FifoQueueOptions& options, std::uint64_t tag, std::uint64_t id_key, bool concurrent)
-        : options_{options}, ledger_{tag, id_key, concurrent, options.message_retention_period} {}
+        : options_{options}, ledger_{tag, id_key, concurrent, options.message_retention_period},
+          groups_{ledger_, options.limits.fifo_backlog_window} {}
 
     [[nodiscard]] Ledger<Body>& ledger() noexcept { return ledger_; }
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
@@ -51,7 +46,7 @@ public:
     }
 
     /// How many groups became available since the last call: so many receives may be worth waking.
-    [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
+    [[nodiscard]] std::size_t take_opened() noexcept { return groups_.take_opened(); }
 
     [[nodiscard]] Nanos next_event() { return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()}); }
 
@@ -69,8 +64,8 @@ public:
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
                  std::string_view deduplication_id) {
-        Record& record = ledger_.store().store(std::forward<From>(body), std::move(extras), group_id,
-                                               deduplication_id, true);
+        Record& record =
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
         record.ordinal = ledger_.next_ordinal();
         record.sent_at = ledger_.now();
         dedup_.insert(scoped(group_id, deduplication_id), record.ordinal,
@@ -92,19 +87,19 @@ public:
             result.over_limit = true;
             return result;
         }
-        widen_horizon();
+        groups_.widen_horizon();
         while (result.messages < plan.maximum && ledger_.counts().in_flight < most) {
-            const std::optional<std::uint32_t> number = take_group();
-            if (!number) {
+            const std::optional<std::uint32_t> group = groups_.take();
+            if (!group) {
                 break;
             }
-            std::uint32_t slot = groups_[*number].head;
-            while (slot != none && result.messages < plan.maximum && ledger_.counts().in_flight < most) {
+            std::uint32_t slot = groups_.head(*group);
+            while (slot != groups_.none && result.messages < plan.maximum && ledger_.counts().in_flight < most) {
                 Record& record = ledger_.store()[slot];
-                if (record.state != State::visible || record.ordinal > horizon_) {
+                if (record.state != State::visible || !groups_.within_horizon(record)) {
                     break;
                 }
-                slot = Layout::link(record).next;
+                slot = groups_.next(record);
                 if (plan.max_receive_count > 0 &&
                     record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
                     dead(take_away(record, false));
@@ -114,11 +109,11 @@ public:
                 take(record);
                 ++result.messages;
             }
-            reopen_.push_back(*number);
+            reopen_.push_back(*group);
         }
         // Only now: one call never returns a message twice (R146).
-        for (const std::uint32_t number : reopen_) {
-            open_if_available(number);
+        for (const std::uint32_t group : reopen_) {
+            groups_.reopen(group);
         }
         reopen_.clear();
         ledger_.totals.number_of_messages_received += result.messages;
@@ -136,7 +131,7 @@ public:
         }
         std::vector<Attempts::Lease> leases;
         const auto note_and_take = [&](Record& record) {
-            leases.push_back({record.slot, record.generation, record.deadline});
+            leases.push_back({record.slot, record.generation});
             take(record);
         };
         const Received result = receive(plan, note_and_take, dead);
@@ -177,7 +172,8 @@ public:
             return {HandleStatus::ok, true};
         }
         set_deadline(*record, timeout, false);
-        open_if_head(*record);
+        record->visibility_changed = true;
+        groups_.open_if_head(*record);
         return {HandleStatus::ok};
     }
 
@@ -185,34 +181,31 @@ public:
     void purge() {
         std::vector<Record*> all;
         all.reserve(ledger_.counts().total());
-        ledger_.for_each([&](Record& record) {
+        ledger_.arrivals().for_each([&](Record& record) {
             all.push_back(&record);
             return true;
         });
         for (Record* record : all) {
             remove(*record);
         }
-        available_.clear();
-        beyond_.clear();
         delayed_.clear();
         dedup_.clear();
         attempts_.reset();
     }
 
-    /// Takes the next deliverable message away, for a move task, if `accept(record)`.
+    /// Takes the oldest deliverable message away, for a move task, if `accept(record)`. Linear in the messages before
+    /// it, which are those that wait for one in flight.
     template <class Accept>
     [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
-        widen_horizon();
-        const std::optional<std::uint32_t> number = take_group();
-        if (!number) {
+        Record* oldest = nullptr;
+        ledger_.arrivals().for_each([&](Record& record) {
+            oldest = groups_.is_available_head(record) ? &record : nullptr;
+            return oldest == nullptr;
+        });
+        if (oldest == nullptr || !accept(*oldest)) {
             return std::nullopt;
         }
-        Record& head = ledger_.store()[groups_[*number].head];
-        if (!accept(head)) {
-            open_if_head(head);
-            return std::nullopt;
-        }
-        return take_away(head, true);
+        return take_away(*oldest, true);
     }
 
     /// Changes the delay, also of the messages that are delayed now (R130).
@@ -235,18 +228,11 @@ public:
         metrics.approximate_number_of_messages_visible = ledger_.counts().visible;
         metrics.approximate_number_of_messages_not_visible = ledger_.counts().in_flight;
         metrics.approximate_number_of_messages_delayed = ledger_.counts().delayed;
-        metrics.fifo = FifoMetrics{groups_in_flight_, deduplicated_};
+        metrics.fifo = FifoMetrics{groups_.in_flight(), deduplicated_};
         return metrics;
     }
 
 private:
-    static constexpr std::uint32_t none = 0xFFFF'FFFF;
-
-    struct Group {
-        std::uint32_t head = none;
-        std::uint32_t tail = none;
-        std::uint32_t in_flight = 0;
-    };
     struct Delayed {
         std::uint32_t slot;
         std::uint32_t generation;
@@ -256,24 +242,6 @@ private:
         return options_.deduplication_scope == DeduplicationScope::queue
                    ? fingerprint(deduplication_id)
                    : fingerprint(deduplication_id, fingerprint(group_id));
-    }
-
-    /// Every change of state goes through here: it keeps the count of groups with messages in flight.
-    template <class Change>
-    void change_state(Record& record, Change change) {
-        Group& group = groups_[Layout::link(record).group];
-        const bool was_in_flight = record.state == State::in_flight;
-        change();
-        const bool is_in_flight = record.state == State::in_flight;
-        if (was_in_flight != is_in_flight) {
-            const std::uint32_t before = group.in_flight;
-            group.in_flight += is_in_flight ? 1U : ~0U;
-            groups_in_flight_ += before == 0 ? 1 : 0;
-            groups_in_flight_ -= group.in_flight == 0 ? 1 : 0;
-        }
-        if (record.state == State::visible) {
-            Layout::link(record).visible_sequence = ++visible_sequence_;
-        }
     }
 
     /// Repeats an earlier receive with the same attempt id: the same messages and handles with their timeouts reset,
@@ -287,46 +255,33 @@ private:
         for (const Attempts::Lease& lease : *leases) {
             const Record& record = ledger_.store()[lease.slot];
             if (record.generation != lease.generation || record.state != State::in_flight ||
-                record.deadline != lease.deadline) {
+                record.visibility_changed) {
                 attempts_->forget(attempt_id);
                 return 0;
             }
         }
-        for (Attempts::Lease& lease : *leases) {
+        for (const Attempts::Lease& lease : *leases) {
             Record& record = ledger_.store()[lease.slot];
             set_deadline(record, plan.visibility_timeout, plan.default_timeout);
-            lease.deadline = record.deadline;
             take(record);
+            groups_.open_if_head(record);
         }
         ledger_.totals.number_of_messages_received += leases->size();
         return leases->size();
     }
 
     void add(Record& record, Nanos visible_at) {
-        const std::uint32_t number = groups_.find_or_create(Layout::group_id(record));
-        Group& group = groups_[number];
-        GroupLink& link = Layout::link(record);
-        link.group = number;
-        link.previous = group.tail;
-        link.next = none;
-        if (group.tail == none) {
-            group.head = record.slot;
-        } else {
-            Layout::link(ledger_.store()[group.tail]).next = record.slot;
-        }
-        group.tail = record.slot;
-        change_state(record, [&] { ledger_.add(record, visible_at); });
+        groups_.append(record, [&] { ledger_.add(record, visible_at); });
         if (record.state == State::delayed) {
             delayed_.push_back({record.slot, record.generation});
         }
-        open_if_head(record);
     }
 
     void lease(Record& record, const ReceivePlan& plan) {
-        change_state(record, [&] { ledger_.lease(record, plan.visibility_timeout, plan.default_timeout); });
+        groups_.change_state(record, [&] { ledger_.lease(record, plan.visibility_timeout, plan.default_timeout); });
     }
     void set_deadline(Record& record, Nanos timeout, bool is_default) {
-        change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
+        groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
     }
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
@@ -346,8 +301,8 @@ private:
             } else {
                 record = ledger_.next_due();
             }
-            change_state(*record, [&] { ledger_.set_state(*record, State::visible); });
-            open_if_head(*record);
+            groups_.change_state(*record, [&] { ledger_.set_state(*record, State::visible); });
+            groups_.open_if_head(*record);
         }
     }
 
@@ -363,110 +318,28 @@ private:
         return never;
     }
 
-    void open_if_head(Record& record) {
-        const GroupLink& link = Layout::link(record);
-        if (record.state == State::visible && link.previous == none) {
-            available_.push({link.visible_sequence, record.slot, record.generation, false});
-            ++opened_;
-        }
-    }
-
-    void open_if_available(std::uint32_t number) {
-        if (groups_.contains(number) && groups_[number].head != none) {
-            open_if_head(ledger_.store()[groups_[number].head]);
-        }
-    }
-
-    [[nodiscard]] bool is_meant(const Ready& entry) const noexcept {
-        Record& record = ledger_.store()[entry.slot];
-        return record.generation == entry.generation && record.state == State::visible &&
-               Layout::link(record).previous == none;
-    }
-
-    /// Takes the next available group within the horizon out of the order.
-    [[nodiscard]] std::optional<std::uint32_t> take_group() {
-        while (const Ready* entry = available_.peek()) {
-            const Ready taken = *entry;
-            available_.pop();
-            if (!is_meant(taken)) {
-                continue;
-            }
-            Record& head = ledger_.store()[taken.slot];
-            if (head.ordinal > horizon_) {
-                beyond_.push({head.ordinal, taken.slot, taken.generation, false});
-                continue;
-            }
-            return Layout::link(head).group;
-        }
-        return std::nullopt;
-    }
-
-    /// Only the first so many stored messages are looked at (R104): `horizon_` is the ordinal of the last of them.
-    void widen_horizon() {
-        while (within_horizon_ < options_.limits.fifo_backlog_window) {
-            const Record* record = ledger_.next_stored();
-            if (record == nullptr) {
-                break;
-            }
-            horizon_ = record->ordinal;
-            ++within_horizon_;
-        }
-        while (const Ready* entry = beyond_.peek()) {
-            if (is_meant(*entry) && entry->order > horizon_) {
-                break;
-            }
-            if (is_meant(*entry)) {
-                open_if_head(ledger_.store()[entry->slot]);
-            }
-            beyond_.pop();
-        }
-    }
-
-    /// Takes a message that is about to leave the queue out of its group, which may thereby become available.
-    void leave(Record& record) {
-        change_state(record, [&] { ledger_.set_state(record, State::free); });
-        if (record.ordinal <= horizon_) {
-            --within_horizon_;
-        }
-        const GroupLink link = Layout::link(record);
-        Group& group = groups_[link.group];
-        (link.previous == none ? group.head : Layout::link(ledger_.store()[link.previous]).next) = link.next;
-        (link.next == none ? group.tail : Layout::link(ledger_.store()[link.next]).previous) = link.previous;
-        if (group.head == none) {
-            groups_.erase(link.group);
-        } else if (link.previous == none) {
-            open_if_head(ledger_.store()[group.head]);
-        }
-    }
-
     void remove(Record& record) {
-        leave(record);
-        ledger_.remove(record);
-        if (available_.size() > 2 * ledger_.counts().total() + 64) {
-            available_.remove_unless([this](const Ready& entry) { return is_meant(entry); });
+        if (record.state == State::in_flight && ledger_.counts().in_flight >= options_.limits.maximum_in_flight) {
+            groups_.note_opening();  // a receive may wait for the limit
         }
+        groups_.leave(record);
+        ledger_.remove(record);
+        groups_.sweep();
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
-        leave(record);
+        groups_.leave(record);
         return ledger_.take_away(record, redriven, options_.name);
     }
 
     FifoQueueOptions options_;
     Ledger<Body> ledger_;
-    GroupTable<Group> groups_{};
-    ReadyList available_{};            // heads of available groups, by when they became visible
-    ReadyList beyond_{};               // the same beyond the horizon, by ordinal
-    std::vector<std::uint32_t> reopen_{};
-    Ring<Delayed> delayed_{};          // in the order sent, which is that of their delays' ends
+    FifoGroups<Body> groups_;
+    std::vector<std::uint32_t> reopen_{};  // the groups that one receive took
+    Ring<Delayed> delayed_{};              // in the order sent, which is that of their delays' ends
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
-    std::uint64_t visible_sequence_ = 0;
-    std::uint64_t horizon_ = 0;
-    std::size_t within_horizon_ = 0;   // stored messages up to the horizon
-    std::size_t groups_in_flight_ = 0;
     std::uint64_t deduplicated_ = 0;
-    std::size_t opened_ = 0;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/arrivals.hpp"
 #include "sqsim/detail/message_store.hpp"
-#include "sqsim/detail/ring.hpp"
 #include "sqsim/detail/timers.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
@@ -16,7 +16,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -57,7 +56,7 @@ public:
         record.state = State::free;
         record.deadline = std::max(visible_at, now_);
         record.was_delayed = visible_at > now_;
-        arrivals_.push_back({record.slot, record.born});
+        arrivals_.add(record);
         set_state(record, record.was_delayed ? State::delayed : State::visible);
     }
 
@@ -70,6 +69,7 @@ public:
     /// Begins a new lease of a message. With a timeout of zero the message is visible at once (R115).
     void lease(Record& record, Nanos timeout, bool is_default) {
         ++record.generation;
+        record.visibility_changed = false;
         record.received_at = now_;
         if (record.first_received_at == never) {
             record.first_received_at = now_;
@@ -109,43 +109,22 @@ public:
 
     /// The oldest message whose retention has ended (R193); null if there is none.
     [[nodiscard]] Record* next_past_retention() {
-        trim();
-        const Nanos limit = saturating_add(now_, -retention_);
-        if (!arrivals_.empty()) {
-            if (Record& record = (*store_)[arrivals_.front().slot]; record.sent_at <= limit) {
-                return &record;
-            }
-        }
-        return !out_of_order_.empty() && out_of_order_.front().sent_at <= limit
-                   ? &(*store_)[out_of_order_.front().slot]
-                   : nullptr;
+        Record* const first = arrivals_.first_sent();
+        return first != nullptr && first->sent_at <= saturating_add(now_, -retention_) ? first : nullptr;
     }
 
     /// The next instant at which something happens by itself.
     [[nodiscard]] Nanos next_event() {
-        Nanos next = next_lease_end();
-        trim();
-        if (!arrivals_.empty()) {
-            next = std::min(next, saturating_add((*store_)[arrivals_.front().slot].sent_at, retention_));
-        }
-        if (!out_of_order_.empty()) {
-            next = std::min(next, saturating_add(out_of_order_.front().sent_at, retention_));
-        }
-        return next;
+        const Record* const first = arrivals_.first_sent();
+        const Nanos retention_end = first != nullptr ? saturating_add(first->sent_at, retention_) : never;
+        return std::min(next_lease_end(), retention_end);
     }
 
     /// Takes a message out of the queue for good.
     void remove(Record& record) {
         set_state(record, State::free);
         store_->remove(record);
-        if (arrivals_.size() > 2 * counts_.total() + 64) {
-            arrivals_.compact([this](const Arrival& arrival) { return is_stored(arrival); }, cursor_);
-        }
-        if (out_of_order_.size() > 2 * counts_.total() + 64) {
-            std::erase_if(out_of_order_,
-                          [this](const OutOfOrder& entry) { return !is_stored({entry.slot, entry.born}); });
-            std::make_heap(out_of_order_.begin(), out_of_order_.end());
-        }
+        arrivals_.sweep(counts_.total());
         timers_.sweep(counts_.in_flight + counts_.delayed, [this](const Timer& timer) { return is_meant(timer); });
     }
 
@@ -175,31 +154,7 @@ public:
         return IdAccess::handle(tag_, record.slot, record.generation);
     }
 
-    /// The next message never received and never delayed, in the order sent; null if there is none.
-    [[nodiscard]] Record* next_fresh() noexcept {
-        cursor_ = std::max(cursor_, arrivals_.begin_position());
-        for (; cursor_ != arrivals_.end_position(); ++cursor_) {
-            const Arrival& arrival = arrivals_[cursor_];
-            Record& record = (*store_)[arrival.slot];
-            if (record.generation == arrival.born && record.state == State::visible && !record.was_delayed) {
-                return &record;
-            }
-        }
-        return nullptr;
-    }
-    void skip_fresh() noexcept { ++cursor_; }
-
-    /// Moves a cursor, the same that `next_fresh` uses, to the next stored message and past it; null at the end.
-    [[nodiscard]] Record* next_stored() noexcept {
-        cursor_ = std::max(cursor_, arrivals_.begin_position());
-        while (cursor_ != arrivals_.end_position()) {
-            const Arrival& arrival = arrivals_[cursor_++];
-            if (is_stored(arrival)) {
-                return &(*store_)[arrival.slot];
-            }
-        }
-        return nullptr;
-    }
+    [[nodiscard]] Arrivals<Body>& arrivals() noexcept { return arrivals_; }
 
     /// Packs a message for another queue and takes it out of this one.
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven, std::string_view source_name) {
@@ -253,7 +208,7 @@ public:
         record.sent_at = keep_sent_at ? moved.sent_at : now_;
         record.first_received_at = moved.redriven ? never : moved.first_received_at;
         if (record.sent_at < now_) {
-            keep_retention(record);
+            arrivals_.add_late(record);
         }
         return record;
     }
@@ -261,28 +216,16 @@ public:
     /// The age of the oldest message that counts, from its arrival (R177). Linear in those before it that do not.
     template <class Counts>
     [[nodiscard]] std::optional<Nanos> age_of_oldest(Counts counts) {
-        trim();
-        for (std::uint64_t position = arrivals_.begin_position(); position != arrivals_.end_position(); ++position) {
-            if (is_stored(arrivals_[position])) {
-                Record& record = (*store_)[arrivals_[position].slot];
-                if (counts(record)) {
-                    const Extras* extras = Layout::extras(record);
-                    return now_ - (extras != nullptr && extras->body_record != nullptr ? extras->arrived_at
-                                                                                        : record.sent_at);
-                }
+        std::optional<Nanos> age;
+        arrivals_.for_each([&](Record& record) {
+            if (counts(record)) {
+                const Extras* extras = Layout::extras(record);
+                age =
+                    now_ - (extras != nullptr && extras->body_record != nullptr ? extras->arrived_at : record.sent_at);
             }
-        }
-        return std::nullopt;
-    }
-
-    /// Calls `visit(record)` for every stored message in the order of arrival, as long as it returns true.
-    template <class Visit>
-    void for_each(Visit visit) const {
-        for (std::uint64_t position = arrivals_.begin_position(); position != arrivals_.end_position(); ++position) {
-            if (is_stored(arrivals_[position]) && !visit((*store_)[arrivals_[position].slot])) {
-                return;
-            }
-        }
+            return !age;
+        });
+        return age;
     }
 
     void set_retention(Nanos retention) noexcept { retention_ = retention; }
@@ -290,24 +233,6 @@ public:
     QueueMetrics totals{};  // the counters that only grow
 
 private:
-    struct Arrival {
-        std::uint32_t slot;
-        std::uint32_t born;
-    };
-    struct OutOfOrder {
-        Nanos sent_at;
-        std::uint64_t ordinal;
-        std::uint32_t slot;
-        std::uint32_t born;
-        friend bool operator<(const OutOfOrder& a, const OutOfOrder& b) noexcept {  // for a heap with the oldest on top
-            return a.sent_at != b.sent_at ? a.sent_at > b.sent_at : a.ordinal > b.ordinal;
-        }
-    };
-
-    [[nodiscard]] bool is_stored(const Arrival& arrival) const noexcept {
-        const Record& record = (*store_)[arrival.slot];
-        return record.born == arrival.born && record.state != State::free;
-    }
     [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
         const Record& record = (*store_)[timer.slot];
         return record.generation == timer.generation && record.deadline == timer.deadline &&
@@ -323,28 +248,16 @@ private:
         return timer;
     }
 
-    /// Forgets what is gone at the front of the two orders.
-    void trim() {
-        while (!arrivals_.empty() && !is_stored(arrivals_.front())) {
-            arrivals_.pop_front();
-        }
-        while (!out_of_order_.empty() && !is_stored({out_of_order_.front().slot, out_of_order_.front().born})) {
-            std::pop_heap(out_of_order_.begin(), out_of_order_.end());
-            out_of_order_.pop_back();
-        }
-    }
-
-    void keep_retention(const Record& record) {
-        out_of_order_.push_back({record.sent_at, record.ordinal, record.slot, record.born});
-        std::push_heap(out_of_order_.begin(), out_of_order_.end());
-    }
-
     [[nodiscard]] std::size_t& count(State state) noexcept {
         switch (state) {
-            case State::visible: return counts_.visible;
-            case State::in_flight: return counts_.in_flight;
-            case State::delayed: return counts_.delayed;
-            case State::free: break;
+        case State::visible:
+            return counts_.visible;
+        case State::in_flight:
+            return counts_.in_flight;
+        case State::delayed:
+            return counts_.delayed;
+        case State::free:
+            break;
         }
         return uncounted_;
     }
@@ -357,9 +270,7 @@ private:
     QueueCounts counts_{};
     std::size_t uncounted_ = 0;
     Timers timers_{};
-    Ring<Arrival> arrivals_{};  // every message in the order it came
-    std::uint64_t cursor_ = 0;  // in arrivals_
-    std::vector<OutOfOrder> out_of_order_{};  // a heap of those whose retention ends out of the order of arrival
+    Arrivals<Body> arrivals_{*store_};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -51,8 +51,8 @@ public:
         const std::uint8_t boxed = size > largest_inline_body ? layout_boxed : std::uint8_t{0};
         Record& record = allocate(boxed, size, std::move(extras), group_id, deduplication_id, linked);
         if (boxed != 0) {
-            ::new (Layout::begin(record) + Layout::body_offset(record.layout)) BodyBox{
-                static_cast<std::byte*>(::operator new(size, std::align_val_t{alignof(Record)}))};
+            ::new (Layout::begin(record) + Layout::body_offset(record.layout))
+                BodyBox{static_cast<std::byte*>(::operator new (size, std::align_val_t{alignof(Record)}))};
         }
         if constexpr (is_text<Body>) {
             copy(Layout::body(record), std::string_view{body});
@@ -117,7 +117,7 @@ private:
 
     struct AlignedDelete {
         void operator()(std::byte* memory) const noexcept {
-            ::operator delete(memory, std::align_val_t{alignof(Record)});
+            ::operator delete (memory, std::align_val_t{alignof(Record)});
         }
     };
 
@@ -148,7 +148,7 @@ private:
             const std::size_t slots = number == 0 ? 16 : number < 7 ? std::size_t{8} << number : 1024;
             blocks.reserve(number + 1);
             blocks.emplace_back(
-                static_cast<std::byte*>(::operator new(slots * stride, std::align_val_t{alignof(Record)})));
+                static_cast<std::byte*>(::operator new (slots* stride, std::align_val_t{alignof(Record)})));
             capacity += static_cast<std::uint32_t>(slots);
         }
     };

@@ -58,10 +58,11 @@ struct alignas(64) Record {
     // ---------------------------------------------------------------------------------------------------------
     State state : 4 = State::free;
     bool was_delayed : 1 = false;
-    bool survived_delete : 1 = false;  // a delete of it was lost; the next one works
-    Nanos deadline{};                  // of the delay or the lease; once visible: since when
-    Nanos received_at{};               // when the lease began
-    Nanos first_received_at{};         // never: not yet
+    bool survived_delete : 1 = false;     // a delete of it was lost; the next one works
+    bool visibility_changed : 1 = false;  // during this lease
+    Nanos deadline{};                     // of the delay or the lease; once visible: since when
+    Nanos received_at{};                  // when the lease began
+    Nanos first_received_at{};            // never: not yet
     // Counts receives, deletes and reuses of the slot, so that every reference made for an earlier life or lease is
     // recognised as stale. Between `born` and `generation` lie the receives in this queue.
     std::uint32_t generation = 0;
@@ -181,8 +182,7 @@ protected:
                 return;
             }
             record.next_free = head;
-        } while (!returned_.compare_exchange_weak(head, &record, std::memory_order_acq_rel,
-                                                  std::memory_order_acquire));
+        } while (!returned_.compare_exchange_weak(head, &record, std::memory_order_acq_rel, std::memory_order_acquire));
     }
 
     /// All records given back since the last call, linked by `next_free`.

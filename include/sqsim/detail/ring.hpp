@@ -26,9 +26,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(tail_ - head_); }
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
 
-    [[nodiscard]] T& operator[](std::uint64_t position) noexcept {
-        return chunk_of(position)[position % chunk_size];
-    }
+    [[nodiscard]] T& operator[](std::uint64_t position) noexcept { return chunk_of(position)[position % chunk_size]; }
     [[nodiscard]] const T& operator[](std::uint64_t position) const noexcept {
         return chunk_of(position)[position % chunk_size];
     }

@@ -16,17 +16,22 @@ public:
     explicit SeededDecisions(const DeliveryModel& model)
         : duplicate_{model.seed, Site::duplicate, model.duplicate_probability},
           short_poll_{model.seed, Site::short_poll, model.short_poll_miss_probability},
-          lost_delete_{model.seed, Site::lost_delete, model.lost_delete_probability},
-          order_{model.seed, Site::receive_order, 1},
+          lost_delete_{model.seed, Site::lost_delete, model.lost_delete_probability}, order_{model.seed,
+                                                                                             Site::receive_order, 1},
           reorder_window_{static_cast<std::uint32_t>(model.reorder_window)} {}
 
     [[nodiscard]] std::uint32_t choose(Site site, std::uint64_t, std::uint32_t alternatives) override {
         switch (site) {
-            case Site::short_poll: return short_poll_.happens() ? 1 + short_poll_.random.below(alternatives - 1) : 0;
-            case Site::receive_order: return order_.random.below(alternatives);
-            case Site::duplicate: return duplicate_.happens() ? 1 : 0;
-            case Site::lost_delete: return lost_delete_.happens() ? 1 : 0;
-            case Site::stale_delete: return 0;
+        case Site::short_poll:
+            return short_poll_.happens() ? 1 + short_poll_.random.below(alternatives - 1) : 0;
+        case Site::receive_order:
+            return order_.random.below(alternatives);
+        case Site::duplicate:
+            return duplicate_.happens() ? 1 : 0;
+        case Site::lost_delete:
+            return lost_delete_.happens() ? 1 : 0;
+        case Site::stale_delete:
+            return 0;
         }
         return 0;
     }
@@ -36,8 +41,8 @@ public:
 private:
     struct Stream {
         Stream(std::uint64_t seed, Site site, double probability)
-            : random{mix64(seed + 1) ^ mix64(0x517e'0000U + static_cast<std::uint64_t>(site))},
-              bound{probability_bound(probability)} {}
+            : random{mix64(seed + 1) ^ mix64(0x517e'0000U + static_cast<std::uint64_t>(site))}, bound{probability_bound(
+                                                                                                    probability)} {}
 
         [[nodiscard]] bool happens() noexcept { return random.next() <= bound && bound != 0; }
 

@@ -27,7 +27,10 @@ using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body>;
 
 /// A clock that needs no object.
 template <class C>
-concept StaticClock = requires { C::now(); } && std::is_default_constructible_v<C>;
+concept StaticClock = requires {
+    C::now();
+}
+&&std::is_default_constructible_v<C>;
 
 template <StaticClock C>
 inline C static_clock{};
@@ -35,8 +38,9 @@ inline C static_clock{};
 /// A message that is ready to be stored, or why it cannot be.
 struct Draft {
     MaybeError error{};
-    std::unique_ptr<const Extras> extras{};
-    std::size_t size = 0;  // as the service counts it (R37)
+    std::unique_ptr<Extras> extras{};
+    std::size_t size = 0;            // as the service counts it (R37)
+    std::string deduplication_id{};  // FIFO: the one sent or that of the content
 };
 
 template <class T>
@@ -46,7 +50,7 @@ template <class T>
 
 /// Moves what few messages have into memory of its own; null for most messages.
 template <class Options>
-[[nodiscard]] std::unique_ptr<const Extras> make_extras(Options&& options) {
+[[nodiscard]] std::unique_ptr<Extras> make_extras(Options&& options) {
     if (options.message_attributes.empty() && options.aws_trace_header.empty()) {
         return nullptr;
     }
@@ -54,6 +58,15 @@ template <class Options>
     extras->attributes = std::forward<Options>(options).message_attributes;
     extras->aws_trace_header = std::forward<Options>(options).aws_trace_header;
     return extras;
+}
+
+/// Gives a message that could not be stored its options back, so that the caller may try again.
+template <class Options>
+void return_extras(Draft& draft, Options& options) {
+    if (draft.extras != nullptr) {
+        options.message_attributes = std::move(draft.extras->attributes);
+        options.aws_trace_header = std::move(draft.extras->aws_trace_header);
+    }
 }
 
 /// The bytes of a body and its attributes. A body that is not text has no bytes on the wire: it counts as none.

@@ -4,6 +4,7 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/validate.hpp"
+#include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/decision.hpp"
+#include "sqsim/detail/delivery_order.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ready_list.hpp"
@@ -25,8 +26,7 @@ template <class Body>
 class StandardEngine {
 public:
     StandardEngine(const QueueOptions& options, std::uint64_t tag, std::uint64_t id_key, bool concurrent)
-        : options_{options},
-          ledger_{tag, id_key, concurrent, options.message_retention_period},
+        : options_{options}, ledger_{tag, id_key, concurrent, options.message_retention_period},
           tenants_{options.fair_queue} {}
 
     [[nodiscard]] Ledger<Body>& ledger() noexcept { return ledger_; }
@@ -55,8 +55,8 @@ public:
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
                  const std::optional<Nanos>& delay) {
-        Record& record = ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, {},
-                                               !group_id.empty());
+        Record& record =
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, {}, !group_id.empty());
         record.ordinal = ledger_.next_ordinal();
         record.sent_at = ledger_.now();
         add(record, saturating_add(ledger_.now(), delay.value_or(options_.delay)));
@@ -80,7 +80,7 @@ public:
         }
         const std::size_t maximum = seen_by_poll(plan);
         while (result.messages < maximum && ledger_.counts().in_flight < options_.limits.maximum_in_flight) {
-            const std::optional<Ready> ready = take_next();
+            const std::optional<Ready> ready = order_.take(decisions_);
             if (!ready) {
                 break;
             }
@@ -138,15 +138,15 @@ public:
             return {status};
         }
         if (record->state != State::in_flight) {
-            return {status == HandleStatus::ok ? HandleStatus::expired : status};
+            return {HandleStatus::expired};
         }
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
         ledger_.set_deadline(*record, timeout, false);
-        track(*record, State::in_flight);
+        track(*record, State::in_flight, record->state);
         if (record->state == State::visible) {
-            give_back(ready(*record));
+            give_back(returning(*record));
         }
         return {HandleStatus::ok};
     }
@@ -155,29 +155,28 @@ public:
     void purge() {
         std::vector<Record*> all;
         all.reserve(ledger_.counts().total());
-        ledger_.for_each([&](Record& record) {
+        ledger_.arrivals().for_each([&](Record& record) {
             all.push_back(&record);
             return true;
         });
         for (Record* record : all) {
             remove(*record);
         }
-        returned_.clear();
     }
 
     /// Takes the next visible message away, for a move task, if `accept(record)`.
     template <class Accept>
     [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
-        std::optional<Ready> next = take_first(~std::uint64_t{0});
+        std::optional<Ready> next = order_.take(nullptr);
         while (next && next->duplicate) {
-            next = take_first(~std::uint64_t{0});
+            next = order_.take(nullptr);
         }
         if (!next) {
             return std::nullopt;
         }
         Record& record = ledger_.store()[next->slot];
         if (!accept(record)) {
-            returned_.push(*next);
+            order_.give_back(*next);
             return std::nullopt;
         }
         return take_away(record, true);
@@ -207,18 +206,9 @@ public:
     }
 
 private:
-    [[nodiscard]] static Ready ready(const Record& record) noexcept {
-        return {record.ordinal, record.slot, record.generation, false};
-    }
-    [[nodiscard]] static bool is_grouped(const Record& record) noexcept {
-        return (record.layout & layout_linked) != 0;
-    }
-    [[nodiscard]] std::uint32_t tenant(Record& record) const noexcept { return Ledger<Body>::Layout::link(record).group; }
-
-    [[nodiscard]] bool is_meant(const Ready& ready) const noexcept {
-        const Record& record = ledger_.store()[ready.slot];
-        return record.generation == ready.generation &&
-               record.state == (ready.duplicate ? State::in_flight : State::visible);
+    [[nodiscard]] static bool is_grouped(const Record& record) noexcept { return (record.layout & layout_linked) != 0; }
+    [[nodiscard]] std::uint32_t tenant(Record& record) const noexcept {
+        return Ledger<Body>::Layout::link(record).group;
     }
 
     void add(Record& record, Nanos visible_at) {
@@ -230,78 +220,66 @@ private:
         }
         if (is_grouped(record)) {
             Ledger<Body>::Layout::link(record).group = tenants_.number(Ledger<Body>::Layout::group_id(record));
-            track(record, State::free);
+            track(record, State::free, record.state);
         }
     }
 
-    /// Tells the tenants of a change of state.
-    void track(Record& record, State before) {
-        const Nanos processing = ledger_.now() - record.received_at;
+    /// Tells the tenants that a message went from one state to another.
+    void track(Record& record, State before, State after) {
+        const Nanos now = ledger_.now();
         if (before == State::in_flight) {
-            tenants_.add_processing_time(ledger_.now(), processing);
+            tenants_.add_processing_time(now, now - record.received_at);
         }
         if (is_grouped(record)) {
             if (before == State::in_flight) {
-                tenants_.add_processing_time(tenant(record), ledger_.now(), processing);
+                tenants_.add_processing_time(tenant(record), now, now - record.received_at);
             }
-            tenants_.change(tenant(record), before, record.state, ledger_.now());
+            tenants_.change(tenant(record), before, after, now);
         }
     }
 
     void become_visible(Record& record) {
         const State before = record.state;
         ledger_.set_state(record, State::visible);
-        track(record, before);
-        Ready entry = ready(record);
+        track(record, before, record.state);
+        give_back(returning(record));
+    }
+
+    /// The place of a message that is visible again: that of its send, or as an option the last (R114).
+    [[nodiscard]] Ready returning(const Record& record) {
+        Ready entry = order_.entry(record);
         if (options_.back_of_queue_after_three_receives && record.receives() >= 3) {
             entry.order = ledger_.next_ordinal();
         }
-        give_back(entry);
+        return entry;
     }
 
     void give_back(const Ready& entry) {
-        returned_.push(entry);
+        order_.give_back(entry);
         ++opened_;
     }
 
     void lease(Record& record, const ReceivePlan& plan) {
         const State before = record.state;
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
-        track(record, before);
+        track(record, before, record.state);
         if (record.state == State::visible) {
-            again_.push_back(ready(record));
-        }
-    }
-
-    /// Untracks a message that is about to leave the queue.
-    void leave(Record& record) {
-        const State before = record.state;
-        if (before == State::in_flight) {
-            tenants_.add_processing_time(ledger_.now(), ledger_.now() - record.received_at);
-        }
-        if (is_grouped(record)) {
-            if (before == State::in_flight) {
-                tenants_.add_processing_time(tenant(record), ledger_.now(), ledger_.now() - record.received_at);
-            }
-            tenants_.change(tenant(record), before, State::free, ledger_.now());
+            again_.push_back(returning(record));
         }
     }
 
     void remove(Record& record) {
-        leave(record);
+        if (record.state == State::in_flight && ledger_.counts().in_flight >= options_.limits.maximum_in_flight) {
+            ++opened_;  // a receive may wait for the limit
+        }
+        track(record, record.state, State::free);
         ledger_.remove(record);
-        sweep();
+        order_.sweep();
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
-        leave(record);
+        track(record, record.state, State::free);
         return ledger_.take_away(record, redriven, options_.name);
-    }
-
-    void sweep() {
-        if (returned_.size() > 2 * ledger_.counts().total() + 64) {
-            returned_.remove_unless([this](const Ready& entry) { return is_meant(entry); });
-        }
     }
 
     /// How many messages this poll can see (R90): a short poll may miss some or all.
@@ -312,126 +290,6 @@ private:
         const auto alternatives = static_cast<std::uint32_t>(std::min<std::size_t>(plan.maximum, 1000)) + 1;
         const std::uint32_t choice = decisions_->choose(Site::short_poll, 0, alternatives);
         return choice == 0 ? plan.maximum : choice - 1;
-    }
-
-    /// Takes the next message to deliver out of the order; the choice among the next ones is the decision source's.
-    [[nodiscard]] std::optional<Ready> take_next() {
-        std::optional<Ready> first = take_first(~std::uint64_t{0});
-        if (!first || decisions_ == nullptr || decisions_->reorder_window() == 0) {
-            return first;
-        }
-        // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
-        const std::uint64_t youngest = first->order + decisions_->reorder_window();
-        window_.assign(1, *first);
-        while (const std::optional<Ready> other = take_first(youngest)) {
-            window_.push_back(*other);
-        }
-        const std::uint32_t choice =
-            window_.size() == 1 ? 0
-                                : decisions_->choose(Site::receive_order, ledger_.store()[first->slot].ordinal,
-                                                     static_cast<std::uint32_t>(window_.size()));
-        for (std::size_t i = 0; i < window_.size(); ++i) {
-            if (i != choice) {
-                returned_.push(window_[i]);
-            }
-        }
-        return window_[choice];
-    }
-
-    /// Takes the first deliverable message, if it is not younger than `youngest`.
-    [[nodiscard]] std::optional<Ready> take_first(std::uint64_t youngest) {
-        while (true) {
-            const std::optional<Ready> main = peek_main();
-            if (tenants_.used()) {
-                if (main && defer_if_noisy(*main)) {
-                    continue;
-                }
-                if (!tenants_.deferring().empty()) {
-                    if (const std::optional<std::uint32_t> from = better_deferred(main)) {
-                        return take_deferred(*from, youngest);
-                    }
-                }
-            }
-            if (!main || main->order > youngest) {
-                return std::nullopt;
-            }
-            take_main(*main);
-            return main;
-        }
-    }
-
-    /// The first of the fresh and the returned messages.
-    [[nodiscard]] std::optional<Ready> peek_main() {
-        const Ready* back = peek_meant(returned_);
-        const Record* fresh = ledger_.next_fresh();
-        if (fresh != nullptr && (back == nullptr || fresh->ordinal < back->order)) {
-            return ready(*fresh);
-        }
-        return back != nullptr ? std::optional{*back} : std::nullopt;
-    }
-
-    void take_main(const Ready& entry) {
-        const Ready* back = returned_.peek();
-        if (back != nullptr && back->slot == entry.slot && back->generation == entry.generation) {
-            returned_.pop();
-        } else {
-            ledger_.skip_fresh();
-        }
-    }
-
-    [[nodiscard]] const Ready* peek_meant(ReadyList& list) {
-        const Ready* entry = list.peek();
-        while (entry != nullptr && !is_meant(*entry)) {
-            list.pop();
-            entry = list.peek();
-        }
-        return entry;
-    }
-
-    bool defer_if_noisy(const Ready& entry) {
-        Record& record = ledger_.store()[entry.slot];
-        if (!is_grouped(record) || !tenants_.noisy(tenant(record), ledger_.now(), ledger_.counts().in_flight)) {
-            return false;
-        }
-        take_main(entry);
-        tenants_.defer(tenant(record), entry);
-        return true;
-    }
-
-    /// The tenant whose deferred messages go before `main`: one that became quiet and has an older one, or, if there
-    /// is nothing else, the noisy one with the fewest in flight (R210).
-    [[nodiscard]] std::optional<std::uint32_t> better_deferred(const std::optional<Ready>& main) {
-        std::optional<std::uint32_t> quiet;
-        std::optional<std::uint32_t> noisy;
-        const auto first = [&](std::uint32_t number) { return tenants_.deferred(number).peek()->order; };
-        for (const std::uint32_t number : tenants_.deferring()) {
-            if (peek_meant(tenants_.deferred(number)) == nullptr) {
-                continue;
-            }
-            if (!tenants_.noisy(number, ledger_.now(), ledger_.counts().in_flight)) {
-                if (!quiet || first(number) < first(*quiet)) {
-                    quiet = number;
-                }
-            } else if (!noisy || std::pair{tenants_.in_flight(number), first(number)} <
-                                     std::pair{tenants_.in_flight(*noisy), first(*noisy)}) {
-                noisy = number;
-            }
-        }
-        tenants_.trim_deferring();
-        if (main) {
-            return quiet && first(*quiet) < main->order ? quiet : std::nullopt;
-        }
-        return quiet ? quiet : noisy;
-    }
-
-    [[nodiscard]] std::optional<Ready> take_deferred(std::uint32_t number, std::uint64_t youngest) {
-        const Ready entry = *tenants_.deferred(number).peek();
-        if (entry.order > youngest) {
-            return std::nullopt;
-        }
-        tenants_.deferred(number).pop();
-        tenants_.trim_deferring();
-        return entry;
     }
 
     [[nodiscard]] FairQueueMetrics fair_metrics() {
@@ -450,8 +308,7 @@ private:
         metrics.approximate_number_of_messages_delayed_in_quiet_groups = quiet.delayed;
         metrics.approximate_age_of_oldest_message_in_quiet_groups = ledger_.age_of_oldest([&](Record& record) {
             return record.receives() < 3 &&
-                   !(is_grouped(record) &&
-                     tenants_.noisy(tenant(record), ledger_.now(), ledger_.counts().in_flight));
+                   !(is_grouped(record) && tenants_.noisy(tenant(record), ledger_.now(), ledger_.counts().in_flight));
         });
         return metrics;
     }
@@ -459,11 +316,10 @@ private:
     QueueOptions options_;
     Ledger<Body> ledger_;
     DecisionSource* decisions_ = nullptr;
-    ReadyList returned_{};          // visible, but not for the first time since the send
-    std::vector<Ready> again_{};    // visible again within one receive
-    std::vector<Ready> window_{};   // those that compete to be next
-    std::size_t opened_ = 0;
     Tenants tenants_;
+    DeliveryOrder<Body> order_{ledger_, tenants_};
+    std::vector<Ready> again_{};  // visible again within one receive
+    std::size_t opened_ = 0;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

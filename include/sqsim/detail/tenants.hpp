@@ -151,10 +151,17 @@ private:
     static void count(Tenant& tenant, State state, int by) noexcept {
         const auto step = static_cast<std::size_t>(by);  // wraps around for -1, as meant
         switch (state) {
-            case State::visible: tenant.counts.visible += step; break;
-            case State::in_flight: tenant.counts.in_flight += step; break;
-            case State::delayed: tenant.counts.delayed += step; break;
-            case State::free: break;
+        case State::visible:
+            tenant.counts.visible += step;
+            break;
+        case State::in_flight:
+            tenant.counts.in_flight += step;
+            break;
+        case State::delayed:
+            tenant.counts.delayed += step;
+            break;
+        case State::free:
+            break;
         }
     }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,40 +25,67 @@ namespace sqsim::inline SQSIM_ABI::detail {
     return ((word | (word - ones * 0x20)) & ones * 0x80) == 0;
 }
 
+/// The code point at `at`, which moves behind it; nothing if the bytes are not UTF-8.
+[[nodiscard]] inline std::optional<std::uint32_t> next_code_point(std::string_view text, std::size_t& at) noexcept {
+    const auto lead = static_cast<unsigned char>(text[at++]);
+    if (lead < 0x80) {
+        return lead;
+    }
+    const std::size_t more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    if (lead < 0xC2 || lead > 0xF4 || text.size() - at < more) {
+        return std::nullopt;
+    }
+    std::uint32_t point = lead & (0x3FU >> more);
+    for (std::size_t i = 0; i < more; ++i) {
+        const auto byte = static_cast<unsigned char>(text[at++]);
+        if ((byte & 0xC0U) != 0x80U) {
+            return std::nullopt;
+        }
+        point = point << 6 | (byte & 0x3FU);
+    }
+    const std::uint32_t least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
+    const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
+    return point < least || surrogate || point > 0x10FFFF ? std::nullopt : std::optional{point};
+}
+
 /// Whether a text is UTF-8 made only of the code points that the service accepts: #x9 | #xA | #xD | #x20 to #xD7FF |
 /// #xE000 to #xFFFD | #x10000 to #x10FFFF (R42).
 [[nodiscard]] inline bool has_only_allowed_characters(std::string_view text) noexcept {
-    std::size_t at = 0;
-    while (at < text.size()) {
+    for (std::size_t at = 0; at < text.size();) {
         if (text.size() - at >= 8 && eight_plain_bytes(text.data() + at)) {
             at += 8;
             continue;
         }
-        const auto lead = static_cast<unsigned char>(text[at++]);
-        if (lead < 0x80) {
-            if (lead < 0x20 && lead != 0x9 && lead != 0xA && lead != 0xD) {
+        const std::optional<std::uint32_t> point = next_code_point(text, at);
+        if (!point || (*point < 0x20 && *point != 0x9 && *point != 0xA && *point != 0xD) || *point == 0xFFFE ||
+            *point == 0xFFFF) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Whether a text is made of letters, digits, `_`, `-` and `.`: the name of a message attribute. The service takes
+/// letters beyond ASCII, and refuses at least the signs among them (R55); which exactly is not known. Here the signs
+/// are those of Latin-1, of general punctuation, and the blocks of symbols.
+[[nodiscard]] inline bool is_attribute_name(std::string_view text) noexcept {
+    for (std::size_t at = 0; at < text.size();) {
+        const std::optional<std::uint32_t> point = next_code_point(text, at);
+        if (!point) {
+            return false;
+        }
+        if (*point < 0x80) {
+            const char c = static_cast<char>(*point);
+            if (!is_ascii_letter_or_digit(c) && c != '_' && c != '-' && c != '.') {
                 return false;
             }
             continue;
         }
-        if (lead < 0xC2 || lead > 0xF4) {
-            return false;
-        }
-        const std::size_t more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-        if (text.size() - at < more) {
-            return false;
-        }
-        std::uint32_t point = lead & (0x3FU >> more);
-        for (std::size_t i = 0; i < more; ++i) {
-            const auto byte = static_cast<unsigned char>(text[at++]);
-            if ((byte & 0xC0U) != 0x80U) {
-                return false;
-            }
-            point = point << 6 | (byte & 0x3FU);
-        }
-        constexpr std::uint32_t shortest[] = {0x80, 0x800, 0x10000};
-        const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-        if (point < shortest[more - 1] || surrogate || point == 0xFFFE || point == 0xFFFF || point > 0x10FFFF) {
+        const bool latin_sign = *point < 0xC0 && *point != 0xAA && *point != 0xB5 && *point != 0xBA;
+        const bool operation = *point == 0xD7 || *point == 0xF7;
+        const bool punctuation = (*point >= 0x2000 && *point <= 0x206F) || (*point >= 0x3000 && *point <= 0x303F);
+        const bool symbol = *point >= 0x20A0 && *point <= 0x2BFF;
+        if (latin_sign || operation || punctuation || symbol) {
             return false;
         }
     }

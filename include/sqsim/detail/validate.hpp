@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/detail/text.hpp"
+#include "sqsim/detail/validate_message.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/limits.hpp"
 #include "sqsim/options.hpp"
@@ -11,33 +12,18 @@
 #include <string>
 #include <string_view>
 
-// What the service refuses, with its codes and texts. Each check returns the error, or nothing.
+// What the service refuses in queues and requests, with its codes and texts. Each check returns the error, or nothing.
 
 namespace sqsim::inline SQSIM_ABI::detail {
-
-using MaybeError = std::optional<Error>;
-
-inline void raise_if(const MaybeError& error) {
-    if (error) {
-        raise(*error);
-    }
-}
-
-[[nodiscard]] inline MaybeError invalid(const std::string& text) { return Error{Errc::invalid_parameter_value, text}; }
-
-[[nodiscard]] inline MaybeError invalid_value(const std::string& value, std::string_view parameter,
-                                              const std::string& reason) {
-    return invalid("Value " + value + " for parameter " + std::string{parameter} + " is invalid. Reason: " + reason);
-}
 
 /// An attribute of a queue (R5, with the reason that the service keeps to itself).
 [[nodiscard]] inline MaybeError check_attribute(std::string_view name, Nanos value, Nanos least, Nanos most) {
     if (value >= least && value <= most) {
         return {};
     }
-    return Error{Errc::invalid_attribute_value,
-                 "Invalid value for the parameter " + std::string{name} + ". Reason: " + seconds_text(value) +
-                     " is not between " + seconds_text(least) + " and " + seconds_text(most) + " seconds."};
+    return Error{Errc::invalid_attribute_value, "Invalid value for the parameter " + std::string{name} +
+                                                    ". Reason: " + seconds_text(value) + " is not between " +
+                                                    seconds_text(least) + " and " + seconds_text(most) + " seconds."};
 }
 
 [[nodiscard]] inline MaybeError check_attribute(std::string_view name, std::size_t value, std::size_t least,
@@ -45,17 +31,17 @@ inline void raise_if(const MaybeError& error) {
     if (value >= least && value <= most) {
         return {};
     }
-    return Error{Errc::invalid_attribute_value,
-                 "Invalid value for the parameter " + std::string{name} + ". Reason: " + std::to_string(value) +
-                     " is not between " + std::to_string(least) + " and " + std::to_string(most) + "."};
+    return Error{Errc::invalid_attribute_value, "Invalid value for the parameter " + std::string{name} +
+                                                    ". Reason: " + std::to_string(value) + " is not between " +
+                                                    std::to_string(least) + " and " + std::to_string(most) + "."};
 }
 
 [[nodiscard]] inline MaybeError check_probability(std::string_view name, double value) {
     if (value >= 0 && value <= 1) {
         return {};
     }
-    return Error{Errc::invalid_attribute_value, "Invalid value for the parameter " + std::string{name} + ". Reason: " +
-                                                    std::to_string(value) + " is not between 0 and 1."};
+    return Error{Errc::invalid_attribute_value, "Invalid value for the parameter " + std::string{name} +
+                                                    ". Reason: " + std::to_string(value) + " is not between 0 and 1."};
 }
 
 /// R16-R18; an empty name is allowed here, where a queue is an object and not a name.
@@ -115,9 +101,9 @@ template <class Options>
             if (options.delivery.reorder_window >= 0) {
                 return {};
             }
-            return Error{Errc::invalid_attribute_value,
-                         "Invalid value for the parameter reorder_window. Reason: " +
-                             std::to_string(options.delivery.reorder_window) + " is negative."};
+            return Error{Errc::invalid_attribute_value, "Invalid value for the parameter reorder_window. Reason: " +
+                                                            std::to_string(options.delivery.reorder_window) +
+                                                            " is negative."};
         });
     } else {
         also([&] {
@@ -125,122 +111,6 @@ template <class Options>
         });
     }
     return error;
-}
-
-/// R45; a FIFO queue takes no delay of a message but zero (R47, R48).
-[[nodiscard]] inline MaybeError check_delay(const std::optional<Nanos>& delay, const Limits& limits, bool fifo) {
-    if (!delay) {
-        return {};
-    }
-    if (*delay < Nanos::zero() || *delay > limits.maximum_delay) {
-        return invalid_value(seconds_text(*delay), "DelaySeconds",
-                             "DelaySeconds must be >= 0 and <= " + seconds_text(limits.maximum_delay) + ".");
-    }
-    if (fifo && *delay != Nanos::zero()) {
-        return invalid_value(seconds_text(*delay), "DelaySeconds",
-                             "The request include parameter that is not valid for this queue type.");
-    }
-    return {};
-}
-
-/// R51; `parameter` is MessageGroupId, MessageDeduplicationId or ReceiveRequestAttemptId.
-[[nodiscard]] inline MaybeError check_identifier(std::string_view id, std::string_view parameter) {
-    if (is_identifier(id)) {
-        return {};
-    }
-    return invalid_value(std::string{id}, parameter,
-                         std::string{parameter} +
-                             " can only include alphanumeric and punctuation characters. 1 to 128 in length.");
-}
-
-inline constexpr std::string_view allowed_characters =
-    "Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
-
-/// One attribute of a message (R43, R55-R60).
-[[nodiscard]] inline MaybeError check_message_attribute(std::string_view name, const MessageAttribute& attribute) {
-    if (name.empty() || name.size() > 256) {
-        return invalid("Message (user) attribute names must be shorter than 256 Bytes");
-    }
-    for (const char c : name) {
-        const bool beyond_ascii = static_cast<unsigned char>(c) >= 0x80;  // letters of any script pass (R55)
-        if (!is_ascii_letter_or_digit(c) && c != '_' && c != '-' && c != '.' && !beyond_ascii) {
-            return invalid("Message (user) attributes name can only contain upper and lower score characters, digits, "
-                           "periods, hyphens and underscores. ");
-        }
-    }
-    std::string lower;
-    for (const char c : name.substr(0, 7)) {
-        lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    }
-    if (name.front() == '.' || name.back() == '.' || lower.starts_with("aws.") || lower.starts_with("amazon.")) {
-        return invalid("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are "
-                       "reserved for internal use. Additionally, they cannot start or end with '.'.");
-    }
-    const std::string_view type = attribute.data_type;
-    const std::string_view kind = type.substr(0, type.find('.'));
-    const bool labelled = kind.size() != type.size();
-    if ((kind != "String" && kind != "Number" && kind != "Binary") || (labelled && type.size() == kind.size() + 1) ||
-        type.size() > 256) {
-        return invalid("The type of message (user) attribute '" + std::string{name} +
-                       "' is invalid. You must use only the following supported type prefixes: Binary, Number, String.");
-    }
-    if (attribute.value.empty()) {
-        return invalid("Message (user) attribute '" + std::string{name} +
-                       "' must contain a non-empty value of type '" + std::string{kind} + "'.");
-    }
-    if (kind == "Number" && !is_attribute_number(attribute.value)) {
-        return invalid("Can't cast the value of message (user) attribute '" + std::string{name} + "' to a number.");
-    }
-    if (kind == "String" && !has_only_allowed_characters(attribute.value)) {
-        return invalid("Invalid characters found in the value of message (user) attribute '" + std::string{name} +
-                       "'. " + std::string{allowed_characters});
-    }
-    return {};
-}
-
-/// All attributes of a message (R54).
-[[nodiscard]] inline MaybeError check_message_attributes(const MessageAttributes& attributes, const Limits& limits) {
-    if (attributes.size() > limits.maximum_message_attributes) {
-        return invalid("Number of message attributes [" + std::to_string(attributes.size()) +
-                       "] exceeds the allowed maximum [" + std::to_string(limits.maximum_message_attributes) + "].");
-    }
-    for (const auto& [name, attribute] : attributes) {
-        if (MaybeError error = check_message_attribute(name, attribute)) {
-            return error;
-        }
-    }
-    return {};
-}
-
-/// What the attributes add to the size of a message (R37).
-[[nodiscard]] inline std::size_t attributes_size(const MessageAttributes& attributes) noexcept {
-    std::size_t size = 0;
-    for (const auto& [name, attribute] : attributes) {
-        size += name.size() + attribute.data_type.size() + attribute.value.size();
-    }
-    return size;
-}
-
-/// R39, or R76 inside a batch: the same rule in other words.
-[[nodiscard]] inline MaybeError check_size(std::size_t size, std::size_t maximum, bool in_batch) {
-    if (size <= maximum) {
-        return {};
-    }
-    return invalid(std::string{in_batch ? "One or more parameters cannot be validated."
-                                        : "One or more parameters are invalid."} +
-                   " Reason: Message must be shorter than " + std::to_string(maximum) + " bytes.");
-}
-
-/// A body of text (R41, R42, R78).
-[[nodiscard]] inline MaybeError check_text(std::string_view body, const Limits& limits, bool in_batch) {
-    if (body.empty()) {
-        return Error{in_batch ? Errc::empty_value : Errc::missing_parameter,
-                     "The request must contain the parameter MessageBody."};
-    }
-    if (limits.check_characters && !has_only_allowed_characters(body)) {
-        return Error{Errc::invalid_message_contents, "Invalid characters found. " + std::string{allowed_characters}};
-    }
-    return {};
 }
 
 /// R84-R86.
@@ -260,8 +130,7 @@ inline constexpr std::string_view allowed_characters =
     if (MaybeError error = check("WaitTimeSeconds", options.wait_time, limits.maximum_wait_time)) {
         return error;
     }
-    if (MaybeError error =
-            check("VisibilityTimeout", options.visibility_timeout, limits.maximum_visibility_timeout)) {
+    if (MaybeError error = check("VisibilityTimeout", options.visibility_timeout, limits.maximum_visibility_timeout)) {
         return error;
     }
     if (fifo && !options.receive_request_attempt_id.empty()) {  // a standard queue ignores it (R101)
@@ -300,9 +169,9 @@ inline constexpr std::string_view allowed_characters =
                      "There should be at least one " + std::string{entry} + " in the request."};
     }
     if (entries > limits.maximum_batch_entries) {
-        return Error{Errc::too_many_entries_in_batch_request,
-                     "Maximum number of entries per request are " + std::to_string(limits.maximum_batch_entries) +
-                         ". You have sent " + std::to_string(entries) + "."};
+        return Error{Errc::too_many_entries_in_batch_request, "Maximum number of entries per request are " +
+                                                                  std::to_string(limits.maximum_batch_entries) +
+                                                                  ". You have sent " + std::to_string(entries) + "."};
     }
     return {};
 }
@@ -324,11 +193,11 @@ inline constexpr std::string_view allowed_characters =
         return {};
     }
     const std::string count = std::to_string(max_receive_count);
-    return invalid_value(
-        R"({"deadLetterTargetArn":")" + std::string{dead_letter_queue} + R"(","maxReceiveCount":)" + count + "}",
-        "RedrivePolicy",
-        "Invalid value for maxReceiveCount: " + count + ", valid values are from 1 to " +
-            std::to_string(limits.maximum_receive_count) + " both inclusive.");
+    return invalid_value(R"({"deadLetterTargetArn":")" + std::string{dead_letter_queue} + R"(","maxReceiveCount":)" +
+                             count + "}",
+                         "RedrivePolicy",
+                         "Invalid value for maxReceiveCount: " + count + ", valid values are from 1 to " +
+                             std::to_string(limits.maximum_receive_count) + " both inclusive.");
 }
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

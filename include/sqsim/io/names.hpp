@@ -13,20 +13,28 @@ namespace sqsim::inline SQSIM_ABI {
 
 [[nodiscard]] constexpr std::string_view to_string(HandleStatus status) noexcept {
     switch (status) {
-        case HandleStatus::ok: return "ok";
-        case HandleStatus::expired: return "expired";
-        case HandleStatus::superseded: return "superseded";
-        case HandleStatus::gone: return "gone";
-        case HandleStatus::invalid: return "invalid";
+    case HandleStatus::ok:
+        return "ok";
+    case HandleStatus::expired:
+        return "expired";
+    case HandleStatus::superseded:
+        return "superseded";
+    case HandleStatus::gone:
+        return "gone";
+    case HandleStatus::invalid:
+        return "invalid";
     }
     return "unknown";
 }
 
 [[nodiscard]] constexpr std::string_view to_string(MessageState state) noexcept {
     switch (state) {
-        case MessageState::visible: return "visible";
-        case MessageState::in_flight: return "in flight";
-        case MessageState::delayed: return "delayed";
+    case MessageState::visible:
+        return "visible";
+    case MessageState::in_flight:
+        return "in flight";
+    case MessageState::delayed:
+        return "delayed";
     }
     return "unknown";
 }
@@ -37,11 +45,16 @@ namespace sqsim::inline SQSIM_ABI {
 
 [[nodiscard]] constexpr std::string_view to_string(MoveTaskStatus status) noexcept {
     switch (status) {
-        case MoveTaskStatus::running: return "RUNNING";
-        case MoveTaskStatus::completed: return "COMPLETED";
-        case MoveTaskStatus::cancelling: return "CANCELLING";
-        case MoveTaskStatus::cancelled: return "CANCELLED";
-        case MoveTaskStatus::failed: return "FAILED";
+    case MoveTaskStatus::running:
+        return "RUNNING";
+    case MoveTaskStatus::completed:
+        return "COMPLETED";
+    case MoveTaskStatus::cancelling:
+        return "CANCELLING";
+    case MoveTaskStatus::cancelled:
+        return "CANCELLED";
+    case MoveTaskStatus::failed:
+        return "FAILED";
     }
     return "UNKNOWN";
 }

@@ -209,8 +209,8 @@ inline std::ostream& operator<<(std::ostream& out, const Limits& limits) {
 }
 
 template <class Options>
-    requires std::is_same_v<Options, QueueOptions> || std::is_same_v<Options, FifoQueueOptions>
-std::ostream& operator<<(std::ostream& out, const Options& options) {
+requires std::is_same_v<Options, QueueOptions> || std::is_same_v<Options, FifoQueueOptions> std::ostream&
+operator<<(std::ostream& out, const Options& options) {
     out << "queue '" << options.name << "': visibility timeout ";
     detail::write_seconds(out, options.visibility_timeout);
     out << ", delay ";
@@ -233,8 +233,8 @@ std::ostream& operator<<(std::ostream& out, const Options& options) {
 }
 
 template <class Options>
-    requires std::is_same_v<Options, SendMessageOptions> || std::is_same_v<Options, FifoSendMessageOptions>
-std::ostream& operator<<(std::ostream& out, const Options& options) {
+requires std::is_same_v<Options, SendMessageOptions> || std::is_same_v<Options, FifoSendMessageOptions> std::ostream&
+operator<<(std::ostream& out, const Options& options) {
     out << "delay ";
     detail::write_optional(out, options.delay, [&](auto delay) { detail::write_seconds(out, delay); });
     if constexpr (std::is_same_v<Options, SendMessageOptions>) {

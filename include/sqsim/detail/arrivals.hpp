@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/ring.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// The stored messages in the order they came: who is fresh, who is the oldest, whose retention ends next.
+///
+/// A message that leaves the queue stays here as a stale entry until it reaches the front or most entries are stale.
+template <class Body>
+class Arrivals {
+public:
+    explicit Arrivals(const MessageStore<Body>& store) noexcept : store_{store} {}
+
+    void add(const Record& record) { order_.push_back({record.slot, record.born}); }
+
+    /// Tells that a message was sent before others that came earlier: it was moved here with its sent time.
+    void add_late(const Record& record) {
+        late_.push_back({record.sent_at, record.ordinal, record.slot, record.born});
+        std::push_heap(late_.begin(), late_.end());
+    }
+
+    /// Forgets stale entries if they may be most of all; `stored` are not.
+    void sweep(std::size_t stored) {
+        if (order_.size() > 2 * stored + 64) {
+            order_.compact([this](const Entry& entry) { return is_stored(entry); }, cursor_);
+        }
+        if (late_.size() > 2 * stored + 64) {
+            std::erase_if(late_, [this](const Late& late) { return !is_stored({late.slot, late.born}); });
+            std::make_heap(late_.begin(), late_.end());
+        }
+    }
+
+    /// The message that was sent first; null if there is none.
+    [[nodiscard]] Record* first_sent() {
+        while (!order_.empty() && !is_stored(order_.front())) {
+            order_.pop_front();
+        }
+        while (!late_.empty() && !is_stored({late_.front().slot, late_.front().born})) {
+            std::pop_heap(late_.begin(), late_.end());
+            late_.pop_back();
+        }
+        Record* const first = order_.empty() ? nullptr : &store_[order_.front().slot];
+        if (late_.empty()) {
+            return first;
+        }
+        Record* const late = &store_[late_.front().slot];
+        return first == nullptr || late->sent_at < first->sent_at ? late : first;
+    }
+
+    /// Calls `visit(record)` for every message in the order they came, as long as it returns true.
+    template <class Visit>
+    void for_each(Visit visit) const {
+        for (std::uint64_t position = order_.begin_position(); position != order_.end_position(); ++position) {
+            if (is_stored(order_[position]) && !visit(store_[order_[position].slot])) {
+                return;
+            }
+        }
+    }
+
+    // A cursor runs through the order once. A standard queue keeps it before the first fresh message, a FIFO queue at
+    // the horizon of its backlog.
+
+    /// The next message never received and never delayed; null if there is none.
+    [[nodiscard]] Record* next_fresh() noexcept {
+        cursor_ = std::max(cursor_, order_.begin_position());
+        for (; cursor_ != order_.end_position(); ++cursor_) {
+            const Entry& entry = order_[cursor_];
+            Record& record = store_[entry.slot];
+            if (record.generation == entry.born && record.state == State::visible && !record.was_delayed) {
+                return &record;
+            }
+        }
+        return nullptr;
+    }
+    void skip_fresh() noexcept { ++cursor_; }
+
+    /// The next stored message, and moves past it; null at the end.
+    [[nodiscard]] Record* next_stored() noexcept {
+        cursor_ = std::max(cursor_, order_.begin_position());
+        while (cursor_ != order_.end_position()) {
+            const Entry& entry = order_[cursor_++];
+            if (is_stored(entry)) {
+                return &store_[entry.slot];
+            }
+        }
+        return nullptr;
+    }
+
+private:
+    struct Entry {
+        std::uint32_t slot;
+        std::uint32_t born;
+    };
+    struct Late {
+        Nanos sent_at;
+        std::uint64_t ordinal;
+        std::uint32_t slot;
+        std::uint32_t born;
+        friend bool operator<(const Late& a, const Late& b) noexcept {  // for a heap with the oldest on top
+            return a.sent_at != b.sent_at ? a.sent_at > b.sent_at : a.ordinal > b.ordinal;
+        }
+    };
+
+    [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
+        const Record& record = store_[entry.slot];
+        return record.born == entry.born && record.state != State::free;
+    }
+
+    const MessageStore<Body>& store_;
+    Ring<Entry> order_{};
+    std::uint64_t cursor_ = 0;
+    std::vector<Late> late_{};
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/group_table.hpp"
+#include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/ready_list.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// The message groups of a FIFO queue: each a chain of its stored messages in the order sent.
+///
+/// A message can be delivered when every earlier one of its group is gone or delivered with it (R138). So a group is
+/// available exactly when its first message, the head, is visible; available groups wait in the order in which their
+/// heads became visible (R144).
+template <class Body>
+class FifoGroups {
+    using Layout = PayloadOf<Body>;
+
+public:
+    static constexpr std::uint32_t none = 0xFFFF'FFFF;
+
+    /// `window`: how many stored messages are looked at for available groups (R104).
+    FifoGroups(Ledger<Body>& ledger, std::size_t window) noexcept : ledger_{ledger}, window_{window} {}
+
+    /// Adds a message at the end of its group; `store` makes it visible or delayed.
+    template <class Store>
+    void append(Record& record, Store store) {
+        const std::uint32_t number = groups_.find_or_create(Layout::group_id(record));
+        Group& group = groups_[number];
+        GroupLink& link = Layout::link(record);
+        link.group = number;
+        link.previous = group.tail;
+        link.next = none;
+        (group.tail == none ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot;
+        group.tail = record.slot;
+        change_state(record, store);
+        open_if_head(record);
+    }
+
+    /// Every change of a message's state goes through here.
+    template <class Change>
+    void change_state(Record& record, Change change) {
+        Group& group = groups_[Layout::link(record).group];
+        const bool was_in_flight = record.state == State::in_flight;
+        change();
+        const bool is_in_flight = record.state == State::in_flight;
+        if (is_in_flight && !was_in_flight) {
+            in_flight_ += ++group.in_flight == 1 ? 1U : 0U;
+        } else if (was_in_flight && !is_in_flight) {
+            in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
+        }
+        if (record.state == State::visible) {
+            Layout::link(record).visible_sequence = ++visible_sequence_;
+        }
+    }
+
+    /// Takes a message that leaves the queue out of its group, which may thereby become available.
+    void leave(Record& record) {
+        change_state(record, [&] { ledger_.set_state(record, State::free); });
+        if (record.ordinal <= horizon_) {
+            --within_horizon_;
+        }
+        const GroupLink link = Layout::link(record);
+        Group& group = groups_[link.group];
+        (link.previous == none ? group.head : Layout::link(ledger_.store()[link.previous]).next) = link.next;
+        (link.next == none ? group.tail : Layout::link(ledger_.store()[link.next]).previous) = link.previous;
+        if (group.head == none) {
+            groups_.erase(link.group);
+        } else if (link.previous == none) {
+            open_if_head(ledger_.store()[group.head]);
+        }
+    }
+
+    /// Takes the next available group out of the order. Its messages are delivered from `head` on.
+    [[nodiscard]] std::optional<std::uint32_t> take() {
+        while (const Ready* first = available_.peek()) {
+            const Ready taken = *first;
+            available_.pop();
+            if (!is_meant(taken)) {
+                continue;
+            }
+            Record& head_of_group = ledger_.store()[taken.slot];
+            if (within_horizon(head_of_group)) {
+                return Layout::link(head_of_group).group;
+            }
+            beyond_.push({head_of_group.ordinal, taken.slot, taken.generation, false});
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::uint32_t head(std::uint32_t group) const noexcept { return groups_[group].head; }
+    [[nodiscard]] static std::uint32_t next(Record& record) noexcept { return Layout::link(record).next; }
+
+    /// Puts a group back that was taken, if it still exists and is available.
+    void reopen(std::uint32_t group) {
+        if (groups_.contains(group)) {
+            open_if_head(ledger_.store()[groups_[group].head]);
+        }
+    }
+
+    void open_if_head(Record& record) {
+        if (is_available_head(record)) {
+            available_.push({Layout::link(record).visible_sequence, record.slot, record.generation, false});
+            ++opened_;
+        }
+    }
+
+    /// Whether a group can be delivered from this message on.
+    [[nodiscard]] static bool is_available_head(Record& record) noexcept {
+        return record.state == State::visible && Layout::link(record).previous == none;
+    }
+
+    /// Something else than a group's head lets a receive find more.
+    void note_opening() noexcept { ++opened_; }
+
+    /// Widens the part of the backlog that is looked at, up to the window, and finds the groups that begin there.
+    void widen_horizon() {
+        while (within_horizon_ < window_) {
+            const Record* record = ledger_.arrivals().next_stored();
+            if (record == nullptr) {
+                break;
+            }
+            horizon_ = record->ordinal;
+            ++within_horizon_;
+        }
+        while (const Ready* first = beyond_.peek()) {
+            Record& record = ledger_.store()[first->slot];
+            if (is_meant(*first)) {
+                if (!within_horizon(record)) {
+                    break;
+                }
+                open_if_head(record);
+            }
+            beyond_.pop();
+        }
+    }
+    [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
+
+    /// Forgets stale entries if they may be most of all.
+    void sweep() {
+        const std::size_t bound = 2 * ledger_.counts().total() + 64;
+        const auto meant = [this](const Ready& entry) { return is_meant(entry); };
+        if (available_.size() > bound) {
+            available_.remove_unless(meant);
+        }
+        if (beyond_.size() > bound) {
+            beyond_.remove_unless(meant);
+        }
+    }
+
+    /// How many groups became available since the last call.
+    [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
+
+    /// How many groups have messages in flight.
+    [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+
+private:
+    struct Group {
+        std::uint32_t head = none;
+        std::uint32_t tail = none;
+        std::uint32_t in_flight = 0;
+    };
+
+    [[nodiscard]] bool is_meant(const Ready& entry) const noexcept {
+        Record& record = ledger_.store()[entry.slot];
+        return record.generation == entry.generation && is_available_head(record);
+    }
+
+    Ledger<Body>& ledger_;
+    GroupTable<Group> groups_{};
+    ReadyList available_{};  // heads of available groups, by when they became visible
+    ReadyList beyond_{};     // the same beyond the horizon, by ordinal
+    std::uint64_t visible_sequence_ = 0;
+    std::size_t window_;
+    std::uint64_t horizon_ = 0;       // the ordinal of the last stored message that is looked at
+    std::size_t within_horizon_ = 0;  // stored messages up to there
+    std::size_t in_flight_ = 0;
+    std::size_t opened_ = 0;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -38,47 +38,54 @@ public:
               return engine.ledger().counts().visible;
           })} {}
 
-    ~MoveTaskState() override {
-        if constexpr (Core::is_driven) {
-            if (attached_) {
-                clock_->detach(*this);
-            }
-        }
-    }
+    ~MoveTaskState() override { leave_clock(); }
 
     /// Does what is due at once and leaves the rest to the clock.
     void start() {
         run_due(started_at);
         if constexpr (Core::is_driven) {
             if (next_due() != never) {
-                clock_->attach(*this);
                 attached_ = true;
+                clock_->attach(*this);
             }
         }
     }
 
     void run_due(Nanos now) override {
-        const std::scoped_lock lock{mutex_};
-        while (next_due() <= now && next_due() != never) {
-            move_one();
+        {
+            const std::scoped_lock lock{mutex_};
+            while (next_due() <= now && next_due() != never) {
+                move_one();
+            }
         }
+        leave_clock_if_ended();
     }
 
     [[nodiscard]] Nanos next_due() override { return Nanos{next_due_.load(std::memory_order_acquire)}; }
 
     void queue_ends(const void* queue) override {
-        const std::scoped_lock lock{mutex_};
-        if (queue == source_ || queue == destination_) {
-            end(MoveTaskStatus::failed, "AWS.SimpleQueueService.NonExistentQueue");  // R190
-            source_ = nullptr;
+        {
+            const std::scoped_lock lock{mutex_};
+            if (queue == source_ || queue == destination_) {
+                end(MoveTaskStatus::failed, "AWS.SimpleQueueService.NonExistentQueue");  // R190
+            }
+        }
+        leave_clock_if_ended();
+    }
+
+    /// Does what is due now, if the task has not ended: the clock may be gone then.
+    void run_due_now() {
+        if (next_due() != never) {
+            run_due(to_nanos(clock_->now()));
         }
     }
 
-    [[nodiscard]] Nanos now() const { return to_nanos(clock_->now()); }
-
     [[nodiscard]] std::size_t cancel() {
-        const std::scoped_lock lock{mutex_};
-        end(MoveTaskStatus::cancelled, "");
+        {
+            const std::scoped_lock lock{mutex_};
+            end(MoveTaskStatus::cancelled, "");
+        }
+        leave_clock_if_ended();
         return moved.load();
     }
 
@@ -126,11 +133,25 @@ private:
         }
     }
 
+    // Without the task's lock: a clock that advances holds its own and may be waiting for the task's.
+    void leave_clock_if_ended() {
+        if (next_due() == never) {
+            leave_clock();
+        }
+    }
+    void leave_clock() {
+        if constexpr (Core::is_driven) {
+            if (attached_.exchange(false)) {
+                clock_->detach(*this);
+            }
+        }
+    }
+
     mutable std::mutex mutex_{};
     Core* source_;
     Core* destination_;  // null: each message's own source (R187)
     std::remove_reference_t<decltype(std::declval<Core&>().clock())>* clock_;
-    bool attached_ = false;
+    std::atomic<bool> attached_{false};
     std::string failure_reason_{};
     std::atomic<Nanos::rep> next_due_{Nanos::min().count()};
 
@@ -188,7 +209,7 @@ private:
     /// The state, after what is due has been done.
     [[nodiscard]] State& state() const {
         if constexpr (!Core::is_driven) {
-            state_->run_due(state_->now());
+            state_->run_due_now();
         }
         return *state_;
     }
@@ -206,6 +227,11 @@ private:
         if (destination == &source) {
             detail::raise(Errc::invalid_parameter_value,
                           "Source queue arn and destination queue arn cannot be the same.");
+        }
+        if (destination != nullptr && &destination->clock() != &source.clock()) {
+            detail::raise(Errc::invalid_parameter_value, "Destination queue '" + destination->name() +
+                                                             "' must use the same clock object as the source '" +
+                                                             source.name() + "'.");
         }
         if (source.locked([&](auto&) { return source.sources().empty(); })) {
             detail::raise(Errc::invalid_parameter_value, "Source queue must be configured as a Dead Letter Queue.");

@@ -127,7 +127,7 @@ public:
     ///
     /// With a `wait_time` above zero, the option's or the queue's, the call blocks until a message is visible, the
     /// time is over, or a stop is requested. A stop leases nothing. What becomes visible just when the wait ends is
-    /// taken.
+    /// taken. With a `NullMutex` on a `ManualClock` nothing could end a wait, and the call returns at once.
     /// Errors: throws for options out of range (R85, R86), and `over_limit` from a short poll if too many messages are
     /// in flight (R102).
     /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.

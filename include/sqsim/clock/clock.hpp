@@ -17,6 +17,8 @@ namespace sqsim::inline SQSIM_ABI {
 /// | `C::time_point`     | chrono time     | its duration is `C::duration`                                      |
 /// | `c.now()`           | `C::time_point` | static or member; may be called from any thread; may step backwards |
 ///
+/// One second of a clock is a second of real time, unless the clock has its own `wait_until`, as `ManualClock` has.
+///
 /// The standard clocks satisfy it as they are. A clock with a member `now()` (`ManualClock`) is refused at compile
 /// time by the waiting functions of the standard library, which would otherwise wait in real time.
 template <class C>

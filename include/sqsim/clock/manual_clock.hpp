@@ -113,7 +113,11 @@ public:
     }
     void detach(EventSource& source) noexcept {
         const std::scoped_lock advancing{advancing_};
-        std::erase(sources_, &source);
+        if (stepping_) {
+            std::replace(sources_.begin(), sources_.end(), &source, static_cast<EventSource*>(nullptr));
+        } else {
+            std::erase(sources_, &source);
+        }
     }
 
     /// The key of the next queue's message ids: the same in every run, so that a test may name them.
@@ -126,13 +130,16 @@ public:
         for (const Waiter* waiter : waiters_) {
             changed = changed || (waiter->condition == &condition && waiter->deadline <= now());
         }
-        if (!changed) {
-            return;
+        if (changed) {
+            wake_waiters(condition);
         }
-        for (Waiter* waiter : waiters_) {
-            waiter->must_look = waiter->must_look || waiter->condition == &condition;
-        }
-        condition.notify_all();
+    }
+
+    /// A source, under its own lock, wakes those who wait on its condition. An `advance` that is under way waits until
+    /// they have looked.
+    void wake(WaitCondition& condition) {
+        const auto lock = rendezvous_.lock();
+        wake_waiters(condition);
     }
 
     template <class Lock, class Predicate>
@@ -151,11 +158,12 @@ public:
                 if (stop.stop_requested()) {
                     return false;
                 }
-                if (predicate()) {
-                    return true;
-                }
-                if (detail::work_outside(lock, predicate)) {
+                const bool holds = predicate();
+                if (detail::work_outside(lock, predicate) && !holds) {
                     continue;
+                }
+                if (holds) {
+                    return true;
                 }
                 if (now >= deadline) {
                     return false;
@@ -188,6 +196,13 @@ private:
         ManualClock& clock;
         Waiter& waiter;
     };
+
+    void wake_waiters(WaitCondition& condition) {
+        for (Waiter* waiter : waiters_) {
+            waiter->must_look = waiter->must_look || waiter->condition == &condition;
+        }
+        condition.notify_all();
+    }
 
     /// A waiter looked when the time was `seen`. Returns whether that is still the time, so that it may block.
     [[nodiscard]] bool has_looked(Waiter& waiter, time_point seen) {
@@ -223,10 +238,14 @@ private:
             const auto lock = rendezvous_.lock();
             now_.store(instant.count(), std::memory_order_release);
         }
-        // By position: a source may leave the list while it runs.
+        stepping_ = true;  // a source may leave, and others may come, while it runs
         for (std::size_t i = 0; i < sources_.size(); ++i) {
-            sources_[i]->run_until(instant);
+            if (sources_[i] != nullptr) {
+                sources_[i]->run_until(instant);
+            }
         }
+        stepping_ = false;
+        std::erase(sources_, nullptr);
         auto lock = rendezvous_.lock();
         rendezvous_.wait(lock, [this] {
             return std::none_of(waiters_.begin(), waiters_.end(), [](auto* waiter) { return waiter->must_look; });
@@ -254,6 +273,7 @@ private:
     // One mover at a time; recursive, for a source may end, and so leave, while it runs.
     mutable std::recursive_mutex advancing_{};
     std::vector<EventSource*> sources_{};  // guarded by advancing_
+    bool stepping_ = false;                // guarded by advancing_
     mutable detail::Rendezvous rendezvous_{};
     std::vector<Waiter*> waiters_{};  // guarded by the rendezvous' lock
     std::atomic<std::uint64_t> id_keys_{0};

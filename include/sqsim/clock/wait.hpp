@@ -166,11 +166,12 @@ bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition
                 typename C::time_point deadline, Predicate&& predicate) {
     while (!stop.stop_requested()) {
         const auto now = clock.now();
-        if (predicate()) {
-            return true;
-        }
-        if (detail::work_outside(lock, predicate)) {
+        const bool holds = predicate();
+        if (detail::work_outside(lock, predicate) && !holds) {
             continue;
+        }
+        if (holds) {
+            return true;
         }
         if (now >= deadline) {
             return false;

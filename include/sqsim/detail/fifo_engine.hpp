@@ -87,8 +87,8 @@ public:
             result.over_limit = true;
             return result;
         }
-        groups_.widen_horizon();
         while (result.messages < plan.maximum && ledger_.counts().in_flight < most) {
+            groups_.widen_horizon();
             const std::optional<std::uint32_t> group = groups_.take();
             if (!group) {
                 break;
@@ -249,7 +249,7 @@ private:
     template <class Take>
     std::size_t repeat(std::string_view attempt_id, const ReceivePlan& plan, Take take) {
         std::vector<Attempts::Lease>* leases = attempts_ != nullptr ? attempts_->find(attempt_id) : nullptr;
-        if (leases == nullptr) {
+        if (leases == nullptr || leases->size() > plan.maximum) {
             return 0;
         }
         for (const Attempts::Lease& lease : *leases) {

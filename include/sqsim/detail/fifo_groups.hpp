@@ -62,8 +62,9 @@ public:
     /// Takes a message that leaves the queue out of its group, which may thereby become available.
     void leave(Record& record) {
         change_state(record, [&] { ledger_.set_state(record, State::free); });
-        if (record.ordinal <= horizon_) {
+        if (within_horizon(record)) {
             --within_horizon_;
+            opened_ += beyond_.empty() ? 0U : 1U;  // a group may come within the horizon
         }
         const GroupLink link = Layout::link(record);
         Group& group = groups_[link.group];

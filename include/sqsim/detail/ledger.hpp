@@ -82,13 +82,11 @@ public:
         record.deadline = saturating_add(now_, timeout);
         set_state(record, timeout == Nanos::zero() ? State::visible : State::in_flight);
         if (record.state == State::in_flight) {
-            timers_.schedule(record.deadline, record.slot, record.generation, is_default);
+            schedule(record, is_default);
         }
     }
 
-    void schedule_delay(const Record& record) {
-        timers_.schedule(record.deadline, record.slot, record.generation, false);
-    }
+    void schedule_delay(Record& record) { schedule(record, false); }
 
     /// The next message whose delay or lease has ended, still in its old state; null if there is none.
     [[nodiscard]] Record* next_due() {
@@ -233,10 +231,21 @@ public:
     QueueMetrics totals{};  // the counters that only grow
 
 private:
+    void schedule(Record& record, bool is_default) {
+        const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);
+        if ((record.layout & layout_linked) != 0) {
+            Layout::link(record).timer = static_cast<std::uint32_t>(sequence);
+        }
+    }
+
+    /// Whether a timer is that of a delay or lease that lasts. In groups also which of several with one deadline, for
+    /// their order is that of the groups: a deadline may be changed and changed back.
     [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
-        const Record& record = (*store_)[timer.slot];
+        Record& record = (*store_)[timer.slot];
         return record.generation == timer.generation && record.deadline == timer.deadline &&
-               (record.state == State::in_flight || record.state == State::delayed);
+               (record.state == State::in_flight || record.state == State::delayed) &&
+               ((record.layout & layout_linked) == 0 ||
+                Layout::link(record).timer == static_cast<std::uint32_t>(timer.sequence));
     }
 
     [[nodiscard]] const Timer* next_timer() {

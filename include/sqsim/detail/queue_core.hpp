@@ -273,6 +273,9 @@ private:
     /// Lets everything happen that is due, and takes in what other queues moved here.
     void catch_up(Nanos now) {
         engine_.advance_to(now);
+        if (next_look_ <= now) {
+            next_look_ = never;  // whoever was to look by now does so by itself
+        }
         std::vector<MovedMessage> arrived = inbox_.take();
         for (MovedMessage& moved : arrived) {
             engine_.admit(std::move(moved));
@@ -288,8 +291,11 @@ private:
         if (condition_.waiting() == 0) {
             return;
         }
-        const bool too_late = !is_driven && engine_.next_event() < next_look_;
-        if (opened > 1 || too_late) {
+        if constexpr (is_driven) {
+            if (opened != 0) {
+                clock_.wake(condition_);
+            }
+        } else if (opened > 1 || engine_.next_event() < next_look_) {
             next_look_ = never;
             condition_.notify_all();
         } else if (opened == 1) {

@@ -79,6 +79,7 @@ struct GroupLink {
     std::uint32_t group = 0;
     std::uint32_t previous = 0;
     std::uint32_t next = 0;
+    std::uint32_t timer = 0;             // of the timer that ends the delay or the lease
     std::uint64_t visible_sequence = 0;  // orders messages that became visible at one instant (R144)
 };
 

@@ -226,15 +226,20 @@ private:
 
     /// Tells the tenants that a message went from one state to another.
     void track(Record& record, State before, State after) {
-        const Nanos now = ledger_.now();
-        if (before == State::in_flight) {
-            tenants_.add_processing_time(now, now - record.received_at);
+        if (before == State::in_flight && after != State::in_flight) {
+            count_processing_time(record);
         }
         if (is_grouped(record)) {
-            if (before == State::in_flight) {
-                tenants_.add_processing_time(tenant(record), now, now - record.received_at);
-            }
-            tenants_.change(tenant(record), before, after, now);
+            tenants_.change(tenant(record), before, after, ledger_.now(), ledger_.counts().in_flight);
+        }
+    }
+
+    /// Counts the time of a lease that ends now.
+    void count_processing_time(Record& record) {
+        const Nanos now = ledger_.now();
+        tenants_.add_processing_time(now, now - record.received_at);
+        if (is_grouped(record)) {
+            tenants_.add_processing_time(tenant(record), now, now - record.received_at);
         }
     }
 
@@ -261,6 +266,9 @@ private:
 
     void lease(Record& record, const ReceivePlan& plan) {
         const State before = record.state;
+        if (before == State::in_flight) {
+            count_processing_time(record);
+        }
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
         track(record, before, record.state);
         if (record.state == State::visible) {

@@ -58,8 +58,8 @@ public:
         return tenants_.find_or_create(group_id);
     }
 
-    /// A message of a tenant changed its state.
-    void change(std::uint32_t number, State before, State after, Nanos now) {
+    /// A message of a tenant changed its state, with so many messages of all tenants in flight.
+    void change(std::uint32_t number, State before, State after, Nanos now, std::size_t all_in_flight) {
         Tenant& tenant = tenants_[number];
         count(tenant, before, -1);
         count(tenant, after, +1);
@@ -69,6 +69,8 @@ public:
         if (tenant.counts.total() == 0) {  // its backlog is consumed (R211)
             std::erase(deferring_, number);
             tenants_.erase(number);
+        } else {
+            static_cast<void>(noisy(number, now, all_in_flight));  // noticed when it happens, not when somebody asks
         }
     }
 

@@ -18,16 +18,18 @@ namespace sqsim::inline SQSIM_ABI::detail {
 class Timers {
 public:
     /// Adds a deadline. `is_default`: it is later than all others so marked, unless the default was changed meanwhile.
-    void schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation, bool is_default) {
-        if (deadline == never) {
-            return;
-        }
+    /// Returns: the timer's sequence number.
+    std::uint64_t schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation, bool is_default) {
         const Timer timer{deadline, ++sequence_, slot, generation};
+        if (deadline == never) {
+            return sequence_;
+        }
         if (is_default && (rising_.empty() || rising_.back().deadline <= deadline)) {
             rising_.push_back(timer);
         } else {
             wheel_.push(timer);
         }
+        return sequence_;
     }
 
     /// The next entry, stale or not; null if there is none.

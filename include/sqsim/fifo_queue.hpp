@@ -69,7 +69,8 @@ public:
     ~FifoQueue() = default;
 
     /// Stores a message at the end of its group, unless it is a duplicate. A message's own delay is refused (R47).
-    /// Errors: as `Queue::send_message`, and for a missing or malformed group or deduplication id (R49-R51).
+    /// Errors: as `Queue::send_message`, for a missing or malformed group or deduplication id (R49-R51), and
+    /// `request_throttled` above `maximum_calls_per_second`, as receives and deletes do (R162).
     SendMessageResult send_message(body_argument body, std::string_view message_group_id,
                                    FifoSendMessageOptions options = {}) {
         return detail::value_or_raise(
@@ -81,7 +82,10 @@ public:
                                                FifoSendMessageOptions options = {}) {
         auto draft = make_draft(body, message_group_id, options, false);
         detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) { return store(engine, body, message_group_id, options, draft); });
+        return core_.locked([&](Engine& engine) {
+            engine.count_send(message_group_id);
+            return store(engine, body, message_group_id, options, draft);
+        });
     }
 
     /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
@@ -99,6 +103,7 @@ public:
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
+            engine.count_send(entries.front().message_group_id);
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 results.push_back(drafts[i].error

@@ -6,11 +6,30 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <string_view>
 
 namespace sqsim::inline SQSIM_ABI {
 
 /// A number of messages or bytes that is never reached.
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+/// How many calls a second and action a FIFO queue, or one partition of a high-throughput one, serves (R159, R161).
+inline constexpr std::size_t fifo_calls_per_second = 300;
+
+/// The same for a high-throughput FIFO queue in a region (R160).
+[[nodiscard]] constexpr std::size_t fifo_high_throughput_calls_per_second(std::string_view region) noexcept {
+    if (region == "us-east-1" || region == "us-west-2" || region == "eu-west-1") {
+        return 70'000;
+    }
+    if (region == "us-east-2" || region == "eu-central-1") {
+        return 19'000;
+    }
+    if (region == "ap-south-1" || region == "ap-southeast-1" || region == "ap-southeast-2" ||
+        region == "ap-northeast-1") {
+        return 9'000;
+    }
+    return region == "eu-west-2" || region == "sa-east-1" ? 4'500 : 2'400;
+}
 
 /// The quotas of the service (R219), each a field, so that an older account or a queue without limits can be had.
 /// Durations may be fractions of seconds, unlike AWS's.

@@ -67,6 +67,12 @@ struct FifoQueueOptions {
     bool content_based_deduplication = false;  // the SHA-256 of the body stands in for a missing id (R151)
     DeduplicationScope deduplication_scope = DeduplicationScope::queue;
     std::chrono::nanoseconds deduplication_interval = std::chrono::minutes{5};  // R149
+    /// Calls a second for sends, receives and deletes each; one more is refused with `request_throttled` (R162). On the
+    /// service `fifo_calls_per_second` or `fifo_high_throughput_calls_per_second(region)`.
+    std::size_t maximum_calls_per_second = unlimited;
+    /// With more than one, as under high throughput, the sends of a group go to the partition that its hash names,
+    /// which serves `fifo_calls_per_second` of them (R161). Counts only together with `maximum_calls_per_second`.
+    std::size_t partitions = 1;
 };
 
 /// What a send may say beside the body.

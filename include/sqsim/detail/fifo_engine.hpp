@@ -7,6 +7,7 @@
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ring.hpp"
+#include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
@@ -27,7 +28,8 @@ class FifoEngine {
 public:
     FifoEngine(const FifoQueueOptions& options, std::uint64_t tag, std::uint64_t id_key, bool concurrent)
         : options_{options}, ledger_{tag, id_key, concurrent, options.message_retention_period},
-          groups_{ledger_, options.limits.fifo_backlog_window} {}
+          groups_{ledger_, options.limits.fifo_backlog_window}, throttle_{options.maximum_calls_per_second,
+                                                                          options.partitions} {}
 
     [[nodiscard]] Ledger<Body>& ledger() noexcept { return ledger_; }
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
@@ -49,6 +51,10 @@ public:
     [[nodiscard]] std::size_t take_opened() noexcept { return groups_.take_opened(); }
 
     [[nodiscard]] Nanos next_event() { return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()}); }
+
+    /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
+    void count_call(Call call) { throttle_.count(call, ledger_.now()); }
+    void count_send(std::string_view group_id) { throttle_.count_send(group_id, ledger_.now()); }
 
     /// The message that a deduplication id was accepted for within the interval (R149, R153).
     [[nodiscard]] std::optional<std::uint64_t> find_duplicate(std::string_view group_id,
@@ -339,6 +345,7 @@ private:
     Ring<Delayed> delayed_{};              // in the order sent, which is that of their delays' ends
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
+    Throttle throttle_;
     std::uint64_t deduplicated_ = 0;
 };
 

@@ -90,6 +90,7 @@ public:
         const auto start = clock_.now();
         Section section{*this};
         catch_up(to_nanos(start));
+        engine_.count_call(Call::receive);
         for (const ReceiptHandle& handle : done) {
             static_cast<void>(engine_.erase(handle));
         }
@@ -121,7 +122,11 @@ public:
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
-        return {checked(handle, locked([&](Engine& engine) { return engine.erase(handle); }))};
+        const HandleStatus status = locked([&](Engine& engine) {
+            engine.count_call(Call::erase);
+            return engine.erase(handle);
+        });
+        return {checked(handle, status)};
     }
 
     HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) {

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
@@ -49,6 +50,7 @@ template <class Core>
     std::vector<HandleResult> results;
     results.reserve(handles.size());
     core.locked([&](auto& engine) {
+        engine.count_call(Call::erase);
         for (const ReceiptHandle& handle : handles) {
             results.push_back({engine.erase(handle)});
         }

@@ -7,6 +7,7 @@
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
+#include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
@@ -50,6 +51,9 @@ public:
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
     [[nodiscard]] Nanos next_event() { return ledger_.next_event(); }
+
+    /// A standard queue serves any number of calls (R163).
+    static constexpr void count_call(Call) noexcept {}
 
     /// Stores a message (R46, R70, R129).
     template <class From>

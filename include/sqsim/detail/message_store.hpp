@@ -49,16 +49,19 @@ public:
             size = std::string_view{body}.size();
         }
         const std::uint8_t boxed = size > largest_inline_body ? layout_boxed : std::uint8_t{0};
-        Record& record = allocate(boxed, size, std::move(extras), group_id, deduplication_id, linked);
+        Block box{boxed != 0 ? allocate_aligned(size) : nullptr};
+        Unfinished unfinished{*this, allocate(boxed, size, std::move(extras), group_id, deduplication_id, linked)};
+        Record& record = *unfinished.record;
         if (boxed != 0) {
-            ::new (Layout::begin(record) + Layout::body_offset(record.layout))
-                BodyBox{static_cast<std::byte*>(::operator new (size, std::align_val_t{alignof(Record)}))};
+            ::new (Layout::begin(record) + Layout::body_offset(record.layout)) BodyBox{box.get()};
         }
         if constexpr (is_text<Body>) {
             copy(Layout::body(record), std::string_view{body});
         } else {
-            ::new (Layout::body(record)) Body(std::forward<From>(body));
+            ::new (Layout::body(record)) Body(std::forward<From>(body));  // may throw
         }
+        static_cast<void>(box.release());
+        unfinished.record = nullptr;
         return record;
     }
 
@@ -121,13 +124,34 @@ private:
         }
     };
 
+    using Block = std::unique_ptr<std::byte, AlignedDelete>;
+
+    [[nodiscard]] static std::byte* allocate_aligned(std::size_t size) {
+        return static_cast<std::byte*>(::operator new (size, std::align_val_t{alignof(Record)}));
+    }
+
+    // Gives a slot back whose body could not be constructed.
+    struct Unfinished {
+        Unfinished(MessageStore& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
+        Unfinished(const Unfinished&) = delete;
+        Unfinished& operator=(const Unfinished&) = delete;
+        ~Unfinished() {
+            if (record != nullptr) {
+                delete Layout::extras(*record);
+                store.recycle(*record);
+            }
+        }
+        MessageStore& store;
+        Record* record;
+    };
+
     // The slots of one size. Blocks double up to 1,024 slots, so that a small queue stays small.
     struct SizeClass {
         std::uint32_t stride = 0;
         std::uint32_t used = 0;  // slots ever allocated
         std::uint32_t capacity = 0;
         Record* free = nullptr;
-        std::vector<std::unique_ptr<std::byte, AlignedDelete>> blocks{};
+        std::vector<Block> blocks{};
 
         [[nodiscard]] Record& record(std::uint32_t place) const noexcept {
             return *std::launder(reinterpret_cast<Record*>(memory(place)));
@@ -147,8 +171,7 @@ private:
             const std::size_t number = blocks.size();
             const std::size_t slots = number == 0 ? 16 : number < 7 ? std::size_t{8} << number : 1024;
             blocks.reserve(number + 1);
-            blocks.emplace_back(
-                static_cast<std::byte*>(::operator new (slots* stride, std::align_val_t{alignof(Record)})));
+            blocks.emplace_back(allocate_aligned(slots * stride));
             capacity += static_cast<std::uint32_t>(slots);
         }
     };

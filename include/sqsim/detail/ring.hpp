@@ -3,6 +3,7 @@
 
 #include "sqsim/config.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,7 +16,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// A first-in first-out sequence addressed by positions that never change while an entry is stored.
 ///
 /// It grows and shrinks by chunks, so that growth copies no entries and a queue that breathes allocates nothing: the
-/// last chunk emptied is kept for the next one needed.
+/// last chunks emptied are kept for the next ones needed. Two, for a sequence that is empty in between needs a new one
+/// just when it has dropped the old one, and soon another.
 template <class T>
 class Ring {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -94,11 +96,14 @@ private:
             }
             chunks_ = std::move(wider);
         }
-        chunks_[number & (chunks_.size() - 1)] =
-            spare_ ? std::move(spare_) : Chunk{new T[static_cast<std::size_t>(chunk_size)]};
+        Chunk& chunk = chunks_[number & (chunks_.size() - 1)];
+        Chunk& spare = spares_[spares_[0] ? 0 : 1];
+        chunk = spare ? std::move(spare) : Chunk{new T[static_cast<std::size_t>(chunk_size)]};
     }
 
-    void drop_chunk(std::uint64_t number) noexcept { spare_ = std::move(chunks_[number & (chunks_.size() - 1)]); }
+    void drop_chunk(std::uint64_t number) noexcept {
+        spares_[spares_[0] ? 1 : 0] = std::move(chunks_[number & (chunks_.size() - 1)]);
+    }
 
     void truncate(std::uint64_t end) noexcept {
         const std::uint64_t old_chunks = (tail_ + chunk_size - 1) / chunk_size;
@@ -112,7 +117,7 @@ private:
     std::uint64_t head_ = 0;
     std::uint64_t tail_ = 0;
     std::vector<Chunk> chunks_{};  // a power of two of them, addressed by number modulo their count
-    Chunk spare_{};
+    std::array<Chunk, 2> spares_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

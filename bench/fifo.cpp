@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+
+// FIFO queues: what groups and deduplication cost, against the queue that a textbook would build from the standard
+// containers.
+
+#include "contenders.hpp"
+
+#include "sqsim/fifo_queue.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace bench {
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// A FIFO queue with groups, leases and deduplication: what is obvious, each part a standard container.
+class Textbook {
+public:
+    struct Message {
+        std::string body;
+        std::uint64_t handle;
+    };
+
+    explicit Textbook(nanoseconds interval) : interval_{interval} {}
+
+    void send(const std::string& body, const std::string& group_id, const std::string& deduplication_id) {
+        if (!remembered_.emplace(deduplication_id, ++sequence_).second) {
+            return;
+        }
+        ends_.emplace_back(now_ + interval_, deduplication_id);
+        Group& group = groups_[group_id];
+        group.messages.push_back(body);
+        if (group.messages.size() == 1) {
+            available_.push_back(group_id);
+        }
+    }
+
+    [[nodiscard]] std::vector<Message> receive(std::size_t most) {
+        std::vector<Message> messages;
+        while (messages.size() < most && !available_.empty()) {
+            const std::string group_id = std::move(available_.front());
+            available_.pop_front();
+            Group& group = groups_[group_id];
+            while (messages.size() < most && group.leased < group.messages.size()) {
+                const std::uint64_t handle = ++handles_;
+                const auto timer = deadlines_.emplace(now_ + std::chrono::seconds{30}, handle);
+                leases_.emplace(handle, Lease{group_id, timer});
+                messages.push_back({group.messages[group.leased++], handle});
+            }
+        }
+        return messages;
+    }
+
+    void erase(std::uint64_t handle) {  // the messages of a group are deleted in their order
+        const auto lease = leases_.find(handle);
+        deadlines_.erase(lease->second.timer);
+        const auto group = groups_.find(lease->second.group_id);
+        group->second.messages.pop_front();
+        if (--group->second.leased == 0) {
+            if (group->second.messages.empty()) {
+                groups_.erase(group);
+            } else {
+                available_.push_back(group->first);
+            }
+        }
+        leases_.erase(lease);
+    }
+
+    void advance(nanoseconds step) {
+        now_ += step;
+        while (!ends_.empty() && ends_.front().first <= now_) {
+            remembered_.erase(ends_.front().second);
+            ends_.pop_front();
+        }
+    }
+
+private:
+    using Deadlines = std::multimap<nanoseconds, std::uint64_t>;
+    struct Group {
+        std::deque<std::string> messages{};
+        std::size_t leased = 0;
+    };
+    struct Lease {
+        std::string group_id;
+        Deadlines::iterator timer;
+    };
+
+    nanoseconds interval_;
+    nanoseconds now_{};
+    std::uint64_t sequence_ = 0;
+    std::uint64_t handles_ = 0;
+    std::unordered_map<std::string, Group> groups_{};
+    std::deque<std::string> available_{};
+    std::unordered_map<std::uint64_t, Lease> leases_{};
+    Deadlines deadlines_{};
+    std::unordered_map<std::string, std::uint64_t> remembered_{};
+    std::deque<std::pair<nanoseconds, std::string>> ends_{};
+};
+
+/// How a FIFO queue is used: which ids the messages have. Deduplication ids never repeat; groups take turns.
+class Ids {
+public:
+    explicit Ids(std::size_t groups) : groups_{groups} {}
+
+    void next(std::string& group_id, std::string& deduplication_id) {
+        ++number_;
+        write(group_id, "customer-", number_ % groups_);
+        write(deduplication_id, "0badc0de-0000-4000-8000-", number_ * 0x9e37'79b9'7f4a'7c15U);
+    }
+
+private:
+    static void write(std::string& text, std::string_view prefix, std::uint64_t number) {
+        text.assign(prefix);
+        for (int shift = 44; shift >= 0; shift -= 4) {
+            text.push_back("0123456789abcdef"[number >> shift & 15]);
+        }
+    }
+
+    std::size_t groups_;
+    std::uint64_t number_ = 0;
+};
+
+struct FifoCase {
+    std::size_t groups = 1'000;
+    std::size_t window = 0;  // ids remembered: with one message for each nanosecond, the interval in nanoseconds
+    std::size_t stored = 0;
+};
+
+template <class Lock>
+class Fifo {
+public:
+    using Queue = sqsim::FifoQueue<sqsim::ManualClock, std::string, Lock>;
+
+    explicit Fifo(const FifoCase& each) : ids_{each.groups}, queue_{clock_, options(each)} {}
+
+    void put(std::size_t count) {
+        if (count == 1) {
+            ids_.next(entries_[0].message_group_id, entries_[0].options.message_deduplication_id);
+            queue_.send_message(body_, entries_[0].message_group_id,
+                                {.message_deduplication_id = entries_[0].options.message_deduplication_id});
+            return;
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            entries_[i].body.assign(body_);
+            ids_.next(entries_[i].message_group_id, entries_[i].options.message_deduplication_id);
+        }
+        benchmark::DoNotOptimize(queue_.send_messages({entries_.data(), count}));
+    }
+
+    std::size_t take(std::size_t count) {
+        const std::size_t received = queue_.receive_messages({messages_.data(), count});
+        for (std::size_t i = 0; i < received; ++i) {
+            look_at(messages_[i].body());
+            handles_[i] = messages_[i].receipt_handle();
+        }
+        if (received != 0) {
+            benchmark::DoNotOptimize(queue_.delete_messages({handles_.data(), received}));
+        }
+        return received;
+    }
+
+    void advance(nanoseconds step) { clock_.advance(step); }
+
+private:
+    [[nodiscard]] static sqsim::FifoQueueOptions options(const FifoCase& each) {
+        sqsim::FifoQueueOptions options;
+        options.deduplication_interval = nanoseconds{each.window};
+        return options;
+    }
+
+    std::string body_ = text_of(64);
+    Ids ids_;
+    sqsim::ManualClock clock_{};
+    Queue queue_;
+    std::array<sqsim::FifoSendMessageEntry<std::string>, 10> entries_{};
+    std::array<typename Queue::message_type, 10> messages_{};
+    std::array<sqsim::ReceiptHandle, 10> handles_{};
+};
+
+class TextbookFifo {
+public:
+    explicit TextbookFifo(const FifoCase& each) : ids_{each.groups}, queue_{nanoseconds{each.window}} {}
+
+    void put(std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            ids_.next(group_id_, deduplication_id_);
+            queue_.send(body_, group_id_, deduplication_id_);
+        }
+    }
+    std::size_t take(std::size_t count) {
+        const auto messages = queue_.receive(count);
+        for (const auto& message : messages) {
+            look_at(message.body);
+            queue_.erase(message.handle);
+        }
+        return messages.size();
+    }
+    void advance(nanoseconds step) { queue_.advance(step); }
+
+private:
+    std::string body_ = text_of(64);
+    Ids ids_;
+    std::string group_id_{};
+    std::string deduplication_id_{};
+    Textbook queue_;
+};
+
+/// Time moves by a nanosecond a message, a hundred at a time, so that the window keeps its size.
+template <class Contender>
+void run(benchmark::State& state, const FifoCase& each, std::size_t batch) {
+    Contender contender{each};
+    const auto fill = [&](std::size_t messages, bool take) {
+        for (std::size_t done = 0; done < messages; done += 100) {
+            for (std::size_t i = 0; i < 100; i += batch) {
+                contender.put(batch);
+                if (take) {
+                    contender.take(batch);
+                }
+            }
+            contender.advance(nanoseconds{100});
+        }
+    };
+    fill(each.stored, false);
+    fill(std::max<std::size_t>(each.window, 1'000), true);
+    measure(state, 10'000, [&] { fill(10'000, true); });
+}
+
+void contest(const std::string& scenario, const FifoCase& each, std::size_t batch, const std::string& smallest = {}) {
+    std::vector<std::string> baselines{scenario + "/textbook", transfer(batch)};
+    if (!smallest.empty() && smallest != scenario) {
+        baselines.push_back(smallest + "/sqsim");
+    }
+    constexpr std::size_t messages = 100'000;
+    add(
+        scenario + "/textbook", {}, [=](auto& state) { run<TextbookFifo>(state, each, batch); }, messages);
+    add(
+        scenario + "/sqsim", baselines, [=](auto& state) { run<Fifo<sqsim::NullMutex>>(state, each, batch); },
+        messages);
+}
+
+[[maybe_unused]] const bool registered = [] {
+    contest("fifo/single", {}, 1);
+    for (const std::size_t groups : {1U, 1'000U, 1'000'000U}) {
+        // That many groups come to be and end only if messages are stored in them.
+        const std::size_t stored = groups == 1'000'000U ? groups : 0;
+        contest("fifo/groups/" + magnitude(groups), {.groups = groups, .stored = stored}, 10, "fifo/groups/1");
+    }
+    for (const std::size_t window : {0U, 1'000U, 100'000U, 1'000'000U}) {
+        contest("fifo/window/" + magnitude(window), {.window = window}, 10, "fifo/window/1e3");
+    }
+    for (const std::size_t stored : {1'000U, 100'000U, 1'000'000U}) {
+        contest("fifo/backlog/" + magnitude(stored), {.stored = stored}, 10, "fifo/backlog/1e3");
+    }
+    add(
+        "fifo/mutex/sqsim", {"fifo/groups/1e3/sqsim"},
+        [](auto& state) { run<Fifo<std::mutex>>(state, FifoCase{}, 10); }, 100'000);
+    return true;
+}();
+
+}  // namespace
+}  // namespace bench

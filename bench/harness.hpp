@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+// How everything here is measured.
+//
+// One iteration is one message, so that the times are per message. Times are stamped by hand around many messages:
+// the library of benchmarks may have been built for debugging. A benchmark names the ones to compare it with in its
+// label ("a|b"); the report divides. Only such ratios within one run mean something on a machine that is shared.
+
+namespace bench {
+
+using Stamp = std::chrono::steady_clock::time_point;
+
+[[nodiscard]] inline Stamp stamp() noexcept { return std::chrono::steady_clock::now(); }
+
+/// What this thread has computed so far. For work of one thread it is better than the time of day: other programs on
+/// the machine disturb it less.
+[[nodiscard]] inline double busy_seconds() noexcept {
+#if defined(CLOCK_THREAD_CPUTIME_ID)
+    std::timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+#else
+    return std::chrono::duration<double>(stamp().time_since_epoch()).count();
+#endif
+}
+
+/// Keeps a second thread alive: with only one, the C library takes short cuts in locks and reference counts that no
+/// program with threads would see.
+inline void keep_a_second_thread() {
+    static std::mutex mutex;
+    static std::condition_variable_any condition;
+    static const std::jthread parked{[](const std::stop_token& stop) {
+        std::unique_lock lock{mutex};
+        condition.wait(lock, stop, [] { return false; });
+    }};
+}
+
+/// Times `work`, which handles so many messages, as often as the benchmark wants.
+template <class Work>
+void measure(benchmark::State& state, std::size_t messages, Work work) {
+    keep_a_second_thread();
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
+        const double start = busy_seconds();
+        work();
+        state.SetIterationTime(busy_seconds() - start);
+    }
+}
+
+/// A printable text of so many bytes.
+[[nodiscard]] inline std::string text_of(std::size_t size) {
+    std::string text(size, ' ');
+    for (std::size_t i = 0; i < size; ++i) {
+        text[i] = static_cast<char>('a' + i * 7 % 26);
+    }
+    return text;
+}
+
+/// What a consumer does at the least: it looks at the body.
+inline void look_at(std::string_view body) noexcept {
+    benchmark::DoNotOptimize(body.front());
+    benchmark::DoNotOptimize(body.back());
+}
+
+/// Small, fast and good enough random numbers, the same in every run.
+class Random {
+public:
+    explicit Random(std::uint64_t seed) noexcept : state_{seed} {}
+    [[nodiscard]] std::uint64_t operator()() noexcept {
+        std::uint64_t x = state_ += 0x9e37'79b9'7f4a'7c15U;
+        x = (x ^ (x >> 30)) * 0xbf58'476d'1ce4'e5b9U;
+        x = (x ^ (x >> 27)) * 0x94d0'49bb'1331'11ebU;
+        return x ^ (x >> 31);
+    }
+    [[nodiscard]] std::uint64_t below(std::uint64_t bound) noexcept { return (*this)() % bound; }
+
+private:
+    std::uint64_t state_;
+};
+
+/// "1e6" for a power of ten, else the number.
+[[nodiscard]] inline std::string magnitude(std::size_t number) {
+    std::size_t rest = number;
+    int digits = 0;
+    while (rest >= 10 && rest % 10 == 0) {
+        rest /= 10;
+        ++digits;
+    }
+    return rest == 1 && digits >= 3 ? "1e" + std::to_string(digits) : std::to_string(number);
+}
+
+/// Registers a benchmark. `baselines` are names of others. `messages`, if given, is how many to measure in each
+/// repetition, for benchmarks whose preparation is long or whose messages cost too much to repeat.
+inline bool add(const std::string& name, const std::vector<std::string>& baselines,
+                std::function<void(benchmark::State&)> run, std::size_t messages = 0) {
+    std::string label;
+    for (const std::string& baseline : baselines) {
+        label += (label.empty() ? "" : "|") + baseline;
+    }
+    auto* const benchmark = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+        run(state);
+        state.SetLabel(label);
+    });
+    benchmark->UseManualTime();
+    if (messages != 0) {
+        benchmark->Iterations(static_cast<benchmark::IterationCount>(messages));
+    }
+    return true;
+}
+
+}  // namespace bench

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+
+// Catches timers that come out of order, twice or never, ties in time that are not broken by sequence, and overflow
+// at the ends of time.
+
+#include "catch.hpp"
+
+#include "sqsim/detail/rng.hpp"
+#include "sqsim/detail/timer_wheel.hpp"
+#include "sqsim/detail/timers.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+using sqsim::detail::Nanos;
+using sqsim::detail::never;
+using sqsim::detail::SplitMix;
+using sqsim::detail::Timer;
+using sqsim::detail::Timers;
+using sqsim::detail::TimerWheel;
+
+namespace {
+
+// A multimap keeps the order of insertion among equal keys, which is that of the sequence numbers.
+using Model = std::multimap<Nanos, std::uint32_t>;
+
+/// A deadline from `now` on, on every scale, and often one that others have.
+Nanos deadline_after(Nanos now, SplitMix& random) {
+    switch (random.below(5)) {
+    case 0:
+        return now;
+    case 1:
+        return now + Nanos{random.below(4)};
+    case 2:
+        return now + Nanos{random.below(5) * 1000};
+    default:
+        return now + Nanos{static_cast<std::int64_t>(random.next() >> (20 + random.below(40)))};
+    }
+}
+
+template <class Push, class Wheel>
+bool behaves_like_model(Wheel& wheel, Push push, std::uint64_t seed, Nanos start, std::uint32_t crowd) {
+    Model model;
+    SplitMix random{seed};
+    Nanos now = start;
+    std::uint32_t slot = 0;
+    for (int phase = 0; phase < 60; ++phase) {
+        for (std::uint32_t pushes = random.below(crowd); pushes != 0; --pushes) {
+            // Also earlier than what was taken already: the wheel does not forbid it.
+            const Nanos deadline = deadline_after(random.below(20) == 0 ? start : now, random);
+            push(wheel, deadline, slot);
+            model.emplace(deadline, slot++);
+        }
+        for (std::uint32_t pops = random.below(crowd + crowd / 8); pops != 0 && !model.empty(); --pops) {
+            const Timer* timer = wheel.peek();
+            if (timer == nullptr || timer->deadline != model.begin()->first || timer->slot != model.begin()->second) {
+                return false;
+            }
+            now = std::max(now, timer->deadline);
+            wheel.pop();
+            model.erase(model.begin());
+            if (wheel.size() != model.size()) {
+                return false;
+            }
+        }
+    }
+    while (!model.empty()) {
+        const Timer* timer = wheel.peek();
+        if (timer == nullptr || timer->deadline != model.begin()->first || timer->slot != model.begin()->second) {
+            return false;
+        }
+        wheel.pop();
+        model.erase(model.begin());
+    }
+    return wheel.peek() == nullptr && wheel.size() == 0;
+}
+
+const auto push_numbered = [](TimerWheel& wheel, Nanos deadline, std::uint32_t slot) {
+    wheel.push({deadline, slot, slot, 0});
+};
+
+}  // namespace
+
+TEST_CASE("A timer wheel is a multimap by deadline and sequence", "[detail][timers]") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        INFO("seed " << seed);
+        TimerWheel few;
+        CHECK(behaves_like_model(few, push_numbered, seed, Nanos{0}, 12));
+        TimerWheel many;
+        CHECK(behaves_like_model(many, push_numbered, seed, Nanos{-1'000'000'000}, 600));
+    }
+}
+
+TEST_CASE("A timer wheel orders the ends of time", "[detail][timers]") {
+    for (const std::uint32_t crowd : {3U, 100U}) {  // as a heap, and as a wheel
+        TimerWheel wheel;
+        Model model;
+        std::uint32_t slot = 0;
+        const auto push = [&](Nanos deadline) {
+            wheel.push({deadline, slot, slot, 0});
+            model.emplace(deadline, slot++);
+        };
+        for (std::uint32_t i = 0; i < crowd; ++i) {
+            push(never - Nanos{1 + i});
+            push(Nanos::min() + Nanos{i});
+            push(Nanos{i});
+            push(Nanos{-1} - Nanos{i});
+            push(never - Nanos{1});
+        }
+        bool in_order = true;
+        for (const auto& [deadline, expected] : model) {
+            const Timer* timer = wheel.peek();
+            REQUIRE(timer != nullptr);
+            in_order = in_order && timer->deadline == deadline && timer->slot == expected;
+            wheel.pop();
+        }
+        CHECK(in_order);
+        CHECK(wheel.peek() == nullptr);
+    }
+}
+
+TEST_CASE("A timer wheel removes what is refused and keeps the order of the rest", "[detail][timers]") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        INFO("seed " << seed);
+        SplitMix random{seed};
+        TimerWheel wheel;
+        Model model;
+        for (std::uint32_t slot = 0; slot < 1000; ++slot) {
+            const Nanos deadline = deadline_after(Nanos{0}, random);
+            wheel.push({deadline, slot, slot, 0});
+            model.emplace(deadline, slot);
+        }
+        for (int i = 0; i < 100; ++i) {  // so that a part of it is a sorted run when the others are removed
+            REQUIRE(wheel.peek() != nullptr);
+            wheel.pop();
+            model.erase(model.begin());
+        }
+        const std::uint32_t modulus = 2 + random.below(100);
+        wheel.remove_unless([&](const Timer& timer) { return timer.slot % modulus == 0; });
+        std::erase_if(model, [&](const auto& entry) { return entry.second % modulus != 0; });
+        CHECK(wheel.size() == model.size());
+        bool in_order = true;
+        for (const auto& [deadline, slot] : model) {
+            const Timer* timer = wheel.peek();
+            REQUIRE(timer != nullptr);
+            in_order = in_order && timer->deadline == deadline && timer->slot == slot;
+            wheel.pop();
+        }
+        CHECK(in_order);
+        CHECK(wheel.peek() == nullptr);
+        wheel.push({Nanos{7}, 1, 5, 0});  // and goes on
+        REQUIRE(wheel.peek() != nullptr);
+        CHECK(wheel.peek()->slot == 5);
+        wheel.clear();
+        CHECK(wheel.peek() == nullptr);
+    }
+}
+
+TEST_CASE("Timers are a multimap by deadline and order of scheduling, the default ones among the others",
+          "[detail][timers]") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        INFO("seed " << seed);
+        Timers timers;
+        const auto schedule = [](Timers& to, Nanos deadline, std::uint32_t slot) {
+            to.schedule(deadline, slot, 0, slot % 2 == 0);  // marked default also where it is out of order
+        };
+        CHECK(behaves_like_model(timers, schedule, seed, Nanos{0}, 200));
+    }
+}
+
+TEST_CASE("Timers break ties between default and other deadlines by the order of scheduling", "[detail][timers]") {
+    Timers timers;
+    for (std::uint32_t slot = 0; slot < 200; ++slot) {
+        timers.schedule(Nanos{100}, slot, 0, slot % 3 == 0);
+    }
+    bool in_order = true;
+    for (std::uint32_t slot = 0; slot < 200; ++slot) {
+        REQUIRE(timers.peek() != nullptr);
+        in_order = in_order && timers.peek()->slot == slot;
+        timers.pop();
+    }
+    CHECK(in_order);
+    CHECK(timers.peek() == nullptr);
+}
+
+TEST_CASE("A deadline that never comes is not kept", "[detail][timers]") {
+    Timers timers;
+    timers.schedule(never, 1, 0, true);
+    timers.schedule(never, 2, 0, false);
+    CHECK(timers.size() == 0);
+    CHECK(timers.peek() == nullptr);
+}
+
+TEST_CASE("A sweep throws away only what is not meant, and only once that is most", "[detail][timers]") {
+    Timers timers;
+    for (std::uint32_t slot = 0; slot < 400; ++slot) {
+        timers.schedule(Nanos{slot / 2}, slot, 0, slot % 2 == 0);
+    }
+    const auto is_meant = [](const Timer& timer) { return timer.slot % 10 == 0 || timer.slot % 10 == 5; };
+    timers.sweep(200, is_meant);
+    CHECK(timers.size() == 400);  // more than half may be meant
+    timers.sweep(80, is_meant);
+    CHECK(timers.size() == 80);
+    bool in_order = true;
+    for (std::uint32_t slot = 0; slot < 400; slot += 5) {
+        REQUIRE(timers.peek() != nullptr);
+        in_order = in_order && timers.peek()->slot == slot;
+        timers.pop();
+    }
+    CHECK(in_order);
+    CHECK(timers.size() == 0);
+    timers.schedule(Nanos{1}, 1, 0, true);
+    timers.clear();
+    CHECK(timers.peek() == nullptr);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The naive model of a FIFO queue.
+
+#include "model/queue_model.hpp"
+
+#include <span>
+
+namespace model {
+
+template <Mistake mistake = Mistake::none>
+class FifoModel : public QueueModel<mistake> {
+    using Base = QueueModel<mistake>;
+
+public:
+    using Base::Base, Base::messages, Base::now, Base::settings, Base::find;
+
+    /// Stores at the end, unless the id was accepted within the interval, whatever became of it (R149, R150, R156).
+    std::optional<Receipt> send(int id, std::string body, const std::string& group,
+                                const std::string& deduplication_id) {
+        for (Accepted& a : accepted_) {
+            if (a.deduplication_id == deduplication_id && (!settings.scope_is_group || a.group == group)) {  // R153
+                ++number_deduplicated_;
+                a.at = mistake == Mistake::extends_the_interval ? now : a.at;
+                return Receipt{a.receipt.id, a.receipt.place, true};
+            }
+        }
+        if (!this->has_room()) {
+            return std::nullopt;
+        }
+        Stored& m = this->store(id, std::move(body), settings.delay);  // R48
+        m.group = group;
+        accepted_.push_back({deduplication_id, group, now, {m.id, m.place, false}});
+        return accepted_.back().receipt;
+    }
+
+    std::optional<sqsim::Errc> receive(std::size_t maximum, Time timeout, bool long_poll, const std::string& attempt,
+                                       std::vector<Received>& taken) {
+        if (!attempt.empty() && repeat(attempt, maximum, timeout, taken)) {
+            return std::nullopt;
+        }
+        std::vector<Stored> dead;
+        for (const int place : deliverable_places(settings.backlog_window)) {
+            if (taken.size() >= maximum ||
+                this->count(sqsim::MessageState::in_flight) >= settings.maximum_in_flight) {  // R103, R104
+                break;
+            }
+            if (Stored& m = *find(place); this->is_dead_letter(m)) {
+                this->take_dead_letter(place, dead);  // frees the group (R178)
+            } else {
+                taken.push_back(this->lease(m, timeout));
+            }
+        }
+        for (Stored& m : dead) {
+            m.sent = now;  // R176
+            this->dead_letter_queue->arrive(std::move(m));
+        }
+        if (long_poll && taken.empty() && !dead.empty()) {
+            return receive(maximum, timeout, long_poll, attempt, taken);  // others may be available now
+        }
+        this->number_of_empty_receives += taken.empty() ? 1U : 0U;
+        if (!attempt.empty() && !taken.empty()) {
+            std::erase_if(attempts_, [&](const Attempt& a) { return a.id == attempt; });
+            attempts_.push_back({attempt, now, taken});
+        }
+        return std::nullopt;
+    }
+
+    /// Only with the latest handle and during its lease (R111, R112).
+    Answer erase(const Handle& handle) {
+        const Answer answer = look_up(handle);
+        if (!answer.error && (answer.status == sqsim::HandleStatus::ok || answer.status == sqsim::HandleStatus::gone)) {
+            ++this->number_deleted;
+            std::erase_if(messages, [&](const Stored& m) { return m.place == handle.place; });
+        }
+        return answer;
+    }
+
+    Answer change_visibility(const Handle& handle, Time timeout) {
+        if (timeout < 0 || timeout > settings.maximum_visibility) {
+            return {sqsim::Errc::invalid_parameter_value, {}};  // R116
+        }
+        const Answer answer = look_up(handle);
+        if (!answer.error && answer.status == sqsim::HandleStatus::ok) {
+            Stored& m = *find(handle.place);
+            if (now + timeout - m.received > settings.maximum_visibility) {
+                return {sqsim::Errc::invalid_parameter_value, {}};  // R120
+            }
+            this->let_lease_end(m, now + timeout);
+            std::erase_if(attempts_, [&](const Attempt& a) {
+                return std::any_of(a.taken.begin(), a.taken.end(), [&](auto& r) { return r.handle == handle; });
+            });
+        }
+        return answer;
+    }
+
+    void purge() {
+        Base::purge();
+        accepted_.clear();  // R155
+    }
+
+    void advance(Time time) {
+        Base::advance(time);
+        std::erase_if(accepted_, [&](const Accepted& a) { return a.at + settings.deduplication_interval <= now; });
+        std::erase_if(attempts_, [&](const Attempt& a) { return a.at + 300'000'000'000 <= now; });
+    }
+
+    [[nodiscard]] Time next_event() const {
+        Time next = Base::next_event();
+        for (const Accepted& a : accepted_) {
+            next = std::min(next, a.at + settings.deduplication_interval);
+        }
+        return next;
+    }
+
+    /// Also of the messages delayed now (R130).
+    void set_delay(Time delay) {
+        settings.delay = delay;
+        for (Stored& m : messages) {
+            if (m.state == sqsim::MessageState::delayed) {
+                m.when = m.sent + delay;
+            }
+        }
+        Base::advance(now);
+    }
+
+    /// The oldest message that could be delivered, for a move task (R191).
+    [[nodiscard]] std::optional<int> next_to_redrive() const {
+        const auto found = deliverable_places(sqsim::unlimited);
+        return found.empty() ? std::nullopt : std::optional{*std::min_element(found.begin(), found.end())};
+    }
+
+    [[nodiscard]] sqsim::QueueMetrics metrics() const {
+        std::vector<std::string> groups;
+        for (const Stored& m : messages) {
+            if (m.state == sqsim::MessageState::in_flight &&
+                std::find(groups.begin(), groups.end(), m.group) == groups.end()) {
+                groups.push_back(m.group);
+            }
+        }
+        sqsim::QueueMetrics metrics = this->common_metrics(false);
+        metrics.fifo = sqsim::FifoMetrics{groups.size(), number_deduplicated_};
+        return metrics;
+    }
+
+private:
+    struct Accepted {
+        std::string deduplication_id;
+        std::string group;
+        Time at;
+        Receipt receipt;
+    };
+    struct Attempt {
+        std::string id;
+        Time at;
+        std::vector<Received> taken;
+    };
+
+    /// The messages that may be delivered, in the order of delivery: by the moment that the first message of the group
+    /// became visible (R144), a whole group before the next (R139), each up to its first message that waits (R138).
+    [[nodiscard]] std::vector<int> deliverable_places(std::size_t window) const {
+        const auto seen = std::span{messages}.first(std::min(messages.size(), window));
+        std::vector<const Stored*> heads;
+        for (const Stored& m : seen) {
+            if (std::none_of(heads.begin(), heads.end(), [&](auto* h) { return h->group == m.group; })) {
+                heads.push_back(&m);
+            }
+        }
+        std::sort(heads.begin(), heads.end(), [](auto* a, auto* b) { return a->order < b->order; });
+        std::vector<int> found;
+        for (const Stored* head : heads) {
+            const bool locked = mistake == Mistake::locks_the_whole_group &&
+                                std::any_of(messages.begin(), messages.end(), [&](auto& m) {
+                                    return m.group == head->group && m.state == sqsim::MessageState::in_flight;
+                                });
+            for (const Stored& m : seen) {
+                if (m.group == head->group) {
+                    if (m.state != sqsim::MessageState::visible || locked) {
+                        break;
+                    }
+                    found.push_back(m.place);
+                }
+            }
+        }
+        return found;
+    }
+
+    [[nodiscard]] Answer look_up(const Handle& handle) {
+        if (handle.queue != this->index_) {
+            return {sqsim::Errc::receipt_handle_is_invalid, {}};
+        }
+        const Stored* m = find(handle.place);
+        if (m == nullptr) {
+            return {{}, sqsim::HandleStatus::gone};
+        }
+        if (m->receives != handle.receive) {
+            return {{}, sqsim::HandleStatus::superseded};
+        }
+        return {{},
+                m->state == sqsim::MessageState::in_flight ? sqsim::HandleStatus::ok : sqsim::HandleStatus::expired};
+    }
+
+    /// Returns the messages of an earlier receive again, if nothing happened to any of them since (R100), and if they
+    /// are not too many now.
+    bool repeat(const std::string& attempt, std::size_t maximum, Time timeout, std::vector<Received>& taken) {
+        const auto found =
+            std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& a) { return a.id == attempt; });
+        if (found == attempts_.end() || found->taken.size() > maximum) {
+            return false;
+        }
+        for (const Received& r : found->taken) {
+            if (look_up(r.handle).status != sqsim::HandleStatus::ok) {
+                attempts_.erase(found);
+                return false;
+            }
+        }
+        for (Received& r : found->taken) {
+            this->let_lease_end(*find(r.handle.place), now + timeout);
+            r.message.when = now + timeout;
+        }
+        taken = found->taken;
+        this->number_received += taken.size();
+        return true;
+    }
+
+    std::vector<Accepted> accepted_{};
+    std::vector<Attempt> attempts_{};
+    std::uint64_t number_deduplicated_ = 0;
+};
+
+}  // namespace model

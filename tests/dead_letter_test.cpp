@@ -413,7 +413,7 @@ TEST_CASE("R180, R214: moves do not count as messages sent to the dead-letter qu
     CHECK(queue.metrics().number_of_empty_receives == 1);
 }
 
-TEST_CASE("R182: without its dead-letter queue a source goes on delivering", "[dead_letter][standard]") {
+TEST_CASE("R182: choice: without its dead-letter queue a source goes on delivering", "[dead_letter][standard]") {
     sqsim::ManualClock clock;
     auto dead = std::make_optional<Queue>(clock);
     Queue queue{clock, {.visibility_timeout = 0s}};
@@ -421,7 +421,7 @@ TEST_CASE("R182: without its dead-letter queue a source goes on delivering", "[d
     queue.send_message("m");
     REQUIRE(queue.receive_message());
     SECTION("the policy was cleared") { queue.clear_redrive_policy(); }
-    SECTION("choice: the dead-letter queue is gone") { dead.reset(); }
+    SECTION("the dead-letter queue is gone") { dead.reset(); }
     for (unsigned count = 2; count <= 5; ++count) {
         const auto message = queue.receive_message();
         REQUIRE(message);
@@ -445,4 +445,20 @@ TEST_CASE("R171: messages move into a dead-letter queue from several sources", "
     const auto messages = dead.receive_messages();
     REQUIRE(bodies_of(messages) == Bodies{"from a", "from b", "from a"});
     CHECK(messages[1].dead_letter_queue_source() == std::string_view{"b"});
+}
+
+TEST_CASE("R170: a dead-letter queue names the queues that move their dead letters to it", "[dead-letter][standard]") {
+    sqsim::ManualClock clock;
+    sqsim::Queue dead{clock, {.name = "dead"}};
+    sqsim::Queue orders{clock, {.name = "orders"}};
+    CHECK(dead.dead_letter_source_queues().empty());
+    orders.set_redrive_policy({.dead_letter_queue = dead, .max_receive_count = 3});
+    {
+        sqsim::Queue invoices{clock, {.name = "invoices"}};
+        invoices.set_redrive_policy({.dead_letter_queue = dead, .max_receive_count = 3});
+        CHECK(dead.dead_letter_source_queues() == std::vector<std::string>{"orders", "invoices"});
+        orders.clear_redrive_policy();
+        CHECK(dead.dead_letter_source_queues() == std::vector<std::string>{"invoices"});
+    }
+    CHECK(dead.dead_letter_source_queues().empty());
 }

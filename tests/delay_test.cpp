@@ -15,7 +15,8 @@ using namespace standard;
 using sqsim::Errc;
 using sqsim::QueueCounts;
 
-TEST_CASE("R129: on a delay queue a message is hidden until exactly its delay has passed", "[delay][standard]") {
+TEST_CASE("R129: choice: on a delay queue a message is hidden until exactly its delay has passed",
+          "[delay][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.delay = 5s}};
     clock.advance(3s);

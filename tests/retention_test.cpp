@@ -16,7 +16,8 @@ using sqsim::Errc;
 using sqsim::HandleStatus;
 using sqsim::QueueCounts;
 
-TEST_CASE("R193: a message ends exactly when its age reaches the retention, in every state", "[retention][standard]") {
+TEST_CASE("R193: choice: a message ends exactly when its age reaches the retention, in every state",
+          "[retention][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.message_retention_period = 60s}};
     clock.advance(10s);

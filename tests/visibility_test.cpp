@@ -16,7 +16,7 @@ using sqsim::Errc;
 using sqsim::HandleStatus;
 using sqsim::QueueCounts;
 
-TEST_CASE("R128: a leased message is hidden until exactly the visibility timeout has passed",
+TEST_CASE("R128: choice: a leased message is hidden until exactly the visibility timeout has passed",
           "[visibility][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.visibility_timeout = 30s}};

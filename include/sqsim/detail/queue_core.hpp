@@ -8,6 +8,7 @@
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/receive_attempt.hpp"
 #include "sqsim/detail/task_list.hpp"
+#include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/message.hpp"

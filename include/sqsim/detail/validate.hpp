@@ -92,23 +92,35 @@ template <class Options>
                                limits.maximum_message_size);
     });
     if constexpr (requires { options.delivery; }) {
-        also([&] { return check_probability("duplicate_probability", options.delivery.duplicate_probability); });
-        also([&] {
-            return check_probability("short_poll_miss_probability", options.delivery.short_poll_miss_probability);
-        });
-        also([&] { return check_probability("lost_delete_probability", options.delivery.lost_delete_probability); });
+        const DeliveryModel& model = options.delivery;
+        also([&] { return check_probability("duplicate_probability", model.duplicate_probability); });
+        also([&] { return check_probability("short_poll_miss_probability", model.short_poll_miss_probability); });
+        also([&] { return check_probability("lost_delete_probability", model.lost_delete_probability); });
         also([&]() -> MaybeError {
-            if (options.delivery.reorder_window >= 0) {
+            if (model.reorder_window >= 0) {
                 return {};
             }
             return Error{Errc::invalid_attribute_value, "Invalid value for the parameter reorder_window. Reason: " +
-                                                            std::to_string(options.delivery.reorder_window) +
-                                                            " is negative."};
+                                                            std::to_string(model.reorder_window) + " is negative."};
         });
+        const FairQueueThresholds& fair = options.fair_queue;
+        also([&] { return check_probability("in_flight_share", fair.in_flight_share); });
+        also([&] { return check_probability("processing_time_share", fair.processing_time_share); });
+        also([&] {
+            return check_attribute("minimum_processing_time", fair.minimum_processing_time, Nanos::zero(), never);
+        });
+        also([&] {
+            return check_attribute("processing_time_window", fair.processing_time_window, Nanos{1}, never);
+        });
+        also([&] { return check_attribute("quiet_after", fair.quiet_after, Nanos::zero(), never); });
     } else {
         also([&] {
             return check_attribute("deduplication_interval", options.deduplication_interval, Nanos::zero(), never);
         });
+        also([&] {
+            return check_attribute("maximum_calls_per_second", options.maximum_calls_per_second, 1, unlimited);
+        });
+        also([&] { return check_attribute("partitions", options.partitions, 1, 1'000'000); });
     }
     return error;
 }

@@ -370,3 +370,14 @@ TEST_CASE("R91, R102: a long poll that waits at the in-flight limit returns as s
     REQUIRE(queue.delete_message(first->receipt_handle()));
     CHECK(receive.bodies() == Bodies{"m1"});  // nobody moves the clock any more
 }
+
+TEST_CASE("R84: receiving one message refuses a number out of range like any other receive", "[receive][standard]") {
+    sqsim::ManualClock clock;
+    sqsim::Queue queue{clock};
+    queue.send_message("m");
+    for (const int number : {0, 11, -1}) {
+        CHECK_THROWS_AS(queue.receive_message({.max_number_of_messages = number}), sqsim::Error);
+    }
+    CHECK(queue.counts() == sqsim::QueueCounts{.visible = 1});
+    CHECK(queue.receive_message({.max_number_of_messages = 10}));
+}

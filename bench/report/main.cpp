@@ -263,11 +263,11 @@ private:
 void print_value(const Row& row, const char* format) { std::printf(format, value_of(row), row.bytes ? "B " : "ns"); }
 
 void print_table(const Rows& rows) {
-    std::printf("%-48s %14s %8s   %s\n", "scenario", "per message", "spread", "ratio to its baselines");
+    std::printf("%-54s %14s %8s   %s\n", "scenario", "per message", "spread", "ratio to its baselines");
     Sections sections;
     for (const Row& row : rows) {
         sections.enter(row.name);
-        std::printf("%-48s", row.name.c_str());
+        std::printf("%-54s", row.name.c_str());
         if (row.times.empty()) {
             std::printf(" failed: %s\n", row.error.c_str());
             continue;
@@ -305,11 +305,11 @@ void print_optional(const std::optional<double>& ratio) {
 
 /// A change counts if both the time and, where there is one, the ratio to the baseline moved by more than the spread.
 void print_comparison(const Rows& before, const Rows& after) {
-    std::printf("%-48s %14s %14s %8s   %s\n", "scenario", "before", "after", "change", "ratio to its baseline");
+    std::printf("%-54s %14s %14s %8s   %s\n", "scenario", "before", "after", "change", "ratio to its baseline");
     Sections sections;
     for (const Row& row : after) {
         sections.enter(row.name);
-        std::printf("%-48s", row.name.c_str());
+        std::printf("%-54s", row.name.c_str());
         const Row* old = find(before, row.name);
         if (row.times.empty() || old == nullptr) {
             std::printf(row.times.empty() ? " failed now\n" : " is new\n");
@@ -334,7 +334,7 @@ void print_comparison(const Rows& before, const Rows& after) {
     }
     for (const Row& row : before) {
         if (find(after, row.name) == nullptr) {
-            std::printf("%-48s was not measured again\n", row.name.c_str());
+            std::printf("%-54s was not measured again\n", row.name.c_str());
         }
     }
 }

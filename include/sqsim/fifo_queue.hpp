@@ -54,7 +54,8 @@ public:
 
     /// Errors: an option out of its range in `options.limits`, or a name without the suffix ".fifo", throws; so does
     /// content-based deduplication of bodies that are not text.
-    explicit FifoQueue(FifoQueueOptions options = {}) requires detail::StaticClock<C>
+    FifoQueue() requires detail::StaticClock<C> : FifoQueue{FifoQueueOptions{}} {}
+    explicit FifoQueue(FifoQueueOptions options) requires detail::StaticClock<C>
         : FifoQueue{detail::static_clock<C>, std::move(options)} {}
     explicit FifoQueue(C& clock, FifoQueueOptions options = {}) : core_{clock, options} {
         if (!detail::is_text<Body> && options.content_based_deduplication) {
@@ -119,9 +120,9 @@ public:
     /// Concurrency: woken also when a group becomes available because the message that blocked it is deleted, moved or
     /// past its retention (R93, R141).
     std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        options.max_number_of_messages = 1;
         std::optional<message_type> message;
-        core_.receive({}, options, stop, [&](message_type&& received) { message = std::move(received); });
+        core_.receive({}, detail::one_message(core_, options), stop,
+                      [&](message_type&& received) { message = std::move(received); });
         return message;
     }
 
@@ -240,7 +241,8 @@ private:
     template <class From>
     Result<SendMessageResult> store(Engine& engine, From& body, std::string_view group_id,
                                     FifoSendMessageOptions& options, detail::Draft& draft) {
-        if (const auto original = engine.find_duplicate(group_id, draft.deduplication_id)) {
+        const detail::Fingerprint key = engine.deduplication_key(group_id, draft.deduplication_id);
+        if (const auto original = engine.find_duplicate(key)) {
             return result(engine, *original, true);
         }
         if (detail::room(engine) == 0) {
@@ -248,7 +250,7 @@ private:
             return detail::queue_is_full(core_);
         }
         const detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), group_id, draft.deduplication_id);
+            engine.send(std::move(body), std::move(draft.extras), group_id, draft.deduplication_id, key);
         detail::count_sent(engine, detail::one_size(draft.size));
         return result(engine, record.ordinal, false);
     }

@@ -59,7 +59,8 @@ public:
 
     /// A queue on a clock that needs no object, as those of the standard library.
     /// Errors: an option out of its range in `options.limits` throws.
-    explicit Queue(QueueOptions options = {}) requires detail::StaticClock<C>
+    Queue() requires detail::StaticClock<C> : Queue{QueueOptions{}} {}
+    explicit Queue(QueueOptions options) requires detail::StaticClock<C>
         : Queue{detail::static_clock<C>, std::move(options)} {}
 
     /// A queue on a clock that outlives it.
@@ -132,9 +133,9 @@ public:
     /// in flight (R102).
     /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.
     std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        options.max_number_of_messages = 1;
         std::optional<message_type> message;
-        core_.receive({}, options, stop, [&](message_type&& received) { message = std::move(received); });
+        core_.receive({}, detail::one_message(core_, options), stop,
+                      [&](message_type&& received) { message = std::move(received); });
         return message;
     }
 

@@ -56,7 +56,7 @@ public:
                                                            INT64_MAX,
                                                            INT64_MIN};
         const std::uint8_t kind = byte();
-        return kind < 128 ? kind * 100'000'000 : interesting[kind % interesting.size()];
+        return kind < 128 ? std::int64_t{kind} * 100'000'000 : interesting[kind % interesting.size()];
     }
     nanoseconds duration() { return nanoseconds{number()}; }
 
@@ -212,7 +212,7 @@ void run(Input& input, AnyQueue& queue, AnyQueue& other, sqsim::ManualClock& clo
                 return queue.set_redrive_policy(
                     {.dead_letter_queue = other, .max_receive_count = static_cast<int>(input.number() % 100'000)});
             default:
-                return clock.advance(nanoseconds{input.byte() * 100'000'000});
+                return clock.advance(nanoseconds{std::int64_t{input.byte()} * 100'000'000});
             }
         });
     }

@@ -5,8 +5,6 @@
 
 #include "model/queue_model.hpp"
 
-#include <span>
-
 namespace model {
 
 template <Mistake mistake = Mistake::none>
@@ -41,15 +39,22 @@ public:
             return std::nullopt;
         }
         std::vector<Stored> dead;
-        for (const int place : deliverable_places(settings.backlog_window)) {
-            if (taken.size() >= maximum ||
-                this->count(sqsim::MessageState::in_flight) >= settings.maximum_in_flight) {  // R103, R104
+        std::vector<std::string> served;
+        const auto has_room = [&] {  // R103
+            return taken.size() < maximum && this->count(sqsim::MessageState::in_flight) < settings.maximum_in_flight;
+        };
+        while (has_room()) {
+            const std::vector<int> places = next_group(served);
+            if (places.empty()) {
                 break;
             }
-            if (Stored& m = *find(place); this->is_dead_letter(m)) {
-                this->take_dead_letter(place, dead);  // frees the group (R178)
-            } else {
-                taken.push_back(this->lease(m, timeout));
+            for (std::size_t i = 0; i < places.size() && has_room(); ++i) {
+                if (Stored& m = *find(places[i]); this->is_dead_letter(m)) {
+                    this->take_dead_letter(places[i], dead);  // frees the group (R178)
+                } else {
+                    served.push_back(m.group);
+                    taken.push_back(this->lease(m, timeout));
+                }
             }
         }
         for (Stored& m : dead) {
@@ -127,8 +132,12 @@ public:
 
     /// The oldest message that could be delivered, for a move task (R191).
     [[nodiscard]] std::optional<int> next_to_redrive() const {
-        const auto found = deliverable_places(sqsim::unlimited);
-        return found.empty() ? std::nullopt : std::optional{*std::min_element(found.begin(), found.end())};
+        for (const Stored* head : heads(sqsim::unlimited)) {
+            if (head->state == sqsim::MessageState::visible) {
+                return head->place;
+            }
+        }
+        return std::nullopt;
     }
 
     [[nodiscard]] sqsim::QueueMetrics metrics() const {
@@ -157,33 +166,46 @@ private:
         std::vector<Received> taken;
     };
 
-    /// The messages that may be delivered, in the order of delivery: by the moment that the first message of the group
-    /// became visible (R144), a whole group before the next (R139), each up to its first message that waits (R138).
-    [[nodiscard]] std::vector<int> deliverable_places(std::size_t window) const {
-        const auto seen = std::span{messages}.first(std::min(messages.size(), window));
-        std::vector<const Stored*> heads;
-        for (const Stored& m : seen) {
-            if (std::none_of(heads.begin(), heads.end(), [&](auto* h) { return h->group == m.group; })) {
-                heads.push_back(&m);
-            }
-        }
-        std::sort(heads.begin(), heads.end(), [](auto* a, auto* b) { return a->order < b->order; });
-        std::vector<int> found;
-        for (const Stored* head : heads) {
-            const bool locked = mistake == Mistake::locks_the_whole_group &&
-                                std::any_of(messages.begin(), messages.end(), [&](auto& m) {
-                                    return m.group == head->group && m.state == sqsim::MessageState::in_flight;
-                                });
-            for (const Stored& m : seen) {
-                if (m.group == head->group) {
-                    if (m.state != sqsim::MessageState::visible || locked) {
-                        break;
-                    }
-                    found.push_back(m.place);
-                }
+    /// The first messages of the groups, among the first so many messages (R104).
+    [[nodiscard]] std::vector<const Stored*> heads(std::size_t window) const {
+        std::vector<const Stored*> found;
+        for (std::size_t i = 0; i < std::min(messages.size(), window); ++i) {
+            const auto is_same_group = [&](const Stored* head) { return head->group == messages[i].group; };
+            if (std::none_of(found.begin(), found.end(), is_same_group)) {
+                found.push_back(&messages[i]);
             }
         }
         return found;
+    }
+
+    /// What may be delivered of one group, which one receive exhausts before the next (R139): of the group whose first
+    /// message became visible first (R144), everything before a message that waits (R138). Each group once in a call.
+    [[nodiscard]] std::vector<int> next_group(const std::vector<std::string>& served) const {
+        const Stored* first = nullptr;
+        for (const Stored* head : heads(settings.backlog_window)) {
+            const bool is_served = std::find(served.begin(), served.end(), head->group) != served.end();
+            if (head->state == sqsim::MessageState::visible && !is_served && !is_locked(head->group) &&
+                (first == nullptr || head->order < first->order)) {
+                first = head;
+            }
+        }
+        std::vector<int> found;
+        for (std::size_t i = 0; first != nullptr && i < std::min(messages.size(), settings.backlog_window); ++i) {
+            if (messages[i].group == first->group) {
+                if (messages[i].state != sqsim::MessageState::visible) {
+                    break;
+                }
+                found.push_back(messages[i].place);
+            }
+        }
+        return found;
+    }
+
+    [[nodiscard]] bool is_locked(const std::string& group) const {
+        return mistake == Mistake::locks_the_whole_group &&
+               std::any_of(messages.begin(), messages.end(), [&](const Stored& m) {
+                   return m.group == group && m.state == sqsim::MessageState::in_flight;
+               });
     }
 
     [[nodiscard]] Answer look_up(const Handle& handle) {

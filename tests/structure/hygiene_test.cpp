@@ -42,13 +42,11 @@ constexpr std::size_t longest_header = 350;
 
 Problems check_length(const SourceFile& file) {
     const auto count = structure::lines_of(file.text).size();
-    return count > longest_header ? Problems{file.path + " has " + std::to_string(count) + " lines"}
-                                  : Problems{};
+    return count > longest_header ? Problems{file.path + " has " + std::to_string(count) + " lines"} : Problems{};
 }
 
 // Put together here so that this file does not report itself.
-const std::vector<std::string> marks{std::string{"TO"} + "DO", std::string{"FIX"} + "ME",
-                                     std::string{"XX"} + "X"};
+const std::vector<std::string> marks{std::string{"TO"} + "DO", std::string{"FIX"} + "ME", std::string{"XX"} + "X"};
 
 Problems check_marks(const SourceFile& file) {
     Problems problems;
@@ -63,8 +61,8 @@ Problems check_marks(const SourceFile& file) {
     return problems;
 }
 
-// Programs of their own: one without exceptions, the consumers' projects, the fuzz targets.
-const std::vector<std::string> separate_programs{"noexcept/", "consume/", "fuzz/"};
+// Programs of their own: one without exceptions, the consumers' projects, the fuzz targets, the soak run.
+const std::vector<std::string> separate_programs{"noexcept/", "consume/", "fuzz/", "soak/"};
 
 Problems check_list(const std::string& list, const std::vector<SourceFile>& files) {
     Problems problems;
@@ -124,14 +122,12 @@ TEST_CASE("every header has its guard and a length that can be read", "[structur
 
 TEST_CASE("tests/sources.txt lists exactly the tests", "[structure]") {
     const auto tests = structure::source_dir() / "tests";
-    CHECK(check_list(structure::read_file(tests / "sources.txt"), structure::read_tree(tests, {".cpp"})) ==
-          Problems{});
+    CHECK(check_list(structure::read_file(tests / "sources.txt"), structure::read_tree(tests, {".cpp"})) == Problems{});
 
     const std::vector<SourceFile> files{{"a_test.cpp", {}}, {"fuzz/b.cpp", {}}};
     CHECK(check_list("a_test.cpp\n", files) == Problems{});
     CHECK(check_list("", files) == Problems{"a_test.cpp is not listed"});
-    CHECK(check_list("a_test.cpp\nc_test.cpp\n", files) ==
-          Problems{"c_test.cpp is listed but does not exist"});
+    CHECK(check_list("a_test.cpp\nc_test.cpp\n", files) == Problems{"c_test.cpp is listed but does not exist"});
     CHECK(check_list("a_test.cpp\na_test.cpp\n", files) == Problems{"a_test.cpp is listed twice"});
 }
 

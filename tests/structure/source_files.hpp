@@ -32,17 +32,15 @@ inline std::string read_file(const std::filesystem::path& path) {
 }
 
 /// The files below `root` with one of the endings, sorted; their paths are relative to `root`.
-inline std::vector<SourceFile> read_tree(const std::filesystem::path& root,
-                                         std::vector<std::string> endings) {
+inline std::vector<SourceFile> read_tree(const std::filesystem::path& root, std::vector<std::string> endings) {
     std::vector<SourceFile> files;
     if (!std::filesystem::exists(root)) {
         return files;
     }
     for (const auto& entry : std::filesystem::recursive_directory_iterator{root}) {
         const auto& path = entry.path();
-        if (entry.is_regular_file() &&
-            (std::find(endings.begin(), endings.end(), path.extension()) != endings.end() ||
-             std::find(endings.begin(), endings.end(), path.filename()) != endings.end())) {
+        if (entry.is_regular_file() && (std::find(endings.begin(), endings.end(), path.extension()) != endings.end() ||
+                                        std::find(endings.begin(), endings.end(), path.filename()) != endings.end())) {
             files.push_back({path.lexically_relative(root).generic_string(), read_file(path)});
         }
     }

@@ -5,7 +5,7 @@
 
 #include <chrono>
 #include <concepts>
-#include <limits>
+#include <type_traits>
 
 namespace sqsim::inline SQSIM_ABI {
 
@@ -29,6 +29,13 @@ concept Clock = requires(C& clock) {
 };
 
 namespace detail {
+
+/// A clock that needs no object.
+template <class C>
+concept StaticClock = requires {
+    C::now();
+}
+&&std::is_default_constructible_v<C>;
 
 /// Instants and durations inside the engines: nanoseconds since the clock's epoch, or between two instants.
 using Nanos = std::chrono::nanoseconds;

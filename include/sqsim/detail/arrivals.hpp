@@ -66,6 +66,16 @@ public:
         }
     }
 
+    /// All messages in the order they came, for an operation that removes them.
+    [[nodiscard]] std::vector<Record*> all() const {
+        std::vector<Record*> records;
+        for_each([&](Record& record) {
+            records.push_back(&record);
+            return true;
+        });
+        return records;
+    }
+
     // A cursor runs through the order once. A standard queue keeps it before the first fresh message, a FIFO queue at
     // the horizon of its backlog.
 

@@ -56,26 +56,30 @@ public:
     void count_call(Call call) { throttle_.count(call, ledger_.now()); }
     void count_send(std::string_view group_id) { throttle_.count_send(group_id, ledger_.now()); }
 
-    /// The message that a deduplication id was accepted for within the interval (R149, R153).
-    [[nodiscard]] std::optional<std::uint64_t> find_duplicate(std::string_view group_id,
-                                                              std::string_view deduplication_id) {
-        const auto original = dedup_.find(scoped(group_id, deduplication_id));
-        if (original) {
-            ++deduplicated_;
-        }
+    /// What a deduplication id is remembered by: the id, within its group if that is the scope (R153).
+    [[nodiscard]] Fingerprint deduplication_key(std::string_view group_id,
+                                                std::string_view deduplication_id) const noexcept {
+        return options_.deduplication_scope == DeduplicationScope::queue
+                   ? fingerprint(deduplication_id)
+                   : fingerprint(deduplication_id, fingerprint(group_id));
+    }
+
+    /// The message that an id was accepted for within the interval (R149).
+    [[nodiscard]] std::optional<std::uint64_t> find_duplicate(const Fingerprint& key) {
+        const auto original = dedup_.find(key);
+        deduplicated_ += original ? 1U : 0U;
         return original;
     }
 
-    /// Stores a message. Precondition: `find_duplicate` found nothing.
+    /// Stores a message. Precondition: `find_duplicate(key)` found nothing.
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
-                 std::string_view deduplication_id) {
+                 std::string_view deduplication_id, const Fingerprint& key) {
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
         record.ordinal = ledger_.next_ordinal();
         record.sent_at = ledger_.now();
-        dedup_.insert(scoped(group_id, deduplication_id), record.ordinal,
-                      saturating_add(ledger_.now(), options_.deduplication_interval));
+        dedup_.insert(key, record.ordinal, saturating_add(ledger_.now(), options_.deduplication_interval));
         add(record, saturating_add(ledger_.now(), options_.delay));
         return record;
     }
@@ -185,13 +189,7 @@ public:
 
     /// Removes everything, also the memory of deduplication ids (R155, R196). Linear in the stored messages.
     void purge() {
-        std::vector<Record*> all;
-        all.reserve(ledger_.counts().total());
-        ledger_.arrivals().for_each([&](Record& record) {
-            all.push_back(&record);
-            return true;
-        });
-        for (Record* record : all) {
+        for (Record* record : ledger_.arrivals().all()) {
             remove(*record);
         }
         delayed_.clear();
@@ -243,12 +241,6 @@ private:
         std::uint32_t slot;
         std::uint32_t generation;
     };
-
-    [[nodiscard]] Fingerprint scoped(std::string_view group_id, std::string_view deduplication_id) const noexcept {
-        return options_.deduplication_scope == DeduplicationScope::queue
-                   ? fingerprint(deduplication_id)
-                   : fingerprint(deduplication_id, fingerprint(group_id));
-    }
 
     /// Repeats an earlier receive with the same attempt id: the same messages and handles with their timeouts reset,
     /// unless one of them was deleted, changed, or is visible again (R100). Returns how many were handed to `take`.

@@ -3,6 +3,7 @@
 
 #include "sqsim/ids.hpp"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +22,10 @@ struct Fingerprint {
 
 [[nodiscard]] inline std::uint64_t load_bytes(const char* bytes, std::size_t count) noexcept {
     std::uint64_t value = 0;
+    if (std::endian::native == std::endian::little && count == sizeof value) {
+        std::memcpy(&value, bytes, sizeof value);
+        return value;
+    }
     for (std::size_t i = 0; i < count; ++i) {  // byte by byte: the same on every byte order
         value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
     }

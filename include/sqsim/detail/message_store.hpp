@@ -3,7 +3,6 @@
 
 #include "sqsim/detail/record.hpp"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -118,6 +117,17 @@ private:
                                                                  1024, 1536, 2048, 3072, 4096, 4480};
     static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= payload_sizes.back());
 
+    // The smallest class for a payload of so many times 64 bytes.
+    static constexpr auto class_of = [] {
+        std::array<std::uint8_t, payload_sizes.back() / 64 + 1> table{};
+        std::uint8_t number = 0;
+        for (std::size_t lines = 0; lines < table.size(); ++lines) {
+            number = static_cast<std::uint8_t>(number + (lines * 64 > payload_sizes[number] ? 1 : 0));
+            table[lines] = number;
+        }
+        return table;
+    }();
+
     struct AlignedDelete {
         void operator()(std::byte* memory) const noexcept {
             ::operator delete (memory, std::align_val_t{alignof(Record)});
@@ -212,8 +222,7 @@ private:
     }
 
     [[nodiscard]] Record& take(std::size_t payload_size) {
-        const auto number = static_cast<std::uint32_t>(
-            std::lower_bound(payload_sizes.begin(), payload_sizes.end(), payload_size) - payload_sizes.begin());
+        const std::uint32_t number = class_of[(payload_size + 63) / 64];
         SizeClass& size_class = classes_[number];
         if (Record* const record = size_class.free; record != nullptr) {
             size_class.free = record->next_free;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
@@ -25,13 +26,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
 template <class Body>
 using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body>;
 
-/// A clock that needs no object.
-template <class C>
-concept StaticClock = requires {
-    C::now();
-}
-&&std::is_default_constructible_v<C>;
-
+/// The object of a clock that needs none.
 template <StaticClock C>
 inline C static_clock{};
 
@@ -111,7 +106,9 @@ template <class Body, class From, class Options, class Core>
     Draft draft;
     const auto also = [&](auto check) {
         if (!draft.error) {
-            draft.error = check();
+            if (MaybeError error = check()) [[unlikely]] {
+                draft.error = std::move(error);
+            }
         }
     };
     const Limits& limits = core.limits();

@@ -23,6 +23,14 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
+/// The options of a receive for the receive of one message. Errors: throws if they are bad.
+template <class Core>
+[[nodiscard]] ReceiveMessageOptions one_message(const Core& core, ReceiveMessageOptions options) {
+    raise_if(check_receive(options, core.limits(), Core::is_fifo));
+    options.max_number_of_messages = 1;
+    return options;
+}
+
 /// Erases messages and receives others into a span, under one lock.
 template <class Core>
 [[nodiscard]] std::size_t receive_into(Core& core, std::span<const ReceiptHandle> done,

@@ -157,13 +157,7 @@ public:
 
     /// Removes everything (R196). Linear in the stored messages.
     void purge() {
-        std::vector<Record*> all;
-        all.reserve(ledger_.counts().total());
-        ledger_.arrivals().for_each([&](Record& record) {
-            all.push_back(&record);
-            return true;
-        });
-        for (Record* record : all) {
+        for (Record* record : ledger_.arrivals().all()) {
             remove(*record);
         }
     }

@@ -109,9 +109,7 @@ template <class Options>
         also([&] {
             return check_attribute("minimum_processing_time", fair.minimum_processing_time, Nanos::zero(), never);
         });
-        also([&] {
-            return check_attribute("processing_time_window", fair.processing_time_window, Nanos{1}, never);
-        });
+        also([&] { return check_attribute("processing_time_window", fair.processing_time_window, Nanos{1}, never); });
         also([&] { return check_attribute("quiet_after", fair.quiet_after, Nanos::zero(), never); });
     } else {
         also([&] {

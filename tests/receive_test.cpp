@@ -381,3 +381,16 @@ TEST_CASE("R84: receiving one message refuses a number out of range like any oth
     CHECK(queue.counts() == sqsim::QueueCounts{.visible = 1});
     CHECK(queue.receive_message({.max_number_of_messages = 10}));
 }
+
+TEST_CASE("R84: under a lower limit the default asks for as many messages as may be", "[receive][standard]") {
+    sqsim::ManualClock clock;
+    sqsim::Limits limits;
+    limits.maximum_number_of_messages = 3;
+    sqsim::Queue queue{clock, {.limits = limits}};
+    for (int i = 0; i < 5; ++i) {
+        queue.send_message("m");
+    }
+    CHECK(queue.receive_messages().size() == 3);
+    CHECK_THROWS_AS(queue.receive_messages({.max_number_of_messages = 4}), sqsim::Error);
+    CHECK(queue.receive_message());
+}

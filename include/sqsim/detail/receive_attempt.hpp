@@ -23,7 +23,8 @@ public:
     /// `take(message_type&&)` gets what is received.
     ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, bool short_poll, Take& take)
         : core_{core}, options_{options}, take_{take} {
-        plan_.maximum = static_cast<std::size_t>(options.max_number_of_messages);
+        plan_.maximum = static_cast<std::size_t>(
+            std::min(options.max_number_of_messages, core.limits().maximum_number_of_messages));
         plan_.default_timeout = !options.visibility_timeout.has_value();
         plan_.short_poll = short_poll;
     }

@@ -125,7 +125,10 @@ template <class Options>
 
 /// R84-R86.
 [[nodiscard]] inline MaybeError check_receive(const ReceiveMessageOptions& options, const Limits& limits, bool fifo) {
-    if (options.max_number_of_messages < 1 || options.max_number_of_messages > limits.maximum_number_of_messages) {
+    // The default asks for as many as there may be, also under a lower limit.
+    const bool is_default = options.max_number_of_messages == ReceiveMessageOptions{}.max_number_of_messages;
+    if (options.max_number_of_messages < 1 ||
+        (options.max_number_of_messages > limits.maximum_number_of_messages && !is_default)) {
         return invalid_value(std::to_string(options.max_number_of_messages), "MaxNumberOfMessages",
                              "Must be between 1 and " + std::to_string(limits.maximum_number_of_messages) +
                                  ", if provided.");

@@ -74,8 +74,7 @@ public:
     /// `request_throttled` above `maximum_calls_per_second`, as receives and deletes do (R162).
     SendMessageResult send_message(body_argument body, std::string_view message_group_id,
                                    FifoSendMessageOptions options = {}) {
-        return detail::value_or_raise(
-            try_send_message(std::forward<body_argument>(body), message_group_id, std::move(options)));
+        return try_send_message(std::forward<body_argument>(body), message_group_id, std::move(options)).value();
     }
 
     /// As `send_message`, with the error `queue_full` as a value. A duplicate fits into a full queue.

@@ -80,7 +80,7 @@ public:
     /// `queue_full` if `capacity` messages are stored. Nothing is stored then.
     /// Complexity: constant. Concurrency: wakes one waiting receive.
     SendMessageResult send_message(body_argument body, SendMessageOptions options = {}) {
-        return detail::value_or_raise(try_send_message(std::forward<body_argument>(body), std::move(options)));
+        return try_send_message(std::forward<body_argument>(body), std::move(options)).value();
     }
 
     /// As `send_message`, with the error `queue_full` as a value.

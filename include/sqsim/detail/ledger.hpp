@@ -46,7 +46,6 @@ public:
     [[nodiscard]] const QueueCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
     [[nodiscard]] Nanos now() const noexcept { return now_; }
-    [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; }
 
     /// Moves to a later time; an earlier one, from a clock that was set back, counts as the last one seen.
     void clamp(Nanos now) noexcept { now_ = std::max(now_, now); }

@@ -38,11 +38,6 @@ struct Draft {
     std::string deduplication_id{};  // FIFO: the one sent or that of the content
 };
 
-template <class T>
-[[nodiscard]] T value_or_raise(Result<T>&& result) {
-    return std::move(result).value();
-}
-
 /// Moves what few messages have into memory of its own; null for most messages.
 template <class Options>
 [[nodiscard]] std::unique_ptr<Extras> make_extras(Options&& options) {

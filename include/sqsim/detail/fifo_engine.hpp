@@ -36,7 +36,7 @@ public:
 
     /// Lets everything happen that is due.
     void advance_to(Nanos now) {
-        ledger_.clamp(now);
+        ledger_.advance(now);
         end_delays_and_leases();
         while (Record* record = ledger_.next_past_retention()) {
             remove(*record);
@@ -78,7 +78,7 @@ public:
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
         record.ordinal = ledger_.next_ordinal();
-        record.sent_at = ledger_.now();
+        record.sent_at = ledger_.send_time(ledger_.now());
         dedup_.insert(key, record.ordinal, saturating_add(ledger_.now(), options_.deduplication_interval));
         add(record, saturating_add(ledger_.now(), options_.delay));
         return record;
@@ -93,18 +93,18 @@ public:
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
         const std::size_t most = options_.limits.maximum_in_flight;
-        if (ledger_.counts().in_flight >= most) {
+        if (ledger_.in_flight() >= most) {
             result.over_limit = true;
             return result;
         }
-        while (result.messages < plan.maximum && ledger_.counts().in_flight < most) {
+        while (result.messages < plan.maximum && ledger_.in_flight() < most) {
             groups_.widen_horizon();
             const std::optional<std::uint32_t> group = groups_.take();
             if (!group) {
                 break;
             }
             std::uint32_t slot = groups_.head(*group);
-            while (slot != groups_.none && result.messages < plan.maximum && ledger_.counts().in_flight < most) {
+            while (slot != groups_.none && result.messages < plan.maximum && ledger_.in_flight() < most) {
                 Record& record = ledger_.store()[slot];
                 if (record.state != State::visible || !groups_.within_horizon(record)) {
                     break;
@@ -187,6 +187,17 @@ public:
         return {HandleStatus::ok};
     }
 
+    /// Whether there is enough to tidy up for `tidy` to be worth its time.
+    [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
+    /// Gives up memory that is no longer needed.
+    void tidy() { ledger_.tidy(); }
+
+    /// How many more messages the capacity allows.
+    [[nodiscard]] std::size_t room() const noexcept {
+        const std::size_t stored = ledger_.counts().total();
+        return stored < options_.capacity ? options_.capacity - stored : 0;
+    }
+
     /// Removes everything, also the memory of deduplication ids (R155, R196). Linear in the stored messages.
     void purge() {
         for (Record* record : ledger_.arrivals().all()) {
@@ -227,10 +238,10 @@ public:
     [[nodiscard]] const FifoQueueOptions& options() const noexcept { return options_; }
 
     [[nodiscard]] QueueMetrics metrics() {
-        QueueMetrics metrics = ledger_.totals;
+        QueueMetrics metrics = ledger_.all_totals();
         metrics.approximate_age_of_oldest_message = ledger_.age_of_oldest([](const Record&) { return true; });
         metrics.approximate_number_of_messages_visible = ledger_.counts().visible;
-        metrics.approximate_number_of_messages_not_visible = ledger_.counts().in_flight;
+        metrics.approximate_number_of_messages_not_visible = ledger_.in_flight();
         metrics.approximate_number_of_messages_delayed = ledger_.counts().delayed;
         metrics.fifo = FifoMetrics{groups_.in_flight(), deduplicated_};
         return metrics;
@@ -317,7 +328,7 @@ private:
     }
 
     void remove(Record& record) {
-        if (record.state == State::in_flight && ledger_.counts().in_flight >= options_.limits.maximum_in_flight) {
+        if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
         groups_.leave(record);

@@ -45,6 +45,9 @@ public:
         }
     }
 
+    /// Forgets the entries before the cursor: no stored message is among them.
+    void drop_until_cursor() noexcept { order_.drop_until(cursor_); }
+
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() {
         drop_stale_front();
@@ -84,12 +87,28 @@ public:
     [[gnu::always_inline]] [[nodiscard]] Record* next_fresh() noexcept {
         while (const Entry* const entry = order_.get(cursor_)) {
             Record& record = store_[entry->slot];
-            if (record.generation == entry->born && record.state == State::visible && !record.was_delayed) {
+            if (is_fresh(record, *entry)) {
                 return &record;
             }
             order_.step(cursor_);
         }
         return nullptr;
+    }
+    /// Moves past up to so many fresh messages, calling `visit(record)` for each. Returns: how many.
+    template <class Visit>
+    [[gnu::always_inline]] std::size_t take_fresh(std::size_t most, Visit visit) {
+        std::size_t left = most;
+        if (left != 0) {
+            order_.advance(cursor_, [&](const Entry& entry) {
+                Record& record = store_[entry.slot];
+                if (is_fresh(record, entry)) [[likely]] {
+                    visit(record);
+                    --left;
+                }
+                return left != 0;
+            });
+        }
+        return most - left;
     }
     [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
 
@@ -125,6 +144,9 @@ private:
         }
     }
 
+    [[gnu::always_inline]] [[nodiscard]] static bool is_fresh(const Record& record, const Entry& entry) noexcept {
+        return record.generation == entry.born && record.state == State::visible && !record.was_delayed;
+    }
     [[gnu::always_inline]] [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
         const Record& record = store_[entry.slot];
         return record.born == entry.born && record.state != State::free;

@@ -190,7 +190,7 @@ public:
     /// Whether there is enough to tidy up for `tidy` to be worth its time.
     [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
     /// Gives up memory that is no longer needed.
-    void tidy() { ledger_.tidy(); }
+    void tidy() { ledger_.tidy(false); }
 
     /// How many more messages the capacity allows.
     [[nodiscard]] std::size_t room() const noexcept {

@@ -72,7 +72,7 @@ public:
         Record* first = nullptr;
         Record** end = &first;
         for (auto&& body : bodies) {
-            Record* const record = store_->try_store(std::forward<decltype(body)>(body));
+            Record* const record = store_->try_store(std::move(body));
             *end = record;
             if (record == nullptr) {
                 store_->put_back(first);
@@ -159,28 +159,22 @@ public:
     /// zero. Returns: how many, each given to `take(record)`.
     template <class Take>
     [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, bool is_default, Take& take) {
-        const Nanos deadline = saturating_add(now_, timeout);
-        std::size_t count = 0;
-        for (; count < most; ++count) {
-            Record* const record = arrivals_.next_fresh();
-            if (record == nullptr) {
-                break;
+        const Nanos now = now_;
+        const Nanos deadline = saturating_add(now, timeout);
+        return arrivals_.take_fresh(most, [&](Record& record) {
+            ++record.generation;
+            record.state = State::in_flight;
+            record.visibility_changed = false;
+            record.received_at = now;
+            if (record.first_received_at == never) {
+                record.first_received_at = now;
             }
-            arrivals_.skip_fresh();
-            ++record->generation;
-            record->state = State::in_flight;
-            record->visibility_changed = false;
-            record->received_at = now_;
-            if (record->first_received_at == never) {
-                record->first_received_at = now_;
-            }
-            record->deadline = deadline;
+            record.deadline = deadline;
             --by_state_[static_cast<std::size_t>(State::visible)];
             ++by_state_[static_cast<std::size_t>(State::in_flight)];
-            schedule(*record, is_default);
-            take(*record);
-        }
-        return count;
+            schedule(record, is_default);
+            take(record);
+        });
     }
 
     /// Lets the lease end `timeout` from now.
@@ -235,12 +229,21 @@ public:
     [[nodiscard]] bool is_untidy() const noexcept { return removed_ > 64; }
 
     /// Forgets stale entries where they may be most of all, and gives memory back that the messages no longer fill.
-    /// Linear in what was removed since the last time. Needs both sides.
-    void tidy() {
+    /// Linear in what was removed since the last time. `all_fresh`: the visible messages are those behind the cursor.
+    /// Needs both sides.
+    void tidy(bool all_fresh) {
         removed_since_trim_ += std::exchange(removed_, 0);
-        arrivals_.sweep(stored());
-        timers_.sweep(count(State::in_flight) + count(State::delayed),
-                      [this](const Timer& timer) { return is_meant(timer); });
+        const std::size_t timed = count(State::in_flight) + count(State::delayed);
+        if (timed == 0) {
+            timers_.drop_all();
+        } else {
+            timers_.sweep(timed, [this](const Timer& timer) { return is_meant(timer); });
+        }
+        if (timed == 0 && all_fresh) {
+            arrivals_.drop_until_cursor();
+        } else {
+            arrivals_.sweep(stored());
+        }
         const std::size_t returnable = store_->slots().returnable();
         if (removed_since_trim_ > returnable && stored() < returnable / 4) {
             removed_since_trim_ = 0;

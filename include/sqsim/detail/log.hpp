@@ -112,6 +112,40 @@ public:
         return cursor.entry_;
     }
 
+    /// Removes the entries before a cursor.
+    void drop_until(const Cursor& cursor) noexcept {
+        if (cursor.position_ <= head_.position_) {
+            return;
+        }
+        while (head_.chunk_ != cursor.chunk_) {
+            Chunk* const old = head_.chunk_;
+            enter_next(head_);
+            if (old != nullptr) {
+                give_back(old);
+            }
+        }
+        head_ = cursor;
+    }
+
+    /// Calls `visit(entry)` for the entries from a cursor on, which it moves past each, as long as it returns true.
+    template <class Visit>
+    [[gnu::always_inline]] void advance(Cursor& cursor, Visit visit) {
+        while (get(cursor) != nullptr) {
+            Cursor at = cursor;  // in registers
+            T* const last = at.entry_ + std::min<std::uint64_t>(static_cast<std::uint64_t>(at.end_ - at.entry_),
+                                                                seen_ - at.position_);
+            bool goes_on = true;
+            while (goes_on && at.entry_ != last) {
+                goes_on = visit(std::as_const(*at.entry_++));
+            }
+            cursor.position_ += static_cast<std::uint64_t>(at.entry_ - cursor.entry_);
+            cursor.entry_ = at.entry_;
+            if (!goes_on) {
+                return;
+            }
+        }
+    }
+
     static void step(Cursor& cursor) noexcept {
         ++cursor.entry_;
         ++cursor.position_;

@@ -93,7 +93,7 @@ public:
     [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
     /// Gives up memory that is no longer needed. Needs both sides.
     void tidy() {
-        ledger_.tidy();
+        ledger_.tidy(order_.is_that_of_arrival());
         order_.sweep();
     }
 

@@ -70,6 +70,14 @@ public:
         }
     }
 
+    /// Removes all entries, but keeps memory for the next ones.
+    void drop_all() {
+        rising_.clear();
+        if (wheel_.size() != 0) {
+            wheel_.remove_unless([](const Timer&) { return false; });
+        }
+    }
+
     void clear() {
         rising_.clear();
         wheel_.clear();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -94,23 +95,19 @@ public:
         }
         return nullptr;
     }
-    /// Moves past up to so many fresh messages, calling `visit(record)` for each. Returns: how many.
-    template <class Visit>
-    [[gnu::always_inline]] std::size_t take_fresh(std::size_t most, Visit visit) {
-        std::size_t left = most;
-        if (left != 0) {
-            order_.advance(cursor_, [&](const Entry& entry) {
-                Record& record = store_[entry.slot];
-                if (is_fresh(record, entry)) [[likely]] {
-                    visit(record);
-                    --left;
-                }
-                return left != 0;
-            });
-        }
-        return most - left;
-    }
     [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
+
+    // The same for many at once: the entries ahead, the fresh message of one, and moving past some.
+    struct Entry {
+        std::uint32_t slot;
+        std::uint32_t born;
+    };
+    [[gnu::always_inline]] [[nodiscard]] std::span<const Entry> ahead() noexcept { return order_.ahead(cursor_); }
+    [[gnu::always_inline]] [[nodiscard]] Record* fresh_at(const Entry& entry) const noexcept {
+        Record& record = store_[entry.slot];
+        return is_fresh(record, entry) ? &record : nullptr;
+    }
+    void move_past(std::size_t entries) noexcept { order_.step(cursor_, entries); }
 
     /// The next stored message, and moves past it; null at the end.
     [[nodiscard]] Record* next_stored() noexcept {
@@ -124,10 +121,6 @@ public:
     }
 
 private:
-    struct Entry {
-        std::uint32_t slot;
-        std::uint32_t born;
-    };
     struct Late {
         Nanos sent_at;
         std::uint64_t ordinal;

@@ -156,25 +156,41 @@ public:
     }
 
     /// Begins leases of up to so many messages that were never received, in the order they came. With a timeout above
-    /// zero. Returns: how many, each given to `take(record)`.
+    /// zero; none of them is in a group. Returns: how many, each given to `take(record)`.
     template <class Take>
     [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, bool is_default, Take& take) {
         const Nanos now = now_;
         const Nanos deadline = saturating_add(now, timeout);
-        return arrivals_.take_fresh(most, [&](Record& record) {
-            ++record.generation;
-            record.state = State::in_flight;
-            record.visibility_changed = false;
-            record.received_at = now;
-            if (record.first_received_at == never) {
-                record.first_received_at = now;
+        quiet_until_ = std::min(quiet_until_, deadline);
+        std::size_t count = 0;
+        while (count != most) {
+            const auto entries = arrivals_.ahead();
+            if (entries.empty()) {
+                break;
             }
-            record.deadline = deadline;
-            --by_state_[static_cast<std::size_t>(State::visible)];
-            ++by_state_[static_cast<std::size_t>(State::in_flight)];
-            schedule(record, is_default);
-            take(record);
-        });
+            std::size_t passed = 0;
+            while (passed != entries.size() && count != most) {
+                Record* const record = arrivals_.fresh_at(entries[passed++]);
+                if (record == nullptr) [[unlikely]] {
+                    continue;
+                }
+                ++record->generation;
+                record->state = State::in_flight;
+                record->visibility_changed = false;
+                record->received_at = now;
+                record->deadline = deadline;
+                if (record->first_received_at == never) [[likely]] {
+                    record->first_received_at = now;
+                }
+                --by_state_[static_cast<std::size_t>(State::visible)];
+                ++by_state_[static_cast<std::size_t>(State::in_flight)];
+                timers_.schedule(deadline, record->slot, record->generation, is_default);
+                ++count;
+                take(*record);
+            }
+            arrivals_.move_past(passed);  // if `take` failed, what was taken is no longer fresh
+        }
+        return count;
     }
 
     /// Lets the lease end `timeout` from now.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -127,23 +128,18 @@ public:
         head_ = cursor;
     }
 
-    /// Calls `visit(entry)` for the entries from a cursor on, which it moves past each, as long as it returns true.
-    template <class Visit>
-    [[gnu::always_inline]] void advance(Cursor& cursor, Visit visit) {
-        while (get(cursor) != nullptr) {
-            Cursor at = cursor;  // in registers
-            T* const last = at.entry_ + std::min<std::uint64_t>(static_cast<std::uint64_t>(at.end_ - at.entry_),
-                                                                seen_ - at.position_);
-            bool goes_on = true;
-            while (goes_on && at.entry_ != last) {
-                goes_on = visit(std::as_const(*at.entry_++));
-            }
-            cursor.position_ += static_cast<std::uint64_t>(at.entry_ - cursor.entry_);
-            cursor.entry_ = at.entry_;
-            if (!goes_on) {
-                return;
-            }
+    /// The entries from a cursor on that lie beside each other; none only at the end.
+    [[gnu::always_inline]] [[nodiscard]] std::span<const T> ahead(Cursor& cursor) noexcept {
+        if (get(cursor) == nullptr) {
+            return {};
         }
+        return {cursor.entry_, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                   static_cast<std::uint64_t>(cursor.end_ - cursor.entry_), seen_ - cursor.position_))};
+    }
+    /// Moves a cursor past so many of the entries that are `ahead`.
+    static void step(Cursor& cursor, std::size_t count) noexcept {
+        cursor.entry_ += count;
+        cursor.position_ += count;
     }
 
     static void step(Cursor& cursor) noexcept {

@@ -120,6 +120,8 @@ public:
         }
     }
 
+    [[nodiscard]] bool has_doomed() const noexcept { return doomed_ != nullptr; }
+
     /// The removed records whose payload must be destroyed: by `bury`, when the queue's lock has been let go.
     [[nodiscard]] Record* take_doomed() noexcept { return std::exchange(doomed_, nullptr); }
 

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,7 +35,7 @@ struct MovedMessage {
     std::string source_name{};
 };
 
-inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
+[[gnu::always_inline]] inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
     if (more.count != 0) {
         sizes.minimum = sizes.count == 0 ? more.minimum : std::min(sizes.minimum, more.minimum);
         sizes.maximum = std::max(sizes.maximum, more.maximum);
@@ -65,16 +66,26 @@ public:
     /// A new place in the queue. Needs the owner's side too, if places are given out there.
     [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
 
-    /// Stores messages that are visible at once and in no group, all or none: none if the senders' side has not enough
-    /// slots. They count from the owner's next `advance` after `publish`. Returns: the place of the last one, or 0.
-    template <class Bodies>
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, Nanos now) {
+    /// Stores a message that is visible at once and in no group; not if the senders' side has no slot for it. It counts
+    /// from the owner's next `advance` after `publish`. Returns: its place, or 0.
+    template <class From>
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(From&& body, Nanos now) {
+        Record* const record = store_->try_store(std::forward<From>(body));
+        if (record == nullptr) [[unlikely]] {
+            return 0;
+        }
+        enter(*record, send_time(now));
+        return last_ordinal_;
+    }
+
+    /// The same for several texts, all or none. Returns: the place of the last one, or 0.
+    [[nodiscard]] std::uint64_t try_send(std::span<const std::string_view> bodies, Nanos now) {
         Record* first = nullptr;
         Record** end = &first;
-        for (auto&& body : bodies) {
-            Record* const record = store_->try_store(std::move(body));
+        for (const std::string_view body : bodies) {
+            Record* const record = store_->try_store(body);
             *end = record;
-            if (record == nullptr) {
+            if (record == nullptr) [[unlikely]] {
                 store_->put_back(first);
                 return 0;
             }
@@ -83,12 +94,7 @@ public:
         *end = nullptr;
         const Nanos sent_at = send_time(now);
         while (first != nullptr) {
-            Record& record = *std::exchange(first, first->next_free);
-            record.ordinal = next_ordinal();
-            record.sent_at = sent_at;
-            record.deadline = sent_at;
-            arrivals_.add(record);
-            record.state = State::visible;
+            enter(*std::exchange(first, first->next_free), sent_at);
         }
         return last_ordinal_;
     }
@@ -98,7 +104,7 @@ public:
     }
 
     /// The time of a send: no earlier than that of the one before.
-    [[nodiscard]] Nanos send_time(Nanos now) noexcept {
+    [[gnu::always_inline]] [[nodiscard]] Nanos send_time(Nanos now) noexcept {
         const Nanos time = std::max(now, last_sent_at_.load(std::memory_order_relaxed));
         last_sent_at_.store(time, std::memory_order_relaxed);
         return time;
@@ -403,6 +409,15 @@ public:
     }
 
 private:
+    /// Gives a new message its place in the order. Senders' side.
+    [[gnu::always_inline]] void enter(Record& record, Nanos sent_at) {
+        record.ordinal = ++last_ordinal_;
+        record.sent_at = sent_at;
+        record.deadline = sent_at;
+        arrivals_.add(record);
+        record.state = State::visible;
+    }
+
     [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
         quiet_until_ = std::min(quiet_until_, record.deadline);
         const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);

@@ -71,13 +71,13 @@ public:
     /// Stores good messages without options and without the queue's lock, all or none. Returns: the place of the last
     /// one, or 0 if that was not possible: a receive waits, a task is due, there is no room.
     template <class Bodies>
-    std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
+    [[gnu::always_inline]] std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
         if (tasks_.any()) {
             return 0;
         }
         const Nanos now = to_nanos(clock_.now());
         const std::scoped_lock lock{senders_.mutex};
-        return senders_.sleepers == 0 ? engine_.try_send(bodies, sizes, now) : 0;
+        return senders_.sleepers == 0 ? engine_.try_send(std::forward<Bodies>(bodies), sizes, now) : 0;
     }
 
     /// Runs an operation on the engine under both locks.

@@ -42,7 +42,8 @@ public:
     /// Stores messages without options beside the owner's operations, the next of which sees them; all or none.
     /// Senders' side. Returns: the place of the last one, or 0 if both sides are needed.
     template <class Bodies>
-    [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, const SentMessageSizes& sizes, Nanos now) {
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, const SentMessageSizes& sizes,
+                                                                Nanos now) {
         if (credit_ < sizes.count || options_.delay != Nanos::zero() || options_.back_of_queue_after_three_receives) {
             return 0;
         }

@@ -177,7 +177,7 @@ TEST_CASE("A bucket of timers is a list that loses what is refused", "[detail][t
     const auto keep = [](const Timer& timer) { return timer.slot < 100 || timer.slot % 7 == 0; };
     std::size_t expected = 0;
     for (std::uint32_t slot = 0; slot < 1000; ++slot) {
-        expected += keep({Nanos{0}, slot, slot, 0}) ? 1 : 0;
+        expected += keep({Nanos{0}, slot, slot, 0}) ? 1U : 0U;
     }
     CHECK(pool.remove_unless(bucket, keep) == expected);
     bool same = true;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -159,8 +160,10 @@ private:
         // What has the same digits as the old base above the highest one that changes is one bucket for the new one.
         TimerBucket rest = nullptr;
         const std::size_t changed = level_of(old_base ^ lowest);
+        const std::size_t digit = digit_of(old_base, changed);
         if (lowest < old_base) {
             wheel_->base = lowest;
+            std::swap(rest, wheel_->buckets[changed][digit]);
             for (std::size_t level = 0; level < changed; ++level) {
                 for (std::uint64_t& bits = wheel_->occupied[level]; bits != 0; bits &= bits - 1) {
                     TimerBucket& bucket = wheel_->buckets[level][static_cast<std::size_t>(std::countr_zero(bits))];
@@ -174,7 +177,6 @@ private:
             }
         }
         if (rest != nullptr) {  // behind the run, which may have some of the same deadline
-            const std::size_t digit = digit_of(old_base, changed);
             TimerPool::append_all(wheel_->buckets[changed][digit], rest);
             wheel_->occupied[changed] |= std::uint64_t{1} << digit;
         }

@@ -3,7 +3,6 @@
 
 #include "sqsim/config.hpp"
 
-#include <functional>
 #include <map>
 #include <string>
 

@@ -1,31 +1,39 @@
 // SPDX-License-Identifier: MIT
 
-// Does a message cost more when many others are stored? Ready messages, messages in flight, and memory.
+// Does a message cost more when many others are stored? Ready messages, and messages in flight.
 
 #include "contenders.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
-#    include <malloc.h>
-#    define SQSIM_BENCH_COUNTS_MEMORY
-#endif
 
 namespace bench {
 namespace {
 
 using Contender = Standard<sqsim::ManualClock, sqsim::NullMutex>;
 
-/// SQSIM_BENCH_HUGE=1 adds ten million messages: several gigabytes.
+/// Whether ten million messages fit: they need three gigabytes or so. SQSIM_BENCH_HUGE=1 or =0 decides; else the
+/// memory that is free does.
 [[nodiscard]] bool huge() {
-    const char* const value = std::getenv("SQSIM_BENCH_HUGE");
-    return value != nullptr && std::string_view{value} == "1";
+    if (const char* const value = std::getenv("SQSIM_BENCH_HUGE")) {
+        return std::string_view{value} == "1";
+    }
+    constexpr std::size_t needed_kilobytes = 8'000'000;
+    std::ifstream stream{"/proc/meminfo"};
+    for (std::string name; stream >> name;) {
+        std::size_t kilobytes = 0;
+        if (name == "MemAvailable:" && stream >> kilobytes) {
+            return kilobytes >= needed_kilobytes;
+        }
+        stream.ignore(1'000, '\n');
+    }
+    return false;
 }
 
 template <class Queue>
@@ -35,6 +43,9 @@ void backlog(const std::string& queue_name, bool is_yardstick) {
         sizes.push_back(10'000'000);
     }
     for (const std::size_t size : sizes) {
+        if (!wanted(size)) {
+            continue;
+        }
         const std::string scenario = "backlog/";
         std::vector<std::string> baselines;
         if (!is_yardstick) {
@@ -54,13 +65,16 @@ void backlog(const std::string& queue_name, bool is_yardstick) {
                 pass(port, 1'000, 10);
                 measure(state, 10'000, [&] { pass(port, 10'000, 10); });
             },
-            200'000);
+            1'000'000);
     }
 }
 
 /// The oldest message in flight is deleted whenever a new one is received.
 void in_flight() {
     for (const std::size_t size : {10U, 1'000U, 100'000U, 1'000'000U}) {
+        if (!wanted(size)) {
+            continue;
+        }
         const std::string name = "in_flight/";
         std::vector<std::string> baselines{transfer(10)};
         if (size > 1'000) {
@@ -95,63 +109,14 @@ void in_flight() {
                     }
                 });
             },
-            200'000);
+            1'000'000);
     }
 }
-
-#ifdef SQSIM_BENCH_COUNTS_MEMORY
-[[nodiscard]] double bytes_in_use() {
-    const auto memory = ::mallinfo2();
-    return static_cast<double>(memory.uordblks + memory.hblkhd);
-}
-
-/// What a ready message needs beside its body. The time is that of filling fresh memory.
-template <class Queue>
-void memory(const std::string& queue_name, const std::vector<std::string>& baseline_queues) {
-    struct Case {
-        std::size_t body_size;
-        std::size_t messages;
-        const char* name;
-    };
-    for (const Case& each : {Case{64, 1'000'000, "/64B"}, Case{1024, 100'000, "/1KiB"}}) {
-        std::vector<std::string> baselines;
-        for (const std::string& baseline : baseline_queues) {
-            baselines.push_back("memory/" + baseline + each.name);
-        }
-        add(
-            "memory/" + queue_name + each.name, baselines,
-            [=](benchmark::State& state) {
-                double bytes = 0;
-                keep_a_second_thread();
-                while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(each.messages))) {
-                    const double before = bytes_in_use();
-                    Queue queue{each.body_size};
-                    typename Queue::Port port{queue};
-                    const double start = busy_seconds();
-                    for (std::size_t stored = 0; stored < each.messages; stored += 10) {
-                        port.put(10);
-                    }
-                    state.SetIterationTime(busy_seconds() - start);
-                    bytes = (bytes_in_use() - before) / static_cast<double>(each.messages);
-                }
-                state.counters["bytes"] = bytes - static_cast<double>(each.body_size);
-            },
-            each.messages);
-    }
-}
-#endif
 
 [[maybe_unused]] const bool registered = [] {
     backlog<Yardstick>(yardstick, true);
     backlog<Contender>("standard", false);
     in_flight();
-#ifdef SQSIM_BENCH_COUNTS_MEMORY
-    memory<Yardstick>(yardstick, {});
-#    ifdef SQSIM_BENCH_HAVE_MOODYCAMEL
-    memory<MutexDeque>("mutex_deque", {yardstick});
-#    endif
-    memory<Contender>("standard", {yardstick});
-#endif
     return true;
 }();
 

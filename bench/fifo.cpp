@@ -3,9 +3,7 @@
 // FIFO queues: what groups and deduplication cost, against the queue that a textbook would build from the standard
 // containers.
 
-#include "contenders.hpp"
-
-#include "sqsim/fifo_queue.hpp"
+#include "fifo_contenders.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,9 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <span>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -110,86 +106,6 @@ private:
     std::deque<std::pair<nanoseconds, std::string>> ends_{};
 };
 
-/// How a FIFO queue is used: which ids the messages have. Deduplication ids never repeat; groups take turns.
-class Ids {
-public:
-    explicit Ids(std::size_t groups) : groups_{groups} {}
-
-    void next(std::string& group_id, std::string& deduplication_id) {
-        ++number_;
-        write(group_id, "customer-", number_ % groups_);
-        write(deduplication_id, "0badc0de-0000-4000-8000-", number_ * 0x9e37'79b9'7f4a'7c15U);
-    }
-
-private:
-    static void write(std::string& text, std::string_view prefix, std::uint64_t number) {
-        text.assign(prefix);
-        for (int shift = 44; shift >= 0; shift -= 4) {
-            text.push_back("0123456789abcdef"[number >> shift & 15]);
-        }
-    }
-
-    std::size_t groups_;
-    std::uint64_t number_ = 0;
-};
-
-struct FifoCase {
-    std::size_t groups = 1'000;
-    std::size_t window = 0;  // ids remembered: with one message for each nanosecond, the interval in nanoseconds
-    std::size_t stored = 0;
-};
-
-template <class Lock>
-class Fifo {
-public:
-    using Queue = sqsim::FifoQueue<sqsim::ManualClock, std::string, Lock>;
-
-    explicit Fifo(const FifoCase& each) : ids_{each.groups}, queue_{clock_, options(each)} {}
-
-    void put(std::size_t count) {
-        if (count == 1) {
-            ids_.next(entries_[0].message_group_id, entries_[0].options.message_deduplication_id);
-            queue_.send_message(body_, entries_[0].message_group_id,
-                                {.message_deduplication_id = entries_[0].options.message_deduplication_id});
-            return;
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            entries_[i].body.assign(body_);
-            ids_.next(entries_[i].message_group_id, entries_[i].options.message_deduplication_id);
-        }
-        benchmark::DoNotOptimize(queue_.send_messages({entries_.data(), count}));
-    }
-
-    std::size_t take(std::size_t count) {
-        const std::size_t received = queue_.receive_messages({messages_.data(), count});
-        for (std::size_t i = 0; i < received; ++i) {
-            look_at(messages_[i].body());
-            handles_[i] = messages_[i].receipt_handle();
-        }
-        if (received != 0) {
-            benchmark::DoNotOptimize(queue_.delete_messages({handles_.data(), received}));
-        }
-        return received;
-    }
-
-    void advance(nanoseconds step) { clock_.advance(step); }
-
-private:
-    [[nodiscard]] static sqsim::FifoQueueOptions options(const FifoCase& each) {
-        sqsim::FifoQueueOptions options;
-        options.deduplication_interval = nanoseconds{each.window};
-        return options;
-    }
-
-    std::string body_ = text_of(64);
-    Ids ids_;
-    sqsim::ManualClock clock_{};
-    Queue queue_;
-    std::array<sqsim::FifoSendMessageEntry<std::string>, 10> entries_{};
-    std::array<typename Queue::message_type, 10> messages_{};
-    std::array<sqsim::ReceiptHandle, 10> handles_{};
-};
-
 class TextbookFifo {
 public:
     explicit TextbookFifo(const FifoCase& each) : ids_{each.groups}, queue_{nanoseconds{each.window}} {}
@@ -218,27 +134,33 @@ private:
     Textbook queue_;
 };
 
-/// Time moves by a nanosecond a message, a hundred at a time, so that the window keeps its size.
 template <class Contender>
 void run(benchmark::State& state, const FifoCase& each, std::size_t batch) {
     Contender contender{each};
-    const auto fill = [&](std::size_t messages, bool take) {
-        for (std::size_t done = 0; done < messages; done += 100) {
-            for (std::size_t i = 0; i < 100; i += batch) {
-                contender.put(batch);
-                if (take) {
-                    contender.take(batch);
-                }
+    pass_fifo(contender, each.stored, batch, false);
+    pass_fifo(contender, std::max<std::size_t>(each.window, 1'000), batch);
+    measure(state, 10'000, [&] { pass_fifo(contender, 10'000, batch); });
+}
+
+/// The price of the ids alone, which the report takes off.
+void ids_only(benchmark::State& state) {
+    Ids ids{1'000};
+    std::array<std::pair<std::string, std::string>, 10> texts;
+    measure(state, 10'000, [&] {
+        for (std::size_t done = 0; done < 10'000; done += 10) {
+            for (auto& [group_id, deduplication_id] : texts) {
+                ids.next(group_id, deduplication_id);
             }
-            contender.advance(nanoseconds{100});
+            benchmark::DoNotOptimize(texts);
+            benchmark::ClobberMemory();
         }
-    };
-    fill(each.stored, false);
-    fill(std::max<std::size_t>(each.window, 1'000), true);
-    measure(state, 10'000, [&] { fill(10'000, true); });
+    });
 }
 
 void contest(const std::string& scenario, const FifoCase& each, std::size_t batch, const std::string& smallest = {}) {
+    if (!wanted(std::max(each.window, each.stored))) {
+        return;
+    }
     std::vector<std::string> baselines{scenario + "/textbook", transfer(batch)};
     if (!smallest.empty() && smallest != scenario) {
         baselines.push_back(smallest + "/sqsim");
@@ -252,6 +174,7 @@ void contest(const std::string& scenario, const FifoCase& each, std::size_t batc
 }
 
 [[maybe_unused]] const bool registered = [] {
+    add("fifo/ids_only", {}, ids_only);
     contest("fifo/single", {}, 1);
     for (const std::size_t groups : {1U, 1'000U, 1'000'000U}) {
         // That many groups come to be and end only if messages are stored in them.

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
 #include <functional>
 #include <memory>
@@ -21,7 +22,11 @@
 //
 // One iteration is one message, so that the times are per message. Times are stamped by hand around many messages:
 // the library of benchmarks may have been built for debugging. A benchmark names the ones to compare it with in its
-// label ("a|b"); the report divides. Only such ratios within one run mean something on a machine that is shared.
+// label ("a|b"); the report divides, and knows the goals (report/goals.hpp). Only such ratios within one run mean
+// something on a machine that is shared.
+//
+// A run of this program is one round: run.cmake makes many, and the report takes medians over them. So each round has
+// its own addresses and its own place in time, and luck with either shows as spread.
 
 namespace bench {
 
@@ -40,6 +45,15 @@ using Stamp = std::chrono::steady_clock::time_point;
     return std::chrono::duration<double>(stamp().time_since_epoch()).count();
 #endif
 }
+
+/// Whether this only proves that the benchmarks run: SQSIM_BENCH_QUICK=1.
+[[nodiscard]] inline bool quick() {
+    const char* const value = std::getenv("SQSIM_BENCH_QUICK");
+    return value != nullptr && std::string_view{value} == "1";
+}
+
+/// Whether benchmarks with so many stored messages are to be run.
+[[nodiscard]] inline bool wanted(std::size_t stored) { return !quick() || stored <= 10'000; }
 
 /// Keeps a second thread alive: with only one, the C library takes short cuts in locks and reference counts that no
 /// program with threads would see.
@@ -118,7 +132,9 @@ inline bool add(const std::string& name, const std::vector<std::string>& baselin
         state.SetLabel(label);
     });
     benchmark->UseManualTime();
-    if (messages != 0) {
+    if (quick()) {
+        benchmark->Iterations(1);  // one call of what is measured, however many messages that is
+    } else if (messages != 0) {
         benchmark->Iterations(static_cast<benchmark::IterationCount>(messages));
     }
     return true;

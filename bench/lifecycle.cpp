@@ -20,7 +20,7 @@ void lifecycle(const std::string& scenario, bool compared = true) {
             add(per("lifecycle/" + scenario, batch, body_size), baselines, [=](benchmark::State& state) {
                 Contender contender{body_size};
                 typename Contender::Port port{contender};
-                measure(state, 1'000, [&] { pass(port, 1'000, batch); });
+                measure(state, 10'000, [&] { pass(port, 10'000, batch); });
             });
         }
     }

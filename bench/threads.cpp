@@ -17,13 +17,51 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#    include <pthread.h>
+#    include <sched.h>
+#endif
+
 namespace bench {
 namespace {
 
-/// Runs `work(index)` in so many threads at once. Returns: the seconds from the first start to the last end, which the
-/// threads stamp themselves: the thread that waits for them would be late by a time slice.
-template <class Work>
-[[nodiscard]] double run_threads(std::size_t count, Work work) {
+#if defined(__linux__)
+/// The processors that the program may use; asked before any thread is bound to one.
+const std::vector<std::size_t> processors = [] {
+    std::vector<std::size_t> allowed;
+    ::cpu_set_t set;
+    CPU_ZERO(&set);
+    if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
+            if (CPU_ISSET(i, &set)) {
+                allowed.push_back(i);
+            }
+        }
+    }
+    return allowed;
+}();
+#endif
+
+/// Binds this thread to one of two processors, if there are two: where threads run, and whether they wander, must not
+/// be luck. Producers and consumers alternate, so four threads are one of each on either.
+void bind_thread(std::size_t index) {
+#if defined(__linux__)
+    if (processors.size() >= 2) {
+        ::cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(processors[index % 2], &set);
+        ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+    }
+#else
+    static_cast<void>(index);
+#endif
+}
+
+/// Runs `warm_up(index)` and then `work(index)` in so many threads at once. Returns: the seconds from the first start
+/// to the last end of the work, which the threads stamp themselves: the thread that waits for them would be late by a
+/// time slice.
+template <class WarmUp, class Work>
+[[nodiscard]] double run_threads(std::size_t count, WarmUp warm_up, Work work) {
     struct alignas(128) Times {
         Stamp start{};
         Stamp end{};
@@ -34,6 +72,8 @@ template <class Work>
         std::vector<std::jthread> threads;
         for (std::size_t i = 0; i < count; ++i) {
             threads.emplace_back([&, i] {
+                bind_thread(i);
+                warm_up(i);
                 start.arrive_and_wait();
                 times[i].start = stamp();
                 work(i);
@@ -48,52 +88,85 @@ template <class Work>
         .count();
 }
 
-/// Half of the threads send, half of them take until everything is gone. The producers keep within a bound of what was
-/// taken: an endless backlog would measure page faults.
+/// Producers and consumers, as many of each, and the queue between them. The producers keep within a bound of what was
+/// taken: an endless backlog would measure page faults. Each looks at the others' counts only once in a thousand
+/// messages, or when it finds nothing.
+template <class Contender>
+class Traffic {
+public:
+    Traffic(std::size_t pairs, std::size_t batch, std::size_t body_size)
+        : pairs_{pairs}, batch_{batch}, contender_{body_size}, ends_(2 * pairs) {}
+
+    [[nodiscard]] std::size_t threads() const { return ends_.size(); }
+
+    /// A thread's part in moving messages until `total` of them were taken since the beginning: the even threads
+    /// produce, the odd ones consume.
+    void run(std::size_t thread, std::size_t total) {
+        End& end = ends_[thread];
+        if (!end.port) {
+            end.port = std::make_unique<Port>(contender_);
+        }
+        thread % 2 == 0 ? produce(end, total / pairs_) : consume(end, total);
+    }
+
+private:
+    using Port = typename Contender::Port;
+    struct alignas(128) End {
+        std::atomic<std::size_t> messages{0};
+        std::unique_ptr<Port> port{};
+    };
+
+    void produce(End& end, std::size_t until) {
+        std::size_t own = end.messages.load(std::memory_order_relaxed);
+        while (own < until) {
+            end.port->put(batch_);
+            own += batch_;
+            end.messages.store(own, std::memory_order_relaxed);
+            while (own % 1'000 == 0 && sum(0) > sum(1) + bound) {
+                std::this_thread::yield();
+            }
+        }
+    }
+
+    void consume(End& end, std::size_t total) {
+        std::size_t own = end.messages.load(std::memory_order_relaxed);
+        while (true) {
+            if (const std::size_t got = end.port->take(batch_); got != 0) {
+                own += got;
+                end.messages.store(own, std::memory_order_relaxed);
+            } else if (sum(1) == total) {
+                return;
+            } else {
+                std::this_thread::yield();
+            }
+        }
+    }
+
+    /// What all producers (0) or all consumers (1) have done.
+    [[nodiscard]] std::size_t sum(std::size_t first) const {
+        std::size_t total = 0;
+        for (std::size_t i = first; i < ends_.size(); i += 2) {
+            total += ends_[i].messages.load(std::memory_order_relaxed);
+        }
+        return total;
+    }
+
+    static constexpr std::size_t bound = 20'000;
+    std::size_t pairs_;
+    std::size_t batch_;
+    Contender contender_;
+    std::vector<End> ends_;
+};
+
 template <class Contender>
 void throughput(benchmark::State& state, std::size_t pairs, std::size_t batch, std::size_t body_size) {
-    constexpr std::size_t messages = 200'000;
-    constexpr std::size_t bound = 20'000;
-    struct alignas(128) Count {
-        std::atomic<std::size_t> value{0};
-    };
-    while (state.KeepRunningBatch(messages)) {
-        Contender contender{body_size};
-        std::vector<Count> sent(pairs);
-        std::vector<Count> taken(pairs);
-        const auto sum = [](const std::vector<Count>& counts) {
-            std::size_t total = 0;
-            for (const Count& count : counts) {
-                total += count.value.load(std::memory_order_relaxed);
-            }
-            return total;
-        };
-        const auto produce = [&](std::size_t index) {
-            typename Contender::Port port{contender};
-            for (std::size_t done = 0; done < messages / pairs; done += batch) {
-                port.put(batch);
-                sent[index].value.store(done + batch, std::memory_order_relaxed);
-                while (done % 1'000 == 0 && sum(sent) > sum(taken) + bound) {
-                    std::this_thread::yield();
-                }
-            }
-        };
-        const auto consume = [&](std::size_t index) {
-            typename Contender::Port port{contender};
-            std::size_t own = 0;
-            while (true) {
-                if (const std::size_t got = port.take(batch); got != 0) {
-                    own += got;
-                    taken[index].value.store(own, std::memory_order_relaxed);
-                } else if (sum(taken) == messages) {
-                    return;
-                } else {
-                    std::this_thread::yield();
-                }
-            }
-        };
+    const std::size_t messages = quick() ? 10'000 : 500'000;
+    const std::size_t warm_up = messages / 10;
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
+        Traffic<Contender> traffic{pairs, batch, body_size};
         state.SetIterationTime(run_threads(
-            2 * pairs, [&](std::size_t index) { index < pairs ? produce(index) : consume(index - pairs); }));
+            traffic.threads(), [&](std::size_t thread) { traffic.run(thread, warm_up); },
+            [&](std::size_t thread) { traffic.run(thread, warm_up + messages); }));
     }
 }
 
@@ -112,7 +185,7 @@ void throughputs(const std::string& name, bool compared = true) {
         }
         add(
             per(scenario + name, each.batch, each.body_size), baselines,
-            [=](auto& state) { throughput<Contender>(state, each.pairs, each.batch, each.body_size); }, 200'000);
+            [=](auto& state) { throughput<Contender>(state, each.pairs, each.batch, each.body_size); }, 500'000);
     }
 }
 
@@ -142,11 +215,22 @@ struct ConditionVariables {
     std::array<Flag, 2> flags{};
 };
 
+/// Options that can say for how long a receive spins before it parks its thread.
+template <class Options>
+concept CanSpin = requires(Options options, std::chrono::nanoseconds time) {
+    options.spin = time;
+};
+
+template <class Options = sqsim::ReceiveMessageOptions, bool Spin = false>
 struct LongPolls {
     using Queue = sqsim::Queue<std::chrono::steady_clock>;
     void say(std::size_t end) { queues[end].send_message(body); }
     void hear(std::size_t end) {
-        const auto message = queues[1 - end].receive_message({.wait_time = std::chrono::seconds{20}});
+        Options options{.wait_time = std::chrono::seconds{20}};
+        if constexpr (Spin) {
+            options.spin = std::chrono::microseconds{100};
+        }
+        const auto message = queues[1 - end].receive_message(options);
         look_at(message->body());
         queues[1 - end].delete_message(message->receipt_handle());
     }
@@ -167,13 +251,17 @@ struct WaitDequeues {
 };
 #endif
 
+/// The time is the median of stretches of some rounds: one late wake-up by a busy machine would spoil a mean.
 template <class Conversation>
 void round_trip(benchmark::State& state) {
-    constexpr std::size_t rounds = 2'000;
-    while (state.KeepRunningBatch(rounds)) {
+    constexpr std::size_t stretch = 20;
+    const std::size_t stretches = quick() ? 5 : 500;
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(stretches * stretch))) {
         const auto conversation = std::make_unique<Conversation>();
-        state.SetIterationTime(run_threads(2, [&](std::size_t end) {
-            for (std::size_t i = 0; i < rounds; ++i) {
+        std::vector<Stamp::duration> times;
+        times.reserve(stretches);
+        const auto talk = [&](std::size_t end) {
+            for (std::size_t i = 0; i < stretch; ++i) {
                 if (end == 0) {
                     conversation->say(end);
                 }
@@ -182,7 +270,27 @@ void round_trip(benchmark::State& state) {
                     conversation->say(end);
                 }
             }
+        };
+        static_cast<void>(run_threads(2, talk, [&](std::size_t end) {
+            for (std::size_t i = 0; i < stretches; ++i) {
+                const Stamp start = stamp();
+                talk(end);
+                if (end == 0) {
+                    times.push_back(stamp() - start);
+                }
+            }
         }));
+        const auto middle = times.begin() + static_cast<std::ptrdiff_t>(stretches / 2);
+        std::nth_element(times.begin(), middle, times.end());
+        state.SetIterationTime(std::chrono::duration<double>(*middle).count() * static_cast<double>(stretches));
+    }
+}
+
+/// The goal for a receive that spins is measured as soon as there is an option for it.
+template <class Options>
+void add_spinning_polls([[maybe_unused]] const std::vector<std::string>& baselines) {
+    if constexpr (CanSpin<Options>) {
+        add("round_trip/long_poll_spinning", baselines, round_trip<LongPolls<Options, true>>, 10'000);
     }
 }
 
@@ -199,12 +307,13 @@ void round_trip(benchmark::State& state) {
     throughputs<Standard<std::chrono::steady_clock, std::mutex, true>>("mutex/steady/delete_and_receive");
 
     std::vector<std::string> baselines{"round_trip/condition_variable"};
-    add("round_trip/condition_variable", {}, round_trip<ConditionVariables>, 4'000);
+    add("round_trip/condition_variable", {}, round_trip<ConditionVariables>, 10'000);
 #ifdef SQSIM_BENCH_HAVE_MOODYCAMEL
-    add("round_trip/moodycamel_wait_dequeue", baselines, round_trip<WaitDequeues>, 4'000);
+    add("round_trip/moodycamel_wait_dequeue", baselines, round_trip<WaitDequeues>, 10'000);
     baselines.push_back("round_trip/moodycamel_wait_dequeue");
 #endif
-    add("round_trip/long_poll", baselines, round_trip<LongPolls>, 4'000);
+    add("round_trip/long_poll", baselines, round_trip<LongPolls<>>, 10'000);
+    add_spinning_polls<sqsim::ReceiveMessageOptions>(baselines);
     return true;
 }();
 

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "verdicts.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace report {
+
+/// Rows of cells, the first row being the heads of the columns. An empty row separates.
+using Table = std::vector<std::vector<std::string>>;
+
+/// The number of characters, each of which takes one place: those of UTF-8 that begin one.
+[[nodiscard]] inline std::size_t width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+/// Prints a table with the columns under each other, for a terminal or as Markdown. Only the first `left` columns are
+/// text and stand to the left.
+inline void print(const Table& table, std::size_t left, bool markdown) {
+    std::vector<std::size_t> widths(table.front().size(), markdown ? 3 : 0);
+    for (const auto& row : table) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], width(row[i]));
+        }
+    }
+    const std::string separator = markdown ? " | " : "  ";
+    bool is_head = true;
+    for (const auto& row : table) {
+        std::string line = markdown ? "| " : "";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const std::string padding(widths[i] - width(row[i]), ' ');
+            line += (i == 0 ? "" : separator) + (i < left ? row[i] + padding : padding + row[i]);
+        }
+        line += markdown ? " |" : "";
+        if (!row.empty() || !markdown) {
+            line.erase(line.find_last_not_of(' ') + 1);
+            std::printf("%s\n", line.c_str());
+        }
+        if (std::exchange(is_head, false) && markdown) {
+            for (std::size_t i = 0; i < widths.size(); ++i) {
+                std::printf("|%s%s", std::string(widths[i] + 1, '-').c_str(), i < left ? "-" : ":");
+            }
+            std::printf("|\n");
+        }
+    }
+}
+
+[[nodiscard]] inline std::string text_of(const char* format, double number) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, number);
+    return text;
+}
+
+[[nodiscard]] inline std::string amount(double value, const std::string& unit) {
+    return text_of(value != 0 && std::abs(value) < 10 ? "%.2f"
+                   : value < 1e5                      ? "%.1f"
+                                                      : "%.2e",
+                   value) +
+           (unit.empty() ? "" : " " + unit);
+}
+
+[[nodiscard]] inline std::string styled(Style style, double value, const std::string& unit) {
+    switch (style) {
+    case Style::ratio:
+        return text_of("%.2f", value);
+    case Style::fraction:
+        return value > 0.5 ? text_of("%.2f", value) : "1/" + text_of("%.1f", 1 / value);
+    case Style::times_faster:
+        return text_of("%.1fx", 1 / value);
+    case Style::surcharge:
+        return text_of("%+.1f %%", 100 * (value - 1));
+    case Style::amount:
+        break;
+    }
+    return amount(value, unit);
+}
+
+[[nodiscard]] inline std::string limit_of(const Goal& goal, const std::string& unit) {
+    if (!goal.limit) {
+        return "-";
+    }
+    return (goal.style == Style::times_faster ? ">= " : "<= ") + styled(goal.style, *goal.limit, unit);
+}
+
+[[nodiscard]] inline std::string verdict_text(const Verdict& verdict) {
+    return !verdict.quotient      ? "not measured"
+           : !verdict.goal->limit ? "(information)"
+           : verdict.is_met()     ? "met"
+                                  : "SHORT";
+}
+
+[[nodiscard]] inline std::string fact(const Results& results, std::string_view name) {
+    const auto found = std::find_if(results.machine.begin(), results.machine.end(),
+                                    [&](const auto& each) { return each.first == name; });
+    return found == results.machine.end() ? "?" : found->second;
+}
+
+/// All the goals. `beside` are results of another compiler, which get a column.
+inline void print_goals(const Results& results, const std::optional<Results>& beside, bool markdown) {
+    Table table{{"#", "goal", "limit", "measured", "verdict", "stretch", "spread", "ours", "baseline"}};
+    std::vector<Verdict> others;
+    if (beside) {
+        others = judge(*beside);
+        table.front().push_back(fact(*beside, "compiler"));
+    }
+    std::size_t met = 0;
+    std::size_t fallen_short = 0;
+    std::size_t stretched = 0;
+    std::string_view last = goals.front().number;
+    const auto verdicts = judge(results);
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const auto& [goal, quotient] = verdicts[i];
+        if (std::exchange(last, goal->number) != goal->number) {
+            table.emplace_back();
+        }
+        const std::string unit = quotient ? quotient->unit : "";
+        std::vector<std::string> row{std::string{goal->number}, std::string{goal->what}, limit_of(*goal, unit)};
+        row.push_back(quotient ? styled(goal->style, quotient->value, unit) : "");
+        row.push_back(verdict_text(verdicts[i]));
+        row.push_back(!quotient || !goal->stretch ? "" : verdicts[i].is_stretched() ? "yes" : "no");
+        row.push_back(quotient ? text_of("%.0f %%", 100 * quotient->spread()) : "");
+        row.push_back(quotient ? amount(quotient->measured.median, unit) : "");
+        row.push_back(quotient && !goal->baseline.empty() ? amount(quotient->baseline.median, unit) : "");
+        if (beside) {
+            const auto& other = others[i].quotient;
+            row.push_back(other ? styled(goal->style, other->value, other->unit) + (others[i].is_short() ? " !" : "  ")
+                                : "");
+        }
+        table.push_back(std::move(row));
+        met += verdicts[i].is_met() ? 1U : 0U;
+        fallen_short += verdicts[i].is_short() ? 1U : 0U;
+        stretched += verdicts[i].is_stretched() ? 1U : 0U;
+    }
+    print(table, 2, markdown);
+    std::printf("\n%zu met (%zu of them beyond the stretch goal), %zu short, of %zu.\n", met, stretched, fallen_short,
+                static_cast<std::size_t>(std::count_if(goals.begin(), goals.end(),
+                                                       [](const Goal& goal) { return goal.limit.has_value(); })));
+    std::printf(
+        "%s%s, %s cores, %s, %s, %s, %s rounds at the most. Times are for each message. Spread: the distance of "
+        "the quartiles of the rounds' ratios.%s\n",
+        markdown ? "\n" : "", fact(results, "cpu").c_str(), fact(results, "cores").c_str(),
+        fact(results, "compiler").c_str(), fact(results, "flags").c_str(), fact(results, "date").c_str(),
+        fact(results, "rounds").c_str(), beside ? " \"!\": short of the goal there." : "");
+}
+
+/// Every benchmark, with its ratios to those that it names.
+inline void print_all(const Results& results) {
+    std::string last;
+    for (const Series& series : results.series) {
+        if (std::exchange(last, series.section) != series.section) {
+            std::printf("\n%-54s %14s %8s   ratios\n", series.section.c_str(), "median", "spread");
+        }
+        const auto middle = middle_of(series.values);
+        if (!middle) {
+            std::printf("%-54s failed: %s\n", series.name.c_str(), series.error.c_str());
+            continue;
+        }
+        std::string ratios;
+        for (const std::string& baseline : series.baselines) {
+            if (const auto quotient = divide(results, {series.name, baseline})) {
+                ratios += (ratios.empty() ? "" : ",  ") + text_of("%.2f x ", quotient->value) + baseline;
+            }
+        }
+        std::printf("%-54s %14s %8s   %s\n", series.name.c_str(), amount(middle->median, series.unit).c_str(),
+                    text_of("%.0f %%", 100 * middle->spread()).c_str(), ratios.c_str());
+    }
+}
+
+}  // namespace report

@@ -61,12 +61,20 @@ inline void print(const Table& table, std::size_t left, bool markdown) {
     return text;
 }
 
+/// A number with as many digits as mean something.
+[[nodiscard]] inline std::string short_text(double number) {
+    const double size = std::abs(number);
+    return text_of(size == 0 || size >= 100 || number == std::floor(number) ? "%.0f"
+                   : size >= 10                                             ? "%.1f"
+                                                                            : "%.2f",
+                   number);
+}
+
 [[nodiscard]] inline std::string amount(double value, const std::string& unit) {
-    return text_of(value != 0 && std::abs(value) < 10 ? "%.2f"
-                   : value < 1e5                      ? "%.1f"
-                                                      : "%.2e",
-                   value) +
-           (unit.empty() ? "" : " " + unit);
+    if (unit == "ns" && value >= 1e4) {
+        return value >= 1e7 ? short_text(value / 1e6) + " ms" : short_text(value / 1e3) + " us";
+    }
+    return short_text(value) + (unit.empty() ? "" : " " + unit);
 }
 
 [[nodiscard]] inline std::string styled(Style style, double value, const std::string& unit) {
@@ -74,9 +82,9 @@ inline void print(const Table& table, std::size_t left, bool markdown) {
     case Style::ratio:
         return text_of("%.2f", value);
     case Style::fraction:
-        return value > 0.5 ? text_of("%.2f", value) : "1/" + text_of("%.1f", 1 / value);
+        return value > 0.5 ? text_of("%.2f", value) : "1/" + short_text(1 / value);
     case Style::times_faster:
-        return text_of("%.1fx", 1 / value);
+        return short_text(1 / value) + "x";
     case Style::surcharge:
         return text_of("%+.1f %%", 100 * (value - 1));
     case Style::amount:
@@ -97,6 +105,15 @@ inline void print(const Table& table, std::size_t left, bool markdown) {
            : !verdict.goal->limit ? "(information)"
            : verdict.is_met()     ? "met"
                                   : "SHORT";
+}
+
+[[nodiscard]] inline std::string stretch_text(const Verdict& verdict, const std::string& unit) {
+    if (!verdict.goal->stretch) {
+        return "";
+    }
+    return styled(verdict.goal->style, *verdict.goal->stretch, unit) + (!verdict.quotient        ? "    "
+                                                                        : verdict.is_stretched() ? " yes"
+                                                                                                 : "  no");
 }
 
 [[nodiscard]] inline std::string fact(const Results& results, std::string_view name) {
@@ -127,8 +144,8 @@ inline void print_goals(const Results& results, const std::optional<Results>& be
         std::vector<std::string> row{std::string{goal->number}, std::string{goal->what}, limit_of(*goal, unit)};
         row.push_back(quotient ? styled(goal->style, quotient->value, unit) : "");
         row.push_back(verdict_text(verdicts[i]));
-        row.push_back(!quotient || !goal->stretch ? "" : verdicts[i].is_stretched() ? "yes" : "no");
-        row.push_back(quotient ? text_of("%.0f %%", 100 * quotient->spread()) : "");
+        row.push_back(stretch_text(verdicts[i], unit));
+        row.push_back(quotient && quotient->count > 1 ? text_of("%.0f %%", 100 * quotient->spread()) : "");
         row.push_back(quotient ? amount(quotient->measured.median, unit) : "");
         row.push_back(quotient && !goal->baseline.empty() ? amount(quotient->baseline.median, unit) : "");
         if (beside) {
@@ -142,9 +159,10 @@ inline void print_goals(const Results& results, const std::optional<Results>& be
         stretched += verdicts[i].is_stretched() ? 1U : 0U;
     }
     print(table, 2, markdown);
-    std::printf("\n%zu met (%zu of them beyond the stretch goal), %zu short, of %zu.\n", met, stretched, fallen_short,
-                static_cast<std::size_t>(std::count_if(goals.begin(), goals.end(),
-                                                       [](const Goal& goal) { return goal.limit.has_value(); })));
+    const auto judged = static_cast<std::size_t>(
+        std::count_if(goals.begin(), goals.end(), [](const Goal& goal) { return goal.limit.has_value(); }));
+    std::printf("\n%zu of %zu met (%zu beyond the stretch goal), %zu short, %zu not measured.\n", met, judged,
+                stretched, fallen_short, judged - met - fallen_short);
     std::printf(
         "%s%s, %s cores, %s, %s, %s, %s rounds at the most. Times are for each message. Spread: the distance of "
         "the quartiles of the rounds' ratios.%s\n",

@@ -6,7 +6,7 @@
 # In each round each section runs in a process of its own, so that what is divided by each other runs within seconds,
 # and each round has other addresses. The environment may choose: SQSIM_BENCH_ONLY, the sections, with commas between;
 # SQSIM_BENCH_ROUNDS, how many rounds at the most.
-set(yardstick "lifecycle/(moodycamel|mutex_deque)/64B/by10")
+set(yardstick "lifecycle/(moodycamel|mutex_deque)/64B/by.*")
 set(sections "")
 
 # Two threads disturb each other in ways that differ from round to round, and a goal of three percent needs a sharp
@@ -18,17 +18,17 @@ function(section name rounds filter)
     set(filter_of_${name} "^(${filter}|${yardstick})/(iterations|manual_time)" PARENT_SCOPE)
 endfunction()
 
-section(lifecycle 15 "lifecycle/(moodycamel|null/manual|mutex/.*)/64B/by.*")
-section(lifecycle_others 5 "lifecycle/.*|verb/.*")
+section(lifecycle 15 "lifecycle/(moodycamel|null/manual|mutex/.*)/64B/.*")
+section(lifecycle_others 5 "lifecycle/(moodycamel|mutex_deque|tbb_bounded|null/.*)/.*|lifecycle/.*/1KiB/.*|verb/.*")
 section(threads 21 "threads/.*/(moodycamel|mutex/manual)/.*")
-section(threads_others 5 "threads/.*")
+section(threads_others 5 "threads/.*/(moodycamel|mutex_deque|tbb_bounded|mutex/steady.*)/.*")
 section(round_trip 21 "round_trip/.*")
-section(backlog 9 "backlog/.*|in_flight/.*")
+section(backlog 9 "(backlog|in_flight)/.*")
 section(counts 9 "")
 section(timers 9 "timers/.*")
 section(advance 9 "advance/.*")
 section(fifo 9 "fifo/(window/.*|ids_only)")
-section(fifo_others 5 "fifo/.*")
+section(fifo_others 5 "fifo/(single|groups|backlog|mutex)/.*")
 section(features 25 "features/.*")
 section(include 9 "include/.*")
 

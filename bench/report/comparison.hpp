@@ -52,13 +52,10 @@ inline void print_comparison(const Results& before, const Results& after) {
     }
     Table table{{"", "before", "after", "change", "spreads", ""}};
     std::size_t still = 0;
+    std::size_t lonely = 0;
     for (const auto& [name, style, old, now] : pair_up(before, after)) {
-        if (!old && !now) {
-            continue;
-        }
         if (!old || !now) {
-            table.push_back({name, old ? styled(style, old->value, old->unit) : "-",
-                             now ? styled(style, now->value, now->unit) : "-", "", "", old ? "gone" : "new"});
+            lonely += old || now ? 1U : 0U;
             continue;
         }
         const double change = old->value == 0 ? now->value : now->value / old->value - 1;
@@ -75,10 +72,9 @@ inline void print_comparison(const Results& before, const Results& after) {
     if (table.size() > 1) {
         print(table, 1, false);
     }
-    std::printf(
-        "%zu ratios moved beyond the spread of their rounds, %zu did not. A change is one of the quotient: below "
-        "zero is better.\n",
-        table.size() - 1, still);
+    std::printf("%zu ratios moved beyond the spread of their rounds, %zu did not, %zu were measured in one of the runs "
+                "only. Spreads: before and after. Below zero is better, whatever is divided by what.\n",
+                table.size() - 1, still, lonely);
 }
 
 }  // namespace report

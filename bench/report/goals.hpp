@@ -94,7 +94,7 @@ inline constexpr std::array goals{
     Goal{"12", "decision source that is on, all benign: batch 1", "features/decisions_benign/by1", "features/none/by1", Style::surcharge, none, none},
 
     Goal{"13", "including sqsim.hpp / its standard headers", "include/sqsim", "include/standard", Style::ratio, 1.50, none},
-    Goal{"13", "<iostream>, <regex>, <random> behind it", "include/heavy_headers", "", Style::amount, 0.0, none},
+    Goal{"13", "iostream, regex or random among what it includes", "include/heavy_headers", "", Style::amount, 0.0, none},
 };
 // clang-format on
 

@@ -122,53 +122,60 @@ inline void print(const Table& table, std::size_t left, bool markdown) {
     return found == results.machine.end() ? "?" : found->second;
 }
 
-/// All the goals. `beside` are results of another compiler, which get a column.
+[[nodiscard]] inline std::vector<std::string> row_of(const Verdict& verdict) {
+    const auto& [goal, quotient] = verdict;
+    const std::string unit = quotient ? quotient->unit : "";
+    std::vector<std::string> row{std::string{goal->number}, std::string{goal->what}, limit_of(*goal, unit)};
+    row.push_back(quotient ? styled(goal->style, quotient->value, unit) : "");
+    row.push_back(verdict_text(verdict));
+    row.push_back(stretch_text(verdict, unit));
+    row.push_back(quotient && quotient->count > 1 ? text_of("%.0f %%", 100 * quotient->spread()) : "");
+    row.push_back(quotient ? amount(quotient->measured.median, unit) : "");
+    row.push_back(quotient && !goal->baseline.empty() ? amount(quotient->baseline.median, unit) : "");
+    return row;
+}
+
+/// How many goals were met and so on, and where.
+inline void print_summary(const Results& results, const std::vector<Verdict>& verdicts, bool markdown) {
+    const auto count = [&](auto is) {
+        return static_cast<std::size_t>(std::count_if(verdicts.begin(), verdicts.end(), is));
+    };
+    const std::size_t judged = count([](const Verdict& verdict) { return verdict.goal->limit.has_value(); });
+    const std::size_t met = count([](const Verdict& verdict) { return verdict.is_met(); });
+    const std::size_t fallen_short = count([](const Verdict& verdict) { return verdict.is_short(); });
+    std::printf("\n%zu of %zu met (%zu beyond the stretch goal), %zu short, %zu not measured.\n", met, judged,
+                count([](const Verdict& verdict) { return verdict.is_stretched(); }), fallen_short,
+                judged - met - fallen_short);
+    std::printf(
+        "%s%s, %s cores; %s, %s; %s; up to %s rounds. Times are for each message, medians of the rounds. Spread: "
+        "the distance of the quartiles of the rounds' ratios.\n",
+        markdown ? "\n" : "", fact(results, "cpu").c_str(), fact(results, "cores").c_str(),
+        fact(results, "compiler").c_str(), fact(results, "flags").c_str(), fact(results, "date").c_str(),
+        fact(results, "rounds").c_str());
+}
+
+/// All the goals. `beside` are results of another compiler, which get a column; "!" there: short of the goal.
 inline void print_goals(const Results& results, const std::optional<Results>& beside, bool markdown) {
     Table table{{"#", "goal", "limit", "measured", "verdict", "stretch", "spread", "ours", "baseline"}};
+    const auto verdicts = judge(results);
     std::vector<Verdict> others;
     if (beside) {
         others = judge(*beside);
         table.front().push_back(fact(*beside, "compiler"));
     }
-    std::size_t met = 0;
-    std::size_t fallen_short = 0;
-    std::size_t stretched = 0;
-    std::string_view last = goals.front().number;
-    const auto verdicts = judge(results);
     for (std::size_t i = 0; i < verdicts.size(); ++i) {
-        const auto& [goal, quotient] = verdicts[i];
-        if (std::exchange(last, goal->number) != goal->number) {
+        if (i != 0 && goals[i].number != goals[i - 1].number) {
             table.emplace_back();
         }
-        const std::string unit = quotient ? quotient->unit : "";
-        std::vector<std::string> row{std::string{goal->number}, std::string{goal->what}, limit_of(*goal, unit)};
-        row.push_back(quotient ? styled(goal->style, quotient->value, unit) : "");
-        row.push_back(verdict_text(verdicts[i]));
-        row.push_back(stretch_text(verdicts[i], unit));
-        row.push_back(quotient && quotient->count > 1 ? text_of("%.0f %%", 100 * quotient->spread()) : "");
-        row.push_back(quotient ? amount(quotient->measured.median, unit) : "");
-        row.push_back(quotient && !goal->baseline.empty() ? amount(quotient->baseline.median, unit) : "");
+        table.push_back(row_of(verdicts[i]));
         if (beside) {
             const auto& other = others[i].quotient;
-            row.push_back(other ? styled(goal->style, other->value, other->unit) + (others[i].is_short() ? " !" : "  ")
-                                : "");
+            table.back().push_back(
+                other ? styled(goals[i].style, other->value, other->unit) + (others[i].is_short() ? " !" : "  ") : "");
         }
-        table.push_back(std::move(row));
-        met += verdicts[i].is_met() ? 1U : 0U;
-        fallen_short += verdicts[i].is_short() ? 1U : 0U;
-        stretched += verdicts[i].is_stretched() ? 1U : 0U;
     }
     print(table, 2, markdown);
-    const auto judged = static_cast<std::size_t>(
-        std::count_if(goals.begin(), goals.end(), [](const Goal& goal) { return goal.limit.has_value(); }));
-    std::printf("\n%zu of %zu met (%zu beyond the stretch goal), %zu short, %zu not measured.\n", met, judged,
-                stretched, fallen_short, judged - met - fallen_short);
-    std::printf(
-        "%s%s, %s cores, %s, %s, %s, %s rounds at the most. Times are for each message. Spread: the distance of "
-        "the quartiles of the rounds' ratios.%s\n",
-        markdown ? "\n" : "", fact(results, "cpu").c_str(), fact(results, "cores").c_str(),
-        fact(results, "compiler").c_str(), fact(results, "flags").c_str(), fact(results, "date").c_str(),
-        fact(results, "rounds").c_str(), beside ? " \"!\": short of the goal there." : "");
+    print_summary(results, verdicts, markdown);
 }
 
 /// Every benchmark, with its ratios to those that it names.

@@ -60,6 +60,7 @@ inline constexpr std::array goals{
     Goal{"6", "allocations per message: batch 1", "allocations/standard/by1", "", Style::amount, 0.0, none},
     Goal{"6", "allocations per message: batch 10", "allocations/standard/by10", "", Style::amount, 0.0, none},
     Goal{"6", "allocations per message: batch 10, delete_and_receive", "allocations/standard/delete_and_receive/by10", "", Style::amount, 0.0, none},
+    Goal{"6", "allocations per message: FIFO, batch 10, entries included", "allocations/fifo/by10", "", Style::amount, none, none},
     Goal{"6", "system calls per message: batch 1", "system_calls/standard/by1", "", Style::amount, 0.0, none},
     Goal{"6", "system calls per message: batch 10", "system_calls/standard/by10", "", Style::amount, 0.0, none},
     Goal{"6", "share of the memory of 10^6 messages kept after their end", "spike/standard", "", Style::amount, 0.10, none},

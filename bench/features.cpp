@@ -9,11 +9,13 @@
 
 #include "contenders.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -82,37 +84,80 @@ struct OtherMessages final : Feature {
     bool have_attributes;
 };
 
-template <class Kind, class... Arguments>
-void add_feature(const std::string& name, const std::string& baseline, Arguments... arguments) {
-    for (const std::size_t batch : {std::size_t{1}, std::size_t{10}}) {
-        const auto full_name = [&](const std::string& feature) {
-            return "features/" + feature + "/by" + std::to_string(batch);
-        };
-        add(full_name(name), baseline.empty() ? std::vector<std::string>{} : std::vector{full_name(baseline)},
-            [=](benchmark::State& state) {
-                Contender contender{64};
-                Contender::Port port{contender};
-                Kind feature{arguments...};
-                feature.give(contender);
-                measure(state, 10'000, [&] {
-                    ten_thousand_lives(port, batch);
-                    feature.every_ten_thousand_messages(contender);
-                });
-                feature.take_back(contender);
-            });
+/// A queue with a feature, and its user.
+struct Side {
+    explicit Side(std::unique_ptr<Feature> given) : feature{std::move(given)} { feature->give(contender); }
+    Side(const Side&) = delete;
+    Side& operator=(const Side&) = delete;
+    ~Side() { feature->take_back(contender); }
+
+    /// Returns: the seconds for ten thousand messages.
+    [[nodiscard]] double live(std::size_t batch) {
+        const double start = busy_seconds();
+        ten_thousand_lives(port, batch);
+        feature->every_ten_thousand_messages(contender);
+        return busy_seconds() - start;
+    }
+
+    Contender contender{64};
+    Contender::Port port{contender};
+    std::unique_ptr<Feature> feature;
+};
+
+[[nodiscard]] double median(std::vector<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+using MakeFeature = std::function<std::unique_ptr<Feature>()>;
+
+/// A few percent would drown in what else goes on in a machine. So the queue with the feature and the one without take
+/// turns, many times, and the time without goes along in the counter `beside`.
+void take_turns(benchmark::State& state, std::size_t batch, const MakeFeature& with, const MakeFeature& without) {
+    keep_a_second_thread();
+    const std::size_t turns = quick() ? 3 : 41;
+    const std::size_t messages = turns * 10'000;
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
+        Side has{with()};
+        Side has_not{without()};
+        std::vector<double> times;
+        std::vector<double> times_without;
+        static_cast<void>(has.live(batch) + has_not.live(batch));
+        for (std::size_t i = 0; i < turns; ++i) {
+            if (i % 2 == 0) {
+                times.push_back(has.live(batch));
+                times_without.push_back(has_not.live(batch));
+            } else {
+                times_without.push_back(has_not.live(batch));
+                times.push_back(has.live(batch));
+            }
+        }
+        state.SetIterationTime(median(times) * static_cast<double>(turns));
+        state.counters["beside"] = median(times_without) * 1e9 / 10'000;
     }
 }
 
-struct Nothing final : Feature {};
+template <class Kind, class... Arguments>
+[[nodiscard]] MakeFeature make(Arguments... arguments) {
+    return [=]() -> std::unique_ptr<Feature> { return std::make_unique<Kind>(arguments...); };
+}
 
 [[maybe_unused]] const bool registered = [] {
-    add_feature<Nothing>("none", {});
-    add_feature<DeadLetterPolicy>("dead_letter_policy", "none");
-    add_feature<Decisions>("decisions_removed", "none", true);
-    add_feature<Decisions>("decisions_benign", "none", false);
-    add_feature<Metrics>("metrics", "none");
-    add_feature<OtherMessages>("others_plain", "none", false);
-    add_feature<OtherMessages>("others_with_attributes", "others_plain", true);
+    const auto contest = [](const std::string& feature, const MakeFeature& with, const MakeFeature& without) {
+        for (const std::size_t batch : {std::size_t{1}, std::size_t{10}}) {
+            const std::string name = "features/" + feature + "/by" + std::to_string(batch);
+            add(
+                name, {name + "/beside"}, [=](auto& state) { take_turns(state, batch, with, without); }, 410'000);
+        }
+    };
+    const MakeFeature nothing = make<Feature>();
+    contest("nothing", nothing, nothing);  // what remains of the noise
+    contest("dead_letter_policy", make<DeadLetterPolicy>(), nothing);
+    contest("decisions_removed", make<Decisions>(true), nothing);
+    contest("decisions_benign", make<Decisions>(false), nothing);
+    contest("metrics", make<Metrics>(), nothing);
+    contest("attributes_of_others", make<OtherMessages>(true), make<OtherMessages>(false));
     return true;
 }();
 

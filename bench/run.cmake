@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Measures in rounds and prints how the goals stand.
 # Usage: cmake -D BENCH=program -D COUNTS=program -D REPORT=program -D FOLDER=folder -D COMPILER=name -D FLAGS=flags
-#              [-D BESIDE=results.json of another compiler] [-D QUICK=1] -P run.cmake
+#              -D YARDSTICK=queue [-D BESIDE=results.json of another compiler] [-D QUICK=1] -P run.cmake
 #
 # In each round each section runs in a process of its own, so that what is divided by each other runs within seconds,
 # and each round has other addresses. The environment may choose: SQSIM_BENCH_ONLY, the sections, with commas between;
 # SQSIM_BENCH_ROUNDS, how many rounds at the most.
-set(yardstick "lifecycle/(moodycamel|mutex_deque)/64B/by.*")
 set(sections "")
 
 # Two threads disturb each other in ways that differ from round to round, and a goal of three percent needs a sharp
@@ -15,7 +14,7 @@ function(section name rounds filter)
     list(APPEND sections ${name})
     set(sections "${sections}" PARENT_SCOPE)
     set(rounds_of_${name} ${rounds} PARENT_SCOPE)
-    set(filter_of_${name} "^(${filter}|${yardstick})/(iterations|manual_time)" PARENT_SCOPE)
+    set(filter_of_${name} "^(${filter}|lifecycle/${YARDSTICK}/64B/.*)/(iterations|manual_time)" PARENT_SCOPE)
 endfunction()
 
 section(lifecycle 15 "lifecycle/(moodycamel|null/manual|mutex/.*)/64B/.*")
@@ -29,7 +28,7 @@ section(timers 9 "timers/.*")
 section(advance 9 "advance/.*")
 section(fifo 9 "fifo/(window/.*|ids_only)")
 section(fifo_others 5 "fifo/(single|groups|backlog|mutex)/.*")
-section(features 25 "features/.*")
+section(features 15 "features/.*")
 section(include 9 "include/.*")
 
 if(DEFINED ENV{SQSIM_BENCH_ONLY})

@@ -36,7 +36,7 @@ struct Compared {
     };
     for (const Series& series : after.series) {
         if (!series.baselines.empty() && !is_goal(series)) {
-            const Division division{series.name, series.baselines.front()};
+            const Division division{.measured = series.name, .baseline = series.baselines.front()};
             all.push_back({series.name, Style::ratio, divide(before, division), divide(after, division)});
         }
     }

@@ -92,8 +92,16 @@ struct Middle {
     return found->second;
 }
 
+/// The series of a benchmark in a section; a new one if there is none yet.
+[[nodiscard]] inline Series& series_of(Results& results, const std::string& name, const std::string& section) {
+    const auto found = std::find_if(results.series.begin(), results.series.end(),
+                                    [&](const Series& each) { return each.name == name && each.section == section; });
+    return found != results.series.end() ? *found
+                                         : results.series.emplace_back(Series{.name = name, .section = section});
+}
+
 /// Adds what Google Benchmark, or sqsim_bench_counts, wrote in one round. A benchmark that has a `value` is about that,
-/// any other about its time.
+/// any other about its time. One that measured a second thing in turn has that time in `beside`: a series of its own.
 inline void add_round(Results& results, const std::string& section, std::size_t round, const Json& file) {
     const Json* benchmarks = file.find("benchmarks");
     if (benchmarks == nullptr) {
@@ -104,12 +112,7 @@ inline void add_round(Results& results, const std::string& section, std::size_t 
         for (const std::string_view suffix : {"/iterations:", "/manual_time"}) {  // Google Benchmark appends them
             name.resize(std::min(name.size(), name.find(suffix)));
         }
-        if (results.find(name, section) == nullptr) {
-            results.series.push_back({.name = name, .section = section});
-        }
-        Series& series = *std::find_if(results.series.begin(), results.series.end(), [&](const Series& each) {
-            return each.name == name && each.section == section;
-        });
+        Series& series = series_of(results, name, section);
         if (benchmark.text_of("error_occurred") == "true") {
             series.error = benchmark.text_of("error_message");
             continue;
@@ -121,6 +124,11 @@ inline void add_round(Results& results, const std::string& section, std::size_t 
         } else if (const auto time = benchmark.number_of("real_time")) {
             series.unit = "ns";
             series.set(round, *time * nanoseconds_in(benchmark.text_of("time_unit")));
+        }
+        if (const auto beside = benchmark.number_of("beside")) {
+            Series& other = series_of(results, name + "/beside", section);
+            other.unit = "ns";
+            other.set(round, *beside);
         }
     }
 }

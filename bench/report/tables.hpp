@@ -185,6 +185,9 @@ inline void print_all(const Results& results) {
         if (std::exchange(last, series.section) != series.section) {
             std::printf("\n%-54s %14s %8s   ratios\n", series.section.c_str(), "median", "spread");
         }
+        if (series.name.starts_with("lifecycle/") && !series.section.starts_with("lifecycle")) {
+            continue;  // the yardstick, which every section has
+        }
         const auto middle = middle_of(series.values);
         if (!middle) {
             std::printf("%-54s failed: %s\n", series.name.c_str(), series.error.c_str());
@@ -192,7 +195,8 @@ inline void print_all(const Results& results) {
         }
         std::string ratios;
         for (const std::string& baseline : series.baselines) {
-            if (const auto quotient = divide(results, {series.name, baseline})) {
+            if (const auto quotient =
+                    divide(results, {.measured = series.name, .baseline = baseline, .section = series.section})) {
                 ratios += (ratios.empty() ? "" : ",  ") + text_of("%.2f x ", quotient->value) + baseline;
             }
         }

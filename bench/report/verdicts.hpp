@@ -33,12 +33,13 @@ struct Division {
     std::string_view baseline;
     std::string_view unmeant = {};
     bool unmeant_in_baseline = false;
+    std::string_view section = {};  // none: any
 };
 
 /// The quotient from the first section that has all its parts. Nothing if none has.
 [[nodiscard]] inline std::optional<Quotient> divide(const Results& results, const Division& division) {
     for (const Series& series : results.series) {
-        if (series.name != division.measured) {
+        if (series.name != division.measured || (!division.section.empty() && series.section != division.section)) {
             continue;
         }
         const Series* baseline = results.find(division.baseline, series.section);
@@ -81,8 +82,10 @@ struct Verdict {
 [[nodiscard]] inline std::vector<Verdict> judge(const Results& results) {
     std::vector<Verdict> verdicts;
     for (const Goal& goal : goals) {
-        verdicts.push_back(
-            {&goal, divide(results, {goal.measured, goal.baseline, goal.unmeant, goal.unmeant_in_baseline})});
+        verdicts.push_back({&goal, divide(results, {.measured = goal.measured,
+                                                    .baseline = goal.baseline,
+                                                    .unmeant = goal.unmeant,
+                                                    .unmeant_in_baseline = goal.unmeant_in_baseline})});
     }
     return verdicts;
 }

@@ -9,7 +9,6 @@
 
 #include "contenders.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -91,12 +90,9 @@ struct Side {
     Side& operator=(const Side&) = delete;
     ~Side() { feature->take_back(contender); }
 
-    /// Returns: the seconds for ten thousand messages.
-    [[nodiscard]] double live(std::size_t batch) {
-        const double start = busy_seconds();
+    void live(std::size_t batch) {
         ten_thousand_lives(port, batch);
         feature->every_ten_thousand_messages(contender);
-        return busy_seconds() - start;
     }
 
     Contender contender{64};
@@ -104,39 +100,7 @@ struct Side {
     std::unique_ptr<Feature> feature;
 };
 
-[[nodiscard]] double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
-
 using MakeFeature = std::function<std::unique_ptr<Feature>()>;
-
-/// A few percent would drown in what else goes on in a machine. So the queue with the feature and the one without take
-/// turns, many times, and the time without goes along in the counter `beside`.
-void take_turns(benchmark::State& state, std::size_t batch, const MakeFeature& with, const MakeFeature& without) {
-    keep_a_second_thread();
-    const std::size_t turns = quick() ? 3 : 41;
-    const std::size_t messages = turns * 10'000;
-    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
-        Side has{with()};
-        Side has_not{without()};
-        std::vector<double> times;
-        std::vector<double> times_without;
-        static_cast<void>(has.live(batch) + has_not.live(batch));
-        for (std::size_t i = 0; i < turns; ++i) {
-            if (i % 2 == 0) {
-                times.push_back(has.live(batch));
-                times_without.push_back(has_not.live(batch));
-            } else {
-                times_without.push_back(has_not.live(batch));
-                times.push_back(has.live(batch));
-            }
-        }
-        state.SetIterationTime(median(times) * static_cast<double>(turns));
-        state.counters["beside"] = median(times_without) * 1e9 / 10'000;
-    }
-}
 
 template <class Kind, class... Arguments>
 [[nodiscard]] MakeFeature make(Arguments... arguments) {
@@ -148,7 +112,14 @@ template <class Kind, class... Arguments>
         for (const std::size_t batch : {std::size_t{1}, std::size_t{10}}) {
             const std::string name = "features/" + feature + "/by" + std::to_string(batch);
             add(
-                name, {name + "/beside"}, [=](auto& state) { take_turns(state, batch, with, without); }, 410'000);
+                name, {"+without"},
+                [=](benchmark::State& state) {
+                    Side has{with()};
+                    Side has_not{without()};
+                    take_turns(state, 41, 10'000, [&] { has.live(batch); },
+                               {{"without", [&] { has_not.live(batch); }}});
+                },
+                410'000);
         }
     };
     const MakeFeature nothing = make<Feature>();

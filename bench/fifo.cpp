@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -134,62 +136,61 @@ private:
     Textbook queue_;
 };
 
+/// Makes a contender as full as the case says. Returns: how it passes on messages.
 template <class Contender>
-void run(benchmark::State& state, const FifoCase& each, std::size_t batch) {
-    Contender contender{each};
-    pass_fifo(contender, each.stored, batch, false);
-    pass_fifo(contender, std::max<std::size_t>(each.window, 1'000), batch);
-    measure(state, 10'000, [&] { pass_fifo(contender, 10'000, batch); });
+[[nodiscard]] std::function<void()> prepare(const FifoCase& each, std::size_t messages, std::size_t batch) {
+    const auto contender = std::make_shared<Contender>(each);
+    pass_fifo(*contender, each.stored, batch, false);
+    pass_fifo(*contender, std::max<std::size_t>(each.window, 1'000), batch);
+    return [=] { pass_fifo(*contender, messages, batch); };
 }
 
 /// The price of the ids alone, which the report takes off.
-void ids_only(benchmark::State& state) {
-    Ids ids{1'000};
-    std::array<std::pair<std::string, std::string>, 10> texts;
-    measure(state, 10'000, [&] {
-        for (std::size_t done = 0; done < 10'000; done += 10) {
+[[nodiscard]] std::function<void()> ids_only(const FifoCase& each, std::size_t messages) {
+    using Texts = std::array<std::pair<std::string, std::string>, 10>;
+    return [ids = Ids{each.groups}, texts = Texts{}, messages]() mutable {
+        for (std::size_t done = 0; done < messages; done += 10) {
             for (auto& [group_id, deduplication_id] : texts) {
                 ids.next(group_id, deduplication_id);
             }
             benchmark::DoNotOptimize(texts);
             benchmark::ClobberMemory();
         }
-    });
+    };
 }
 
-void contest(const std::string& scenario, const FifoCase& each, std::size_t batch, const std::string& smallest = {}) {
+template <class Lock = sqsim::NullMutex>
+void contest(const std::string& scenario, const FifoCase& each, std::size_t batch) {
     if (!wanted(std::max(each.window, each.stored))) {
         return;
     }
-    std::vector<std::string> baselines{scenario + "/textbook", transfer(batch)};
-    if (!smallest.empty() && smallest != scenario) {
-        baselines.push_back(smallest + "/sqsim");
-    }
-    constexpr std::size_t messages = 100'000;
+    constexpr std::size_t turns = 7;
+    constexpr std::size_t messages = 50'000;  // enough that what the others threw out of the caches does not matter
     add(
-        scenario + "/textbook", {}, [=](auto& state) { run<TextbookFifo>(state, each, batch); }, messages);
-    add(
-        scenario + "/sqsim", baselines, [=](auto& state) { run<Fifo<sqsim::NullMutex>>(state, each, batch); },
-        messages);
+        scenario, {"+textbook", "+" + yardstick},
+        [=](benchmark::State& state) {
+            take_turns(state, turns, messages, prepare<Fifo<Lock>>(each, messages, batch),
+                       {{"textbook", prepare<TextbookFifo>(each, messages, batch)},
+                        {"ids", ids_only(each, messages)},
+                        yardstick_beside(messages, batch)});
+        },
+        turns * messages);
 }
 
 [[maybe_unused]] const bool registered = [] {
-    add("fifo/ids_only", {}, ids_only);
     contest("fifo/single", {}, 1);
+    contest<std::mutex>("fifo/mutex", {}, 10);
     for (const std::size_t groups : {1U, 1'000U, 1'000'000U}) {
         // That many groups come to be and end only if messages are stored in them.
-        const std::size_t stored = groups == 1'000'000U ? groups : 0;
-        contest("fifo/groups/" + magnitude(groups), {.groups = groups, .stored = stored}, 10, "fifo/groups/1");
+        contest("fifo/groups/" + magnitude(groups), {.groups = groups, .stored = groups == 1'000'000U ? groups : 0},
+                10);
     }
     for (const std::size_t window : {0U, 1'000U, 100'000U, 1'000'000U}) {
-        contest("fifo/window/" + magnitude(window), {.window = window}, 10, "fifo/window/1e3");
+        contest("fifo/window/" + magnitude(window), {.window = window}, 10);
     }
     for (const std::size_t stored : {1'000U, 100'000U, 1'000'000U}) {
-        contest("fifo/backlog/" + magnitude(stored), {.stored = stored}, 10, "fifo/backlog/1e3");
+        contest("fifo/backlog/" + magnitude(stored), {.stored = stored}, 10);
     }
-    add(
-        "fifo/mutex/sqsim", {"fifo/groups/1e3/sqsim"},
-        [](auto& state) { run<Fifo<std::mutex>>(state, FifoCase{}, 10); }, 100'000);
     return true;
 }();
 

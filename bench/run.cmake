@@ -1,37 +1,42 @@
 # SPDX-License-Identifier: MIT
 # Measures in rounds and prints how the goals stand.
 # Usage: cmake -D BENCH=program -D COUNTS=program -D REPORT=program -D FOLDER=folder -D COMPILER=name -D FLAGS=flags
-#              -D YARDSTICK=queue [-D BESIDE=results.json of another compiler] [-D QUICK=1] -P run.cmake
+#              [-D BESIDE=results.json of another compiler] [-D QUICK=1] -P run.cmake
 #
-# In each round each section runs in a process of its own, so that what is divided by each other runs within seconds,
-# and each round has other addresses. The environment may choose: SQSIM_BENCH_ONLY, the sections, with commas between;
+# In each round each section runs in a process of its own, so that what is divided by each other runs within seconds
+# if it does not even take turns, and each round has other addresses. The environment may choose: SQSIM_BENCH_ONLY, the sections, with commas between;
 # SQSIM_BENCH_ROUNDS, how many rounds at the most.
 set(sections "")
 
-# Two threads disturb each other in ways that differ from round to round, and a goal of three percent needs a sharp
-# look: those sections have more rounds. Those without a goal have fewer.
+# Two threads disturb each other in ways that differ from round to round: those sections have more rounds. Those without
+# a goal have fewer.
 function(section name rounds filter)
     list(APPEND sections ${name})
     set(sections "${sections}" PARENT_SCOPE)
     set(rounds_of_${name} ${rounds} PARENT_SCOPE)
-    set(filter_of_${name} "^(${filter}|lifecycle/${YARDSTICK}/64B/.*)/(iterations|manual_time)" PARENT_SCOPE)
+    set(filter_of_${name} "^(${filter})/(iterations|manual_time)" PARENT_SCOPE)
 endfunction()
 
-section(lifecycle 15 "lifecycle/(moodycamel|null/manual|mutex/.*)/64B/.*")
-section(lifecycle_others 5 "lifecycle/(moodycamel|mutex_deque|tbb_bounded|null/.*)/.*|lifecycle/.*/1KiB/.*|verb/.*")
+section(lifecycle 15 "lifecycle/(null/manual|mutex/manual.*)/64B/.*|clock/.*")
+section(lifecycle_others 5 "lifecycle/(mutex_deque|tbb_bounded|null/coarse|null/steady|mutex/coarse|mutex/steady)/.*|lifecycle/.*/1KiB/.*|verb/.*")
 section(threads 21 "threads/.*/(moodycamel|mutex/manual)/.*")
 section(threads_others 5 "threads/.*/(moodycamel|mutex_deque|tbb_bounded|mutex/steady.*)/.*")
 section(round_trip 21 "round_trip/.*")
-section(backlog 9 "(backlog|in_flight)/.*")
+section(backlog 9 "backlog/1e7|in_flight/1e6")
+section(backlog_others 5 "(backlog|in_flight)/1e[356]")
 section(counts 9 "")
 section(timers 9 "timers/.*")
 section(advance 9 "advance/.*")
-section(fifo 9 "fifo/(window/.*|ids_only)")
-section(fifo_others 5 "fifo/(single|groups|backlog|mutex)/.*")
+section(fifo 9 "fifo/window/.*")
+section(fifo_others 5 "fifo/(single|groups|backlog|mutex).*")
 section(features 15 "features/.*")
 section(include 9 "include/.*")
 
-if(DEFINED ENV{SQSIM_BENCH_ONLY})
+if(QUICK)  # at once, since of some sections nothing is left
+    set(sections "")
+    section(everything 1 ".*")
+    section(counts 1 "")
+elseif(DEFINED ENV{SQSIM_BENCH_ONLY})
     string(REPLACE "," ";" sections "$ENV{SQSIM_BENCH_ONLY}")
 endif()
 set(last_round 0)
@@ -39,9 +44,7 @@ foreach(name IN LISTS sections)
     if(NOT DEFINED rounds_of_${name})
         message(FATAL_ERROR "There is no section ${name}")
     endif()
-    if(QUICK)
-        set(rounds_of_${name} 1)
-    elseif(DEFINED ENV{SQSIM_BENCH_ROUNDS} AND rounds_of_${name} GREATER "$ENV{SQSIM_BENCH_ROUNDS}")
+    if(DEFINED ENV{SQSIM_BENCH_ROUNDS} AND rounds_of_${name} GREATER "$ENV{SQSIM_BENCH_ROUNDS}")
         set(rounds_of_${name} $ENV{SQSIM_BENCH_ROUNDS})
     endif()
     if(rounds_of_${name} GREATER last_round)

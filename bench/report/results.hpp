@@ -101,7 +101,7 @@ struct Middle {
 }
 
 /// Adds what Google Benchmark, or sqsim_bench_counts, wrote in one round. A benchmark that has a `value` is about that,
-/// any other about its time. One that measured a second thing in turn has that time in `beside`: a series of its own.
+/// any other about its time. What took turns with it is in members whose names begin with a plus: series of their own.
 inline void add_round(Results& results, const std::string& section, std::size_t round, const Json& file) {
     const Json* benchmarks = file.find("benchmarks");
     if (benchmarks == nullptr) {
@@ -125,10 +125,12 @@ inline void add_round(Results& results, const std::string& section, std::size_t 
             series.unit = "ns";
             series.set(round, *time * nanoseconds_in(benchmark.text_of("time_unit")));
         }
-        if (const auto beside = benchmark.number_of("beside")) {
-            Series& other = series_of(results, name + "/beside", section);
-            other.unit = "ns";
-            other.set(round, *beside);
+        for (const auto& [member, beside] : benchmark.members) {
+            if (member.starts_with('+')) {
+                Series& other = series_of(results, name + member, section);
+                other.unit = "ns";
+                other.set(round, beside.number);
+            }
         }
     }
 }

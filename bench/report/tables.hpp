@@ -185,9 +185,6 @@ inline void print_all(const Results& results) {
         if (std::exchange(last, series.section) != series.section) {
             std::printf("\n%-54s %14s %8s   ratios\n", series.section.c_str(), "median", "spread");
         }
-        if (series.name.starts_with("lifecycle/") && !series.section.starts_with("lifecycle")) {
-            continue;  // the yardstick, which every section has
-        }
         const auto middle = middle_of(series.values);
         if (!middle) {
             std::printf("%-54s failed: %s\n", series.name.c_str(), series.error.c_str());

@@ -79,13 +79,22 @@ struct Verdict {
     [[nodiscard]] bool is_stretched() const { return quotient && goal->stretch && quotient->value <= *goal->stretch; }
 };
 
+[[nodiscard]] inline Verdict judge(const Goal& goal, const Results& results) {
+    const auto full_name = [&](std::string_view name) {
+        return (name.starts_with('+') ? std::string{goal.measured} : "") + std::string{name};
+    };
+    const std::string baseline = full_name(goal.baseline);
+    const std::string unmeant = full_name(goal.unmeant);
+    return {&goal, divide(results, {.measured = goal.measured,
+                                    .baseline = baseline,
+                                    .unmeant = unmeant,
+                                    .unmeant_in_baseline = goal.unmeant_in_baseline})};
+}
+
 [[nodiscard]] inline std::vector<Verdict> judge(const Results& results) {
     std::vector<Verdict> verdicts;
     for (const Goal& goal : goals) {
-        verdicts.push_back({&goal, divide(results, {.measured = goal.measured,
-                                                    .baseline = goal.baseline,
-                                                    .unmeant = goal.unmeant,
-                                                    .unmeant_in_baseline = goal.unmeant_in_baseline})});
+        verdicts.push_back(judge(goal, results));
     }
     return verdicts;
 }

@@ -19,8 +19,8 @@ endfunction()
 
 section(lifecycle 15 "lifecycle/(null/manual|mutex/manual.*)/64B/.*|clock/.*")
 section(lifecycle_others 5 "lifecycle/(mutex_deque|tbb_bounded|null/coarse|null/steady|mutex/coarse|mutex/steady)/.*|lifecycle/.*/1KiB/.*|verb/.*")
-section(threads 21 "threads/.*/(moodycamel|mutex/manual)/.*")
-section(threads_others 5 "threads/.*/(moodycamel|mutex_deque|tbb_bounded|mutex/steady.*)/.*")
+section(threads 21 "threads/.*/mutex/manual/.*")
+section(threads_others 5 "threads/.*/(mutex_deque|tbb_bounded|mutex/steady.*)/.*")
 section(round_trip 21 "round_trip/.*")
 section(backlog 9 "backlog/1e7|in_flight/1e6")
 section(backlog_others 5 "(backlog|in_flight)/1e[356]")
@@ -88,8 +88,5 @@ execute_process(
     COMMAND ${REPORT} gather ${FOLDER}/results.json ${COMPILER} ${FLAGS} ${FOLDER}/rounds
     COMMAND_ERROR_IS_FATAL ANY
 )
-if(NOT BESIDE OR NOT EXISTS ${BESIDE})
-    set(BESIDE "")
-endif()
-execute_process(COMMAND ${REPORT} goals ${FOLDER}/results.json ${BESIDE} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${REPORT} goals ${FOLDER}/results.json "${BESIDE}" COMMAND_ERROR_IS_FATAL ANY)
 message(STATUS "The results are in ${FOLDER}/results.json")

@@ -158,34 +158,52 @@ private:
     std::vector<End> ends_;
 };
 
+/// Moves messages through a queue of its own. Returns: the seconds for each.
 template <class Contender>
-void throughput(benchmark::State& state, std::size_t pairs, std::size_t batch, std::size_t body_size) {
-    const std::size_t messages = quick() ? 10'000 : 500'000;
+[[nodiscard]] double move_messages(std::size_t pairs, std::size_t batch, std::size_t body_size, std::size_t messages) {
     const std::size_t warm_up = messages / 10;
+    Traffic<Contender> traffic{pairs, batch, body_size};
+    const double taken = run_threads(
+        traffic.threads(), [&](std::size_t thread) { traffic.run(thread, warm_up); },
+        [&](std::size_t thread) { traffic.run(thread, warm_up + messages); });
+    return taken / static_cast<double>(messages);
+}
+
+/// As `take_turns`, for work that times itself: each returns the seconds for one message.
+template <class Work, class Other>
+void alternate(benchmark::State& state, std::size_t messages, Work work, const std::string& name, Other other) {
+    const std::size_t turns = quick() ? 1 : 3;
     while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
-        Traffic<Contender> traffic{pairs, batch, body_size};
-        state.SetIterationTime(run_threads(
-            traffic.threads(), [&](std::size_t thread) { traffic.run(thread, warm_up); },
-            [&](std::size_t thread) { traffic.run(thread, warm_up + messages); }));
+        std::vector<double> times;
+        std::vector<double> times_of_other;
+        for (std::size_t i = 0; i < turns; ++i) {
+            times.push_back(work());
+            times_of_other.push_back(other());
+        }
+        state.SetIterationTime(median(times) * static_cast<double>(messages));
+        state.counters["+" + name] = median(times_of_other) * 1e9;
     }
 }
 
 template <class Contender>
-void throughputs(const std::string& name, bool compared = true) {
+void throughputs(const std::string& name) {
     struct Case {
         std::size_t pairs;
         std::size_t batch;
         std::size_t body_size;
     };
+    const std::size_t messages = quick() ? 10'000 : 200'000;
     for (const Case& each : {Case{1, 1, 64}, Case{1, 10, 64}, Case{1, 10, 1024}, Case{2, 1, 64}, Case{2, 10, 64}}) {
-        const std::string scenario = "threads/" + std::to_string(each.pairs) + "P" + std::to_string(each.pairs) + "C/";
-        std::vector<std::string> baselines;
-        if (compared) {
-            baselines.push_back(per(scenario + yardstick, each.batch, each.body_size));
-        }
+        const std::string pairs = std::to_string(each.pairs);
         add(
-            per(scenario + name, each.batch, each.body_size), baselines,
-            [=](auto& state) { throughput<Contender>(state, each.pairs, each.batch, each.body_size); }, 500'000);
+            per("threads/" + pairs + "P" + pairs + "C/" + name, each.batch, each.body_size), {"+" + yardstick},
+            [=](benchmark::State& state) {
+                const auto run = [&](auto move) {
+                    return [=] { return move(each.pairs, each.batch, each.body_size, messages); };
+                };
+                alternate(state, messages, run(move_messages<Contender>), yardstick, run(move_messages<Yardstick>));
+            },
+            messages);
     }
 }
 
@@ -251,51 +269,61 @@ struct WaitDequeues {
 };
 #endif
 
-/// The time is the median of stretches of some rounds: one late wake-up by a busy machine would spoil a mean.
+/// Returns: the seconds for a round trip, the median of stretches of some: one late wake-up by a busy machine would
+/// spoil a mean.
 template <class Conversation>
-void round_trip(benchmark::State& state) {
+[[nodiscard]] double round_trip(std::size_t stretches) {
     constexpr std::size_t stretch = 20;
-    const std::size_t stretches = quick() ? 5 : 500;
-    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(stretches * stretch))) {
-        const auto conversation = std::make_unique<Conversation>();
-        std::vector<Stamp::duration> times;
-        times.reserve(stretches);
-        const auto talk = [&](std::size_t end) {
-            for (std::size_t i = 0; i < stretch; ++i) {
-                if (end == 0) {
-                    conversation->say(end);
-                }
-                conversation->hear(end);
-                if (end == 1) {
-                    conversation->say(end);
-                }
+    const auto conversation = std::make_unique<Conversation>();
+    std::vector<double> times;
+    times.reserve(stretches);
+    const auto talk = [&](std::size_t end) {
+        for (std::size_t i = 0; i < stretch; ++i) {
+            if (end == 0) {
+                conversation->say(end);
             }
-        };
-        static_cast<void>(run_threads(2, talk, [&](std::size_t end) {
-            for (std::size_t i = 0; i < stretches; ++i) {
-                const Stamp start = stamp();
-                talk(end);
-                if (end == 0) {
-                    times.push_back(stamp() - start);
-                }
+            conversation->hear(end);
+            if (end == 1) {
+                conversation->say(end);
             }
-        }));
-        const auto middle = times.begin() + static_cast<std::ptrdiff_t>(stretches / 2);
-        std::nth_element(times.begin(), middle, times.end());
-        state.SetIterationTime(std::chrono::duration<double>(*middle).count() * static_cast<double>(stretches));
-    }
+        }
+    };
+    static_cast<void>(run_threads(2, talk, [&](std::size_t end) {
+        for (std::size_t i = 0; i < stretches; ++i) {
+            const Stamp start = stamp();
+            talk(end);
+            if (end == 0) {
+                times.push_back(std::chrono::duration<double>(stamp() - start).count());
+            }
+        }
+    }));
+    return median(times) / stretch;
+}
+
+template <class Conversation, class Other>
+void contest(const std::string& name, const std::string& other) {
+    const std::size_t stretches = quick() ? 5 : 200;
+    add(
+        "round_trip/" + name + "/" + other, {"+" + other},
+        [=](benchmark::State& state) {
+            alternate(
+                state, 1, [=] { return round_trip<Conversation>(stretches); }, other,
+                [=] { return round_trip<Other>(stretches); });
+        },
+        1);
 }
 
 /// The goal for a receive that spins is measured as soon as there is an option for it.
 template <class Options>
-void add_spinning_polls([[maybe_unused]] const std::vector<std::string>& baselines) {
+void contest_spinning() {
+#ifdef SQSIM_BENCH_HAVE_MOODYCAMEL
     if constexpr (CanSpin<Options>) {
-        add("round_trip/long_poll_spinning", baselines, round_trip<LongPolls<Options, true>>, 10'000);
+        contest<LongPolls<Options, true>, WaitDequeues>("long_poll_spinning", "wait_dequeue");
     }
+#endif
 }
 
 [[maybe_unused]] const bool registered = [] {
-    throughputs<Yardstick>(yardstick, false);
 #ifdef SQSIM_BENCH_HAVE_MOODYCAMEL
     throughputs<MutexDeque>("mutex_deque");
 #endif
@@ -306,14 +334,11 @@ void add_spinning_polls([[maybe_unused]] const std::vector<std::string>& baselin
     throughputs<Standard<std::chrono::steady_clock, std::mutex>>("mutex/steady");
     throughputs<Standard<std::chrono::steady_clock, std::mutex, true>>("mutex/steady/delete_and_receive");
 
-    std::vector<std::string> baselines{"round_trip/condition_variable"};
-    add("round_trip/condition_variable", {}, round_trip<ConditionVariables>, 10'000);
+    contest<LongPolls<>, ConditionVariables>("long_poll", "condition_variable");
 #ifdef SQSIM_BENCH_HAVE_MOODYCAMEL
-    add("round_trip/moodycamel_wait_dequeue", baselines, round_trip<WaitDequeues>, 10'000);
-    baselines.push_back("round_trip/moodycamel_wait_dequeue");
+    contest<WaitDequeues, ConditionVariables>("wait_dequeue", "condition_variable");
 #endif
-    add("round_trip/long_poll", baselines, round_trip<LongPolls<>>, 10'000);
-    add_spinning_polls<sqsim::ReceiveMessageOptions>(baselines);
+    contest_spinning<sqsim::ReceiveMessageOptions>();
     return true;
 }();
 

@@ -43,12 +43,12 @@ inline constexpr std::array goals{
     Goal{"2", "one thread, mutex: batch 1, three calls / M1", "lifecycle/mutex/manual/64B/by1", m, Style::ratio, 1.20, 1.00},
     Goal{"2", "one thread, mutex: batch 1, delete_and_receive / M1", "lifecycle/mutex/manual/delete_and_receive/64B/by1", m, Style::ratio, 1.05, 0.80},
 
-    Goal{"3", "1 producer, 1 consumer: batch 10 / M10", "threads/1P1C/mutex/manual/64B/by10", "threads/1P1C/moodycamel/64B/by10", Style::ratio, 0.35, 0.20},
-    Goal{"3", "1 producer, 1 consumer: batch 1 / M1", "threads/1P1C/mutex/manual/64B/by1", "threads/1P1C/moodycamel/64B/by1", Style::ratio, 0.50, 0.30},
-    Goal{"3", "1 producer, 1 consumer: 1 KiB, batch 10 / M10", "threads/1P1C/mutex/manual/1KiB/by10", "threads/1P1C/moodycamel/1KiB/by10", Style::ratio, 0.25, 0.10},
+    Goal{"3", "1 producer, 1 consumer: batch 10 / M10", "threads/1P1C/mutex/manual/64B/by10", m, Style::ratio, 0.35, 0.20},
+    Goal{"3", "1 producer, 1 consumer: batch 1 / M1", "threads/1P1C/mutex/manual/64B/by1", m, Style::ratio, 0.50, 0.30},
+    Goal{"3", "1 producer, 1 consumer: 1 KiB, batch 10 / M10", "threads/1P1C/mutex/manual/1KiB/by10", m, Style::ratio, 0.25, 0.10},
 
-    Goal{"4", "2 producers, 2 consumers, 2 cores: batch 10 / M10", "threads/2P2C/mutex/manual/64B/by10", "threads/2P2C/moodycamel/64B/by10", Style::ratio, 0.45, 0.25},
-    Goal{"4", "2 producers, 2 consumers, 2 cores: batch 1 / M1", "threads/2P2C/mutex/manual/64B/by1", "threads/2P2C/moodycamel/64B/by1", Style::ratio, 0.90, 0.60},
+    Goal{"4", "2 producers, 2 consumers, 2 cores: batch 10 / M10", "threads/2P2C/mutex/manual/64B/by10", m, Style::ratio, 0.45, 0.25},
+    Goal{"4", "2 producers, 2 consumers, 2 cores: batch 1 / M1", "threads/2P2C/mutex/manual/64B/by1", m, Style::ratio, 0.90, 0.60},
 
     Goal{"5", "10^7 ready / empty", "backlog/1e7", "+empty", Style::ratio, 1.30, 1.15},
     Goal{"5", "10^6 in flight / 10", "in_flight/1e6", "+10", Style::ratio, 1.30, 1.15},
@@ -79,8 +79,8 @@ inline constexpr std::array goals{
     Goal{"10", "steady_clock / manual clock, mutex, batch 10", "clock/steady/64B/by10", "+manual", Style::ratio, 1.40, 1.20},
     Goal{"10", "coarse clock / manual clock, mutex, batch 10", "clock/coarse/64B/by10", "+manual", Style::ratio, 1.05, 1.02},
 
-    Goal{"11", "long poll, parked / condition variable", "round_trip/long_poll", "round_trip/condition_variable", Style::ratio, 1.10, 0.95},
-    Goal{"11", "long poll, spinning / moodycamel wait_dequeue", "round_trip/long_poll_spinning", "round_trip/moodycamel_wait_dequeue", Style::ratio, 1.00, 0.75},
+    Goal{"11", "long poll, parked / condition variable", "round_trip/long_poll/condition_variable", "+condition_variable", Style::ratio, 1.10, 0.95},
+    Goal{"11", "long poll, spinning / moodycamel wait_dequeue", "round_trip/long_poll_spinning/wait_dequeue", "+wait_dequeue", Style::ratio, 1.00, 0.75},
 
     Goal{"12", "dead-letter policy set, never reached: batch 10", "features/dead_letter_policy/by10", "+without", Style::surcharge, 1.03, none},
     Goal{"12", "dead-letter policy set, never reached: batch 1", "features/dead_letter_policy/by1", "+without", Style::surcharge, 1.03, none},

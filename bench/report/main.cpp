@@ -30,7 +30,7 @@ using namespace report;
 
 constexpr const char* usage =
     R"(usage: sqsim_bench_report gather results.json compiler flags folder  puts the rounds in a folder into one file
-       sqsim_bench_report goals results.json [other.json]           the goals, another compiler beside them
+       sqsim_bench_report goals results.json [other.json]           the goals, another compiler beside them if it is there
        sqsim_bench_report markdown results.json [other.json]        the same for a README
        sqsim_bench_report all results.json                          every benchmark
        sqsim_bench_report compare before.json after.json            which ratios moved
@@ -131,7 +131,8 @@ bool run(const std::vector<std::string>& words) {
     if (command == "gather" && count == 5) {
         gather(words[1], words[2], words[3], words[4]);
     } else if ((command == "goals" || command == "markdown") && (count == 2 || count == 3)) {
-        const auto beside = count == 3 ? std::optional{read_results(words[2])} : std::nullopt;
+        const bool are_two = count == 3 && std::filesystem::exists(words[2]);
+        const auto beside = are_two ? std::optional{read_results(words[2])} : std::nullopt;
         print_goals(read_results(words[1]), beside, command == "markdown");
     } else if (command == "all" && count == 2) {
         print_all(read_results(words[1]));

@@ -18,19 +18,13 @@ namespace report {
 /// Rows of cells, the first row being the heads of the columns. An empty row separates.
 using Table = std::vector<std::vector<std::string>>;
 
-/// The number of characters, each of which takes one place: those of UTF-8 that begin one.
-[[nodiscard]] inline std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 /// Prints a table with the columns under each other, for a terminal or as Markdown. Only the first `left` columns are
 /// text and stand to the left.
 inline void print(const Table& table, std::size_t left, bool markdown) {
     std::vector<std::size_t> widths(table.front().size(), markdown ? 3 : 0);
     for (const auto& row : table) {
         for (std::size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], width(row[i]));
+            widths[i] = std::max(widths[i], row[i].size());
         }
     }
     const std::string separator = markdown ? " | " : "  ";
@@ -38,7 +32,7 @@ inline void print(const Table& table, std::size_t left, bool markdown) {
     for (const auto& row : table) {
         std::string line = markdown ? "| " : "";
         for (std::size_t i = 0; i < row.size(); ++i) {
-            const std::string padding(widths[i] - width(row[i]), ' ');
+            const std::string padding(widths[i] - row[i].size(), ' ');
             line += (i == 0 ? "" : separator) + (i < left ? row[i] + padding : padding + row[i]);
         }
         line += markdown ? " |" : "";

@@ -43,7 +43,8 @@ struct Compared {
     return all;
 }
 
-/// Prints what moved. A move counts if the middle halves of the rounds, from quartile to quartile, no longer overlap.
+/// Prints what moved. A move counts if the middle halves of the rounds, from quartile to quartile, no longer overlap,
+/// and it is more than both of them are wide.
 inline void print_comparison(const Results& before, const Results& after) {
     for (const std::string_view name : {"cpu", "compiler", "flags"}) {
         if (fact(before, name) != fact(after, name)) {
@@ -60,7 +61,7 @@ inline void print_comparison(const Results& before, const Results& after) {
         }
         const double change = old->value == 0 ? now->value : now->value / old->value - 1;
         const bool apart = now->rounds.low > old->rounds.high || now->rounds.high < old->rounds.low;
-        if (!apart || std::abs(change) < 0.01) {
+        if (!apart || std::abs(change) < std::max(0.03, old->spread() + now->spread())) {
             ++still;
             continue;
         }

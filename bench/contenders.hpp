@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <deque>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -248,11 +249,6 @@ inline const std::string yardstick = "mutex_deque";
            std::to_string(batch);
 }
 
-/// The yardstick's benchmark for the transfer through an empty queue by one thread.
-[[nodiscard]] inline std::string transfer(std::size_t batch, std::size_t body_size = 64) {
-    return per("lifecycle/" + yardstick, batch, body_size);
-}
-
 /// Sends and takes so many messages, a batch at a time.
 template <class Port>
 void pass(Port& port, std::size_t messages, std::size_t batch) {
@@ -260,6 +256,21 @@ void pass(Port& port, std::size_t messages, std::size_t batch) {
         port.put(batch);
         port.take(batch);
     }
+}
+
+/// The yardstick, passing on as many messages in turn with something else.
+[[nodiscard]] inline Beside yardstick_beside(std::size_t messages, std::size_t batch, std::size_t body_size = 64,
+                                             std::size_t stored = 0) {
+    struct Use {
+        explicit Use(std::size_t size) : contender{size} {}
+        Yardstick contender;
+        Yardstick::Port port{contender};
+    };
+    const auto use = std::make_shared<Use>(body_size);
+    for (std::size_t i = 0; i < stored; i += 10) {
+        use->port.put(10);
+    }
+    return {yardstick, [=] { pass(use->port, messages, batch); }};
 }
 
 }  // namespace bench

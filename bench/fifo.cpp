@@ -3,9 +3,7 @@
 // FIFO queues: what groups and deduplication cost, against the queue that a textbook would build from the standard
 // containers.
 
-#include "contenders.hpp"
-
-#include "sqsim/fifo_queue.hpp"
+#include "fifo_contenders.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,10 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
-#include <span>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -110,86 +108,6 @@ private:
     std::deque<std::pair<nanoseconds, std::string>> ends_{};
 };
 
-/// How a FIFO queue is used: which ids the messages have. Deduplication ids never repeat; groups take turns.
-class Ids {
-public:
-    explicit Ids(std::size_t groups) : groups_{groups} {}
-
-    void next(std::string& group_id, std::string& deduplication_id) {
-        ++number_;
-        write(group_id, "customer-", number_ % groups_);
-        write(deduplication_id, "0badc0de-0000-4000-8000-", number_ * 0x9e37'79b9'7f4a'7c15U);
-    }
-
-private:
-    static void write(std::string& text, std::string_view prefix, std::uint64_t number) {
-        text.assign(prefix);
-        for (int shift = 44; shift >= 0; shift -= 4) {
-            text.push_back("0123456789abcdef"[number >> shift & 15]);
-        }
-    }
-
-    std::size_t groups_;
-    std::uint64_t number_ = 0;
-};
-
-struct FifoCase {
-    std::size_t groups = 1'000;
-    std::size_t window = 0;  // ids remembered: with one message for each nanosecond, the interval in nanoseconds
-    std::size_t stored = 0;
-};
-
-template <class Lock>
-class Fifo {
-public:
-    using Queue = sqsim::FifoQueue<sqsim::ManualClock, std::string, Lock>;
-
-    explicit Fifo(const FifoCase& each) : ids_{each.groups}, queue_{clock_, options(each)} {}
-
-    void put(std::size_t count) {
-        if (count == 1) {
-            ids_.next(entries_[0].message_group_id, entries_[0].options.message_deduplication_id);
-            queue_.send_message(body_, entries_[0].message_group_id,
-                                {.message_deduplication_id = entries_[0].options.message_deduplication_id});
-            return;
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            entries_[i].body.assign(body_);
-            ids_.next(entries_[i].message_group_id, entries_[i].options.message_deduplication_id);
-        }
-        benchmark::DoNotOptimize(queue_.send_messages({entries_.data(), count}));
-    }
-
-    std::size_t take(std::size_t count) {
-        const std::size_t received = queue_.receive_messages({messages_.data(), count});
-        for (std::size_t i = 0; i < received; ++i) {
-            look_at(messages_[i].body());
-            handles_[i] = messages_[i].receipt_handle();
-        }
-        if (received != 0) {
-            benchmark::DoNotOptimize(queue_.delete_messages({handles_.data(), received}));
-        }
-        return received;
-    }
-
-    void advance(nanoseconds step) { clock_.advance(step); }
-
-private:
-    [[nodiscard]] static sqsim::FifoQueueOptions options(const FifoCase& each) {
-        sqsim::FifoQueueOptions options;
-        options.deduplication_interval = nanoseconds{each.window};
-        return options;
-    }
-
-    std::string body_ = text_of(64);
-    Ids ids_;
-    sqsim::ManualClock clock_{};
-    Queue queue_;
-    std::array<sqsim::FifoSendMessageEntry<std::string>, 10> entries_{};
-    std::array<typename Queue::message_type, 10> messages_{};
-    std::array<sqsim::ReceiptHandle, 10> handles_{};
-};
-
 class TextbookFifo {
 public:
     explicit TextbookFifo(const FifoCase& each) : ids_{each.groups}, queue_{nanoseconds{each.window}} {}
@@ -218,55 +136,61 @@ private:
     Textbook queue_;
 };
 
-/// Time moves by a nanosecond a message, a hundred at a time, so that the window keeps its size.
+/// Makes a contender as full as the case says. Returns: how it passes on messages.
 template <class Contender>
-void run(benchmark::State& state, const FifoCase& each, std::size_t batch) {
-    Contender contender{each};
-    const auto fill = [&](std::size_t messages, bool take) {
-        for (std::size_t done = 0; done < messages; done += 100) {
-            for (std::size_t i = 0; i < 100; i += batch) {
-                contender.put(batch);
-                if (take) {
-                    contender.take(batch);
-                }
-            }
-            contender.advance(nanoseconds{100});
-        }
-    };
-    fill(each.stored, false);
-    fill(std::max<std::size_t>(each.window, 1'000), true);
-    measure(state, 10'000, [&] { fill(10'000, true); });
+[[nodiscard]] std::function<void()> prepare(const FifoCase& each, std::size_t messages, std::size_t batch) {
+    const auto contender = std::make_shared<Contender>(each);
+    pass_fifo(*contender, each.stored, batch, false);
+    pass_fifo(*contender, std::max<std::size_t>(each.window, 1'000), batch);
+    return [=] { pass_fifo(*contender, messages, batch); };
 }
 
-void contest(const std::string& scenario, const FifoCase& each, std::size_t batch, const std::string& smallest = {}) {
-    std::vector<std::string> baselines{scenario + "/textbook", transfer(batch)};
-    if (!smallest.empty() && smallest != scenario) {
-        baselines.push_back(smallest + "/sqsim");
+/// The price of the ids alone, which the report takes off.
+[[nodiscard]] std::function<void()> ids_only(const FifoCase& each, std::size_t messages) {
+    using Texts = std::array<std::pair<std::string, std::string>, 10>;
+    return [ids = Ids{each.groups}, texts = Texts{}, messages]() mutable {
+        for (std::size_t done = 0; done < messages; done += 10) {
+            for (auto& [group_id, deduplication_id] : texts) {
+                ids.next(group_id, deduplication_id);
+            }
+            benchmark::DoNotOptimize(texts);
+            benchmark::ClobberMemory();
+        }
+    };
+}
+
+template <class Lock = sqsim::NullMutex>
+void contest(const std::string& scenario, const FifoCase& each, std::size_t batch) {
+    if (!wanted(std::max(each.window, each.stored))) {
+        return;
     }
-    constexpr std::size_t messages = 100'000;
+    constexpr std::size_t turns = 7;
+    constexpr std::size_t messages = 50'000;  // enough that what the others threw out of the caches does not matter
     add(
-        scenario + "/textbook", {}, [=](auto& state) { run<TextbookFifo>(state, each, batch); }, messages);
-    add(
-        scenario + "/sqsim", baselines, [=](auto& state) { run<Fifo<sqsim::NullMutex>>(state, each, batch); },
-        messages);
+        scenario, {"+textbook", "+" + yardstick},
+        [=](benchmark::State& state) {
+            take_turns(state, turns, messages, prepare<Fifo<Lock>>(each, messages, batch),
+                       {{"textbook", prepare<TextbookFifo>(each, messages, batch)},
+                        {"ids", ids_only(each, messages)},
+                        yardstick_beside(messages, batch)});
+        },
+        turns * messages);
 }
 
 [[maybe_unused]] const bool registered = [] {
     contest("fifo/single", {}, 1);
+    contest<std::mutex>("fifo/mutex", {}, 10);
     for (const std::size_t groups : {1U, 1'000U, 1'000'000U}) {
         // That many groups come to be and end only if messages are stored in them.
-        const std::size_t stored = groups == 1'000'000U ? groups : 0;
-        contest("fifo/groups/" + magnitude(groups), {.groups = groups, .stored = stored}, 10, "fifo/groups/1");
+        contest("fifo/groups/" + magnitude(groups), {.groups = groups, .stored = groups == 1'000'000U ? groups : 0},
+                10);
     }
     for (const std::size_t window : {0U, 1'000U, 100'000U, 1'000'000U}) {
-        contest("fifo/window/" + magnitude(window), {.window = window}, 10, "fifo/window/1e3");
+        contest("fifo/window/" + magnitude(window), {.window = window}, 10);
     }
     for (const std::size_t stored : {1'000U, 100'000U, 1'000'000U}) {
-        contest("fifo/backlog/" + magnitude(stored), {.stored = stored}, 10, "fifo/backlog/1e3");
+        contest("fifo/backlog/" + magnitude(stored), {.stored = stored}, 10);
     }
-    add(
-        "fifo/mutex/sqsim", {"fifo/groups/1e3/sqsim"},
-        [](auto& state) { run<Fifo<std::mutex>>(state, FifoCase{}, 10); }, 100'000);
     return true;
 }();
 

@@ -3,10 +3,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
 #include <functional>
 #include <memory>
@@ -21,7 +23,13 @@
 //
 // One iteration is one message, so that the times are per message. Times are stamped by hand around many messages:
 // the library of benchmarks may have been built for debugging. A benchmark names the ones to compare it with in its
-// label ("a|b"); the report divides. Only such ratios within one run mean something on a machine that is shared.
+// label ("a|b"); the report divides, and knows the goals (report/goals.hpp). Only such ratios within one run mean
+// something on a machine that is shared.
+//
+// Where it can be, what is compared takes turns in one benchmark (`take_turns`).
+//
+// A run of this program is one round: run.cmake makes many, and the report takes medians over them. So each round has
+// its own addresses and its own place in time, and luck with either shows as spread.
 
 namespace bench {
 
@@ -41,6 +49,15 @@ using Stamp = std::chrono::steady_clock::time_point;
 #endif
 }
 
+/// Whether this only proves that the benchmarks run: SQSIM_BENCH_QUICK=1.
+[[nodiscard]] inline bool quick() {
+    const char* const value = std::getenv("SQSIM_BENCH_QUICK");
+    return value != nullptr && std::string_view{value} == "1";
+}
+
+/// Whether benchmarks with so many stored messages are to be run.
+[[nodiscard]] inline bool wanted(std::size_t stored) { return !quick() || stored <= 10'000; }
+
 /// Keeps a second thread alive: with only one, the C library takes short cuts in locks and reference counts that no
 /// program with threads would see.
 inline void keep_a_second_thread() {
@@ -52,14 +69,42 @@ inline void keep_a_second_thread() {
     }};
 }
 
-/// Times `work`, which handles so many messages, as often as the benchmark wants.
+/// Work that takes turns with that of a benchmark, to be divided by.
+struct Beside {
+    std::string name;
+    std::function<void()> work;
+};
+
+[[nodiscard]] inline double median(std::vector<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+/// Times `work`, which handles so many messages, in turns with others: what disturbs the machine for a while disturbs
+/// all of them. Their times go along in counters, with a plus before the name.
 template <class Work>
-void measure(benchmark::State& state, std::size_t messages, Work work) {
+void take_turns(benchmark::State& state, std::size_t turns, std::size_t messages, Work work,
+                const std::vector<Beside>& others) {
     keep_a_second_thread();
-    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
-        const double start = busy_seconds();
-        work();
-        state.SetIterationTime(busy_seconds() - start);
+    turns = quick() ? 1 : turns;
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(turns * messages))) {
+        std::vector<std::vector<double>> times(1 + others.size());
+        for (std::size_t turn = 0; turn <= turns; ++turn) {
+            for (std::size_t i = 0; i < times.size(); ++i) {
+                const std::size_t which = (i + turn) % times.size();
+                const double start = busy_seconds();
+                which == 0 ? work() : others[which - 1].work();
+                const double end = busy_seconds();
+                if (turn != 0) {  // the first turn only warms up
+                    times[which].push_back(end - start);
+                }
+            }
+        }
+        state.SetIterationTime(median(times[0]) * static_cast<double>(turns));
+        for (std::size_t i = 0; i < others.size(); ++i) {
+            state.counters["+" + others[i].name] = median(times[i + 1]) * 1e9 / static_cast<double>(messages);
+        }
     }
 }
 
@@ -105,20 +150,23 @@ private:
     return rest == 1 && digits >= 3 ? "1e" + std::to_string(digits) : std::to_string(number);
 }
 
-/// Registers a benchmark. `baselines` are names of others. `messages`, if given, is how many to measure in each
-/// repetition, for benchmarks whose preparation is long or whose messages cost too much to repeat.
+/// Registers a benchmark. `baselines` are names of others, or of what takes turns with it, with a plus. `messages`, if
+/// given, is how many to measure in each repetition, for benchmarks whose preparation is long or whose messages cost
+/// too much to repeat.
 inline bool add(const std::string& name, const std::vector<std::string>& baselines,
                 std::function<void(benchmark::State&)> run, std::size_t messages = 0) {
     std::string label;
     for (const std::string& baseline : baselines) {
-        label += (label.empty() ? "" : "|") + baseline;
+        label += (label.empty() ? "" : "|") + (baseline.starts_with('+') ? name + baseline : baseline);
     }
     auto* const benchmark = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
         run(state);
         state.SetLabel(label);
     });
     benchmark->UseManualTime();
-    if (messages != 0) {
+    if (quick()) {
+        benchmark->Iterations(1);  // one call of what is measured, however many messages that is
+    } else if (messages != 0) {
         benchmark->Iterations(static_cast<benchmark::IterationCount>(messages));
     }
     return true;

@@ -5,24 +5,48 @@
 #include "contenders.hpp"
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace bench {
 namespace {
 
+constexpr std::size_t turns = 15;
+constexpr std::size_t messages = 10'000;
+
 template <class Contender>
-void lifecycle(const std::string& scenario, bool compared = true) {
+void lifecycle(const std::string& scenario) {
     for (const std::size_t body_size : {std::size_t{64}, std::size_t{1024}}) {
         for (const std::size_t batch : {std::size_t{1}, std::size_t{10}}) {
-            const auto baselines = compared ? std::vector{transfer(batch, body_size)} : std::vector<std::string>{};
-            add(per("lifecycle/" + scenario, batch, body_size), baselines, [=](benchmark::State& state) {
-                Contender contender{body_size};
-                typename Contender::Port port{contender};
-                measure(state, 1'000, [&] { pass(port, 1'000, batch); });
-            });
+            add(
+                per("lifecycle/" + scenario, batch, body_size), {"+" + yardstick},
+                [=](benchmark::State& state) {
+                    Contender contender{body_size};
+                    typename Contender::Port port{contender};
+                    take_turns(state, turns, messages, [&] { pass(port, messages, batch); },
+                               {yardstick_beside(messages, batch, body_size)});
+                },
+                turns * messages);
         }
+    }
+}
+
+/// What a clock costs that has to be asked for the time.
+template <class C>
+void surcharge(const std::string& clock) {
+    for (const std::size_t batch : {std::size_t{1}, std::size_t{10}}) {
+        add(
+            per("clock/" + clock, batch, 64), {"+manual"},
+            [=](benchmark::State& state) {
+                using Manual = Standard<sqsim::ManualClock, std::mutex>;
+                Manual manual{64};
+                Manual::Port manual_port{manual};
+                Standard<C, std::mutex> contender{64};
+                typename Standard<C, std::mutex>::Port port{contender};
+                take_turns(state, turns, messages, [&] { pass(port, messages, batch); },
+                           {{"manual", [&] { pass(manual_port, messages, batch); }}});
+            },
+            turns * messages);
     }
 }
 
@@ -30,14 +54,14 @@ void lifecycle(const std::string& scenario, bool compared = true) {
 void verbs() {
     enum Verb { send, receive, erase };
     const auto one = [](const std::string& name, Verb verb) {
-        add("verb/" + name, {transfer(1)}, [=](benchmark::State& state) {
+        add("verb/" + name, {}, [=](benchmark::State& state) {
             using Contender = Standard<sqsim::ManualClock, sqsim::NullMutex>;
             Contender contender{64};
             auto& queue = contender.queue();
-            std::vector<Contender::Message> messages(1'000);
+            std::vector<Contender::Message> received(1'000);
             const auto timed = [&](bool counts, auto work) {
                 const double start = busy_seconds();
-                for (auto& message : messages) {
+                for (auto& message : received) {
                     work(message);
                 }
                 if (counts) {
@@ -63,7 +87,6 @@ void verbs() {
     using sqsim::ManualClock;
     using sqsim::NullMutex;
     using std::chrono::steady_clock;
-    lifecycle<Yardstick>(yardstick, false);
 #ifdef SQSIM_BENCH_HAVE_MOODYCAMEL
     lifecycle<MutexDeque>("mutex_deque");
 #endif
@@ -78,6 +101,8 @@ void verbs() {
     lifecycle<Standard<steady_clock, std::mutex>>("mutex/steady");
     lifecycle<Standard<ManualClock, NullMutex, true>>("null/manual/delete_and_receive");
     lifecycle<Standard<ManualClock, std::mutex, true>>("mutex/manual/delete_and_receive");
+    surcharge<CoarseClock>("coarse");
+    surcharge<steady_clock>("steady");
     verbs();
     return true;
 }();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -85,72 +86,108 @@ private:
 
 /// A message is received and deleted: a timer begins and is cancelled. Some, as time goes by, end instead.
 template <class Timers>
-void schedule_and_cancel(benchmark::State& state, std::size_t outstanding, bool is_default) {
+class Churn {
+public:
+    Churn(std::size_t outstanding, bool is_default)
+        : count_{static_cast<std::uint32_t>(outstanding)}, is_default_{is_default}, timers_{outstanding} {
+        for (std::uint32_t slot = 0; slot < count_; ++slot) {
+            schedule(slot);
+        }
+        run(outstanding);
+    }
+
+    void run(std::size_t messages) {
+        for (std::size_t i = 0; i < messages; ++i) {
+            now_ += step_;
+            for (std::uint32_t ended = timers_.pop(now_); ended != Timers::none; ended = timers_.pop(now_)) {
+                schedule(ended);
+            }
+            oldest_ = oldest_ + 1 == count_ ? 0 : oldest_ + 1;
+            const std::uint32_t slot = is_default_ ? oldest_ : static_cast<std::uint32_t>(random_.below(count_));
+            timers_.cancel(slot);
+            schedule(slot);
+        }
+    }
+
+private:
+    void schedule(std::uint32_t slot) {
+        timers_.schedule(slot, now_ + (is_default_ ? longest / 2 : some_timeout(random_)), is_default_);
+    }
+
+    std::uint32_t count_;
+    bool is_default_;
+    Timers timers_;
+    Random random_{7};
+    nanoseconds now_{};
+    nanoseconds step_ = longest / count_ / 10;
+    std::uint32_t oldest_ = 0;
+};
+
+void schedule_and_cancel(std::size_t outstanding, bool is_default) {
+    if (!wanted(outstanding)) {
+        return;
+    }
+    constexpr std::size_t turns = 11;
+    constexpr std::size_t messages = 20'000;
+    add((is_default ? "timers/default/" : "timers/random/") + magnitude(outstanding), {"+multimap"},
+        [=](benchmark::State& state) {
+            Churn<Ours> ours{outstanding, is_default};
+            Churn<Multimap> multimap{outstanding, is_default};
+            take_turns(state, turns, messages, [&] { ours.run(messages); },
+                       {{"multimap", [&] { multimap.run(messages); }}});
+        },
+        turns * messages);
+}
+
+/// All end, none is renewed. Returns: the seconds, or nothing if not all of them ended.
+template <class Timers>
+[[nodiscard]] std::optional<double> expire(std::size_t outstanding) {
     const auto count = static_cast<std::uint32_t>(outstanding);
     Timers timers{count};
     Random random{7};
-    nanoseconds now{};
-    const auto schedule = [&](std::uint32_t slot) {
-        timers.schedule(slot, now + (is_default ? longest / 2 : some_timeout(random)), is_default);
-    };
     for (std::uint32_t slot = 0; slot < count; ++slot) {
-        schedule(slot);
+        timers.schedule(slot, some_timeout(random), false);
     }
-    const nanoseconds step = longest / count / 10;
-    std::uint32_t oldest = 0;
-    const auto work = [&] {
-        for (int i = 0; i < 1'000; ++i) {
-            now += step;
-            for (std::uint32_t ended = timers.pop(now); ended != Timers::none; ended = timers.pop(now)) {
-                schedule(ended);
+    const double start = busy_seconds();
+    std::uint32_t ended = 0;
+    while (timers.pop(longest) != Timers::none) {
+        ++ended;
+    }
+    const double taken = busy_seconds() - start;
+    return ended == count ? std::optional{taken} : std::nullopt;
+}
+
+void expire(std::size_t outstanding) {
+    if (!wanted(outstanding)) {
+        return;
+    }
+    add(
+        "timers/expire_random/" + magnitude(outstanding), {"+multimap"},
+        [=](benchmark::State& state) {
+            keep_a_second_thread();
+            while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(outstanding))) {
+                const auto ours = expire<Ours>(outstanding);
+                const auto multimap = expire<Multimap>(outstanding);
+                if (!ours || !multimap) {
+                    state.SkipWithError("not all timers ended");
+                    return;
+                }
+                state.SetIterationTime(*ours);
+                state.counters["+multimap"] = *multimap * 1e9 / static_cast<double>(outstanding);
             }
-            oldest = oldest + 1 == count ? 0 : oldest + 1;
-            const std::uint32_t slot = is_default ? oldest : static_cast<std::uint32_t>(random.below(count));
-            timers.cancel(slot);
-            schedule(slot);
-        }
-    };
-    for (std::size_t done = 0; done < 2 * outstanding; done += 1'000) {
-        work();
-    }
-    measure(state, 1'000, work);
-}
-
-/// All end, none is renewed.
-template <class Timers>
-void expire(benchmark::State& state, std::size_t outstanding) {
-    keep_a_second_thread();
-    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(outstanding))) {
-        const auto count = static_cast<std::uint32_t>(outstanding);
-        Timers timers{count};
-        Random random{7};
-        for (std::uint32_t slot = 0; slot < count; ++slot) {
-            timers.schedule(slot, some_timeout(random), false);
-        }
-        const double start = busy_seconds();
-        std::uint32_t ended = 0;
-        while (timers.pop(longest) != Timers::none) {
-            ++ended;
-        }
-        state.SetIterationTime(busy_seconds() - start);
-        if (ended != count) {
-            state.SkipWithError("not all timers ended");
-            return;
-        }
-    }
-}
-
-void contest(const std::string& name, std::size_t messages, auto ours, auto multimap) {
-    add("timers/" + name + "/multimap", {}, multimap, messages);
-    add("timers/" + name + "/sqsim", {"timers/" + name + "/multimap"}, ours, messages);
+        },
+        outstanding);
 }
 
 /// A clock that jumps, or walks, over the ends of a million leases.
 void advance(const std::string& name, bool random_timeouts, int steps) {
     constexpr std::size_t messages = 1'000'000;
+    if (!wanted(messages)) {
+        return;
+    }
     constexpr nanoseconds step = longest / 1'000'000;
     add(
-        "advance/" + name, {transfer(10)},
+        "advance/" + name, {"+" + yardstick},
         [=](benchmark::State& state) {
             using Contender = Standard<sqsim::ManualClock, sqsim::NullMutex>;
             Contender contender{64};
@@ -172,11 +209,18 @@ void advance(const std::string& name, bool random_timeouts, int steps) {
                 }
                 contender.clock().advance(random_timeouts ? nanoseconds{0} : step);
             }
-            measure(state, messages, [&] {
+            const Beside other = yardstick_beside(100'000, 10);
+            other.work();
+            while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(messages))) {
+                const double start = busy_seconds();
                 for (int i = 0; i < steps; ++i) {
                     contender.clock().advance(2 * longest / steps);
                 }
-            });
+                const double between = busy_seconds();
+                other.work();
+                state.SetIterationTime(between - start);
+                state.counters["+" + other.name] = (busy_seconds() - between) * 1e9 / 100'000;
+            }
             if (queue.counts().visible != messages) {
                 state.SkipWithError("not all leases ended");
             }
@@ -186,16 +230,10 @@ void advance(const std::string& name, bool random_timeouts, int steps) {
 
 [[maybe_unused]] const bool registered = [] {
     for (const std::size_t outstanding : {1'000U, 100'000U, 1'000'000U}) {
-        for (const bool is_default : {true, false}) {
-            contest(
-                std::string{is_default ? "default/" : "random/"} + magnitude(outstanding), 200'000,
-                [=](auto& state) { schedule_and_cancel<Ours>(state, outstanding, is_default); },
-                [=](auto& state) { schedule_and_cancel<Multimap>(state, outstanding, is_default); });
-        }
+        schedule_and_cancel(outstanding, true);
+        schedule_and_cancel(outstanding, false);
     }
-    contest(
-        "expire_random/1e6", 1'000'000, [](auto& state) { expire<Ours>(state, 1'000'000); },
-        [](auto& state) { expire<Multimap>(state, 1'000'000); });
+    expire(1'000'000);
     advance("default/1e6", false, 1);
     advance("default/1e6/in_1000_steps", false, 1'000);
     advance("random/1e6", true, 1);

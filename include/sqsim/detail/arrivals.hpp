@@ -23,10 +23,13 @@ public:
     explicit Arrivals(const MessageStore<Body>& store) noexcept : store_{store} {}
 
     [[gnu::always_inline]] void add(const Record& record) { order_.push_back({record.slot, record.born}); }
-    void publish() noexcept { order_.publish(); }
+    /// Lets the owner's next `note` see what was added, all sent by this time.
+    void publish(Nanos last_sent_at) noexcept { order_.publish(last_sent_at.count()); }
 
     /// Returns: how many messages are new.
     std::size_t note() noexcept { return order_.note(); }
+    /// No earlier than when the last message was sent that was noted.
+    [[nodiscard]] Nanos last_sent_at() const noexcept { return Nanos{order_.stamp()}; }
 
     /// Tells that a message was sent before others that came earlier: it was moved here with its sent time.
     void add_late(const Record& record) {

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -100,14 +99,13 @@ public:
     }
     [[gnu::always_inline]] void publish(const SentMessageSizes& sizes) noexcept {
         add_sizes(sent_, sizes);
-        arrivals_.publish();
+        arrivals_.publish(last_sent_at_);
     }
 
     /// The time of a send: no earlier than that of the one before.
     [[gnu::always_inline]] [[nodiscard]] Nanos send_time(Nanos now) noexcept {
-        const Nanos time = std::max(now, last_sent_at_.load(std::memory_order_relaxed));
-        last_sent_at_.store(time, std::memory_order_relaxed);
-        return time;
+        last_sent_at_ = std::max(now, last_sent_at_);
+        return last_sent_at_;
     }
 
     // The owner's side.
@@ -120,7 +118,7 @@ public:
             by_state_[static_cast<std::size_t>(State::visible)] += count;
             // None of them was sent before the last one that was seen.
             quiet_until_ = std::min(quiet_until_, saturating_add(last_seen_, retention_));
-            last_seen_ = last_sent_at_.load(std::memory_order_relaxed);
+            last_seen_ = arrivals_.last_sent_at();
             now_ = std::max(now_, last_seen_);
         }
         now_ = std::max(now_, now);
@@ -139,7 +137,7 @@ public:
         record.was_delayed = visible_at > now_;
         quiet_until_ = std::min(quiet_until_, saturating_add(record.sent_at, retention_));
         arrivals_.add(record);
-        arrivals_.publish();
+        arrivals_.publish(last_sent_at_);
         arrivals_.note();
         set_state(record, record.was_delayed ? State::delayed : State::visible);
     }
@@ -452,7 +450,8 @@ private:
 
     typename MessageStore<Body>::Pointer store_;
     std::uint64_t tag_;
-    Nanos retention_;
+    // The owner's; what is above, both sides read.
+    alignas(two_cache_lines) Nanos retention_;
     Nanos now_ = Nanos::min();
     Nanos quiet_until_ = Nanos::min();       // nothing is due before
     Nanos last_seen_ = Nanos::min();         // when the last message was sent that the owner has seen
@@ -462,8 +461,8 @@ private:
     Timers timers_{};
     Arrivals<Body> arrivals_{*store_};
     // The senders'.
-    alignas(128) std::uint64_t last_ordinal_ = 0;
-    std::atomic<Nanos> last_sent_at_{Nanos::min()};
+    alignas(two_cache_lines) std::uint64_t last_ordinal_ = 0;
+    Nanos last_sent_at_ = Nanos::min();
     SentMessageSizes sent_{};
 };
 

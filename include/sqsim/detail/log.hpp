@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/record.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -63,8 +64,12 @@ public:
         ++written_;
     }
 
-    /// Lets the reader's next `note` see what was appended.
-    [[gnu::always_inline]] void publish() noexcept { published_.store(written_, std::memory_order_release); }
+    /// Lets the reader's next `note` see what was appended, and `stamp`, which the reader cannot see any earlier.
+    [[gnu::always_inline]] void publish(std::int64_t stamp) noexcept {
+        stamp_.store(stamp, std::memory_order_relaxed);
+        published_.store(written_, std::memory_order_release);
+    }
+    [[nodiscard]] std::int64_t stamp() const noexcept { return stamp_.load(std::memory_order_relaxed); }
 
     // The reader.
 
@@ -166,7 +171,7 @@ public:
     /// the same entry. Linear.
     template <class Keep>
     void compact(Keep keep, Cursor& place) {
-        publish();
+        publish(stamp());
         note();
         if (front() == nullptr) {
             return;
@@ -252,19 +257,21 @@ private:
         tail_ = end.entry_;
         tail_end_ = end.end_;
         written_ = seen_ = end.position_;
-        publish();
+        publish(stamp());
     }
 
     // The writer's.
-    alignas(128) T* tail_ = nullptr;
+    alignas(two_cache_lines) T* tail_ = nullptr;
     T* tail_end_ = nullptr;
     Chunk* tail_chunk_ = nullptr;
     Chunk* own_spares_ = nullptr;
     std::uint64_t written_ = 0;
     Chunk* first_ = nullptr;  // ever; the reader begins there
-    std::atomic<std::uint64_t> published_{0};
+    // What the writer tells the reader.
+    alignas(two_cache_lines) std::atomic<std::uint64_t> published_{0};
+    std::atomic<std::int64_t> stamp_{0};
     // The reader's.
-    alignas(128) Cursor head_{};
+    alignas(two_cache_lines) Cursor head_{};
     std::uint64_t seen_ = 0;
     std::atomic<Chunk*> spares_{nullptr};
 };

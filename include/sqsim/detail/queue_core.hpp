@@ -308,7 +308,7 @@ private:
     };
 
     /// What sends need that do not take the queue's lock.
-    struct alignas(128) Senders {
+    struct alignas(two_cache_lines) Senders {
         Lock mutex{};
         std::size_t sleepers = 0;  // receives that wait, whom such a send would not wake
     };
@@ -428,7 +428,7 @@ private:
 
     C& clock_;
     std::uint64_t tag_;
-    mutable Lock mutex_{};
+    alignas(two_cache_lines) mutable Lock mutex_{};
     WaitCondition condition_;
     Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
     Engine engine_;

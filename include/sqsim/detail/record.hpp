@@ -15,6 +15,9 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
+/// What is written by different threads lies so far apart: processors fetch lines in pairs.
+inline constexpr std::size_t two_cache_lines = 128;
+
 enum class State : std::uint8_t { free, delayed, visible, in_flight };
 
 struct Record;
@@ -256,7 +259,7 @@ private:
     std::uint64_t id_key_;
     bool concurrent_;
     bool text_bodies_;
-    std::atomic<Record*> returned_{nullptr};
+    alignas(two_cache_lines) std::atomic<Record*> returned_{nullptr};  // apart: many write it, all read the above
     std::atomic<std::int64_t> orphans_{0};
 };
 

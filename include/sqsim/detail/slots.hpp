@@ -222,8 +222,8 @@ private:
     struct Exchange {
         std::array<Record*, 64> freed;  // the owner's
         std::size_t freed_count = 0;
-        Record* freed_chain = nullptr;                 // the owner's: more of them
-        alignas(128) std::array<Record*, 256> handed;  // the senders'
+        Record* freed_chain = nullptr;                             // the owner's: more of them
+        alignas(two_cache_lines) std::array<Record*, 256> handed;  // the senders'
         std::size_t handed_count = 0;
     };
 
@@ -331,8 +331,7 @@ private:
         region.pages.discard();
     }
 
-    std::array<Record*, payload_sizes.size()> free_{};  // the senders'
-    std::unique_ptr<Exchange> exchange_{};              // if there are two sides
+    std::unique_ptr<Exchange> exchange_{};  // if there are two sides
     std::vector<Block> blocks_{};
     std::array<SizeClass, payload_sizes.size()> classes_{};
     std::vector<std::unique_ptr<std::byte, AlignedDelete>> memories_{};
@@ -340,6 +339,8 @@ private:
     std::size_t returnable_ = 0;
     std::size_t slack_ =
         0;  // so many slots of a class are made before others are waited for that are being handed over
+    // The senders'.
+    alignas(two_cache_lines) std::array<Record*, payload_sizes.size()> free_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -405,14 +405,15 @@ private:
         return metrics;
     }
 
-    QueueOptions options_;
+    QueueOptions options_;  // read by both sides, written by both together
     Ledger<Body> ledger_;
     DecisionSource* decisions_ = nullptr;
     Tenants tenants_;
     DeliveryOrder<Body> order_{ledger_, tenants_};
     std::vector<Ready> again_{};  // visible again within one receive
     std::size_t opened_ = 0;
-    alignas(128) std::size_t credit_ = 0;  // the senders': so many messages there is room for without asking
+    alignas(two_cache_lines) std::size_t credit_ =
+        0;  // the senders': so many messages there is room for without asking
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

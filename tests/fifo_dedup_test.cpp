@@ -364,7 +364,7 @@ TEST_CASE("an index table agrees with a map under random inserts, finds, erases 
                 model.erase(victim);
             }
             if (dice.roll(20) == 0) {
-                table.shrink(id_of);
+                table.shrink();
             }
             REQUIRE(table.size() == model.size());
             const auto now_known = model.find(key);
@@ -389,7 +389,7 @@ TEST_CASE("an index table gives its memory back as its content goes", "[fifo][de
     const auto full = table.bytes();
     for (std::uint32_t number = 0; number < many - 10; ++number) {
         table.erase(id_of(number), id_of);
-        table.shrink(id_of);
+        table.shrink();
     }
     CHECK(table.bytes() * 50 < full);
     for (std::uint32_t number = many - 10; number < many; ++number) {

@@ -4,17 +4,22 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/fifo_engine.hpp"
+#include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/sha256.hpp"
 #include "sqsim/detail/shared_verbs.hpp"
+#include "sqsim/detail/text.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
 #include "sqsim/ids.hpp"
+#include "sqsim/limits.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -91,27 +96,7 @@ public:
     /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
     /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
-        for (const FifoSendMessageEntry<Body>& entry : entries) {
-            detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
-        }
-        auto drafts = detail::draft_batch<Body>(entries, core_);
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            if (!drafts[i].error) {
-                complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
-            }
-        }
-        std::vector<Result<SendMessageResult>> results;
-        results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
-            engine.count_send(entries.front().message_group_id);
-            for (std::size_t i = 0; i < entries.size(); ++i) {
-                FifoSendMessageEntry<Body>& entry = entries[i];
-                results.push_back(drafts[i].error
-                                      ? Result<SendMessageResult>{*drafts[i].error}
-                                      : store(engine, entry.body, entry.message_group_id, entry.options, drafts[i]));
-            }
-        });
-        return results;
+        return is_plain(entries) ? send_plain(entries) : send_checked(entries);
     }
 
     /// Receives one message, if a group is available. See `Queue::receive_message`; over the in-flight limit nothing is
@@ -209,15 +194,14 @@ private:
                                         core_.fixed_options().content_based_deduplication, in_batch);
     }
 
-    /// Checks the ids and fills in that of the content (R151).
+    /// Checks the ids; and finds that of the content (R151) if it is to stand in.
     template <class From>
     void complete_ids(const From& body, std::string_view group_id, const FifoSendMessageOptions& options,
                       detail::Draft& draft) const {
         draft.error = detail::check_fifo_ids(group_id, options.message_deduplication_id,
                                              core_.fixed_options().content_based_deduplication);
-        draft.deduplication_id = options.message_deduplication_id;
         if constexpr (detail::is_text<Body>) {
-            if (!draft.error && draft.deduplication_id.empty()) {
+            if (!draft.error && options.message_deduplication_id.empty()) {
                 draft.deduplication_id = content_deduplication_id(body);
             }
         }
@@ -236,12 +220,104 @@ private:
         return draft;
     }
 
+    [[nodiscard]] detail::FifoKeys keys(std::string_view group_id, std::string_view deduplication_id) const noexcept {
+        return detail::FifoKeys::of(core_.fixed_options().deduplication_scope, group_id, deduplication_id);
+    }
+
+    // A batch of messages that have nothing but a body and ids, all of them good, takes a short cut: no errors, no
+    // memory but the answer's, every id hashed once.
+    static constexpr std::size_t most_plain = 16;
+
+    [[nodiscard]] bool is_plain(std::span<const FifoSendMessageEntry<Body>> entries) const noexcept {
+        const Limits& limits = core_.limits();
+        if (entries.empty() || entries.size() > std::min(most_plain, limits.maximum_batch_entries)) {
+            return false;
+        }
+        const std::size_t largest = core_.maximum_message_size();
+        std::size_t all = 0;
+        for (const FifoSendMessageEntry<Body>& entry : entries) {
+            const FifoSendMessageOptions& options = entry.options;
+            if (!options.message_attributes.empty() || !options.aws_trace_header.empty() || options.delay ||
+                !detail::is_identifier(entry.message_group_id) ||
+                !detail::is_identifier(options.message_deduplication_id)) {
+                return false;
+            }
+            if constexpr (detail::is_text<Body>) {
+                if (entry.body.empty() || entry.body.size() > largest ||
+                    (limits.check_characters && !detail::has_only_allowed_characters(entry.body))) {
+                    return false;
+                }
+                all += entry.body.size();
+            }
+        }
+        return all <= limits.maximum_batch_size;
+    }
+
+    std::vector<Result<SendMessageResult>> send_plain(std::span<FifoSendMessageEntry<Body>> entries) {
+        std::array<detail::FifoKeys, most_plain> all_keys;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            all_keys[i] = keys(entries[i].message_group_id, entries[i].options.message_deduplication_id);
+        }
+        std::vector<Result<SendMessageResult>> results;
+        results.reserve(entries.size());
+        core_.locked([&](Engine& engine) {
+            engine.count_send(entries.front().message_group_id);
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                engine.prefetch(all_keys[i]);
+            }
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                FifoSendMessageEntry<Body>& entry = entries[i];
+                if (const auto original = engine.find_duplicate(all_keys[i])) [[unlikely]] {
+                    results.emplace_back(result(engine, *original, true));
+                } else if (detail::room(engine) == 0) [[unlikely]] {
+                    results.emplace_back(detail::queue_is_full(core_));
+                } else {
+                    std::size_t size = 0;
+                    if constexpr (detail::is_text<Body>) {
+                        size = entry.body.size();
+                    }
+                    const detail::Record& record = engine.send(std::move(entry.body), nullptr, entry.message_group_id,
+                                                               entry.options.message_deduplication_id, all_keys[i]);
+                    detail::count_sent(engine, detail::one_size(size));
+                    results.emplace_back(result(engine, record.ordinal, false));
+                }
+            }
+        });
+        return results;
+    }
+
+    std::vector<Result<SendMessageResult>> send_checked(std::span<FifoSendMessageEntry<Body>> entries) {
+        for (const FifoSendMessageEntry<Body>& entry : entries) {
+            detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
+        }
+        auto drafts = detail::draft_batch<Body>(entries, core_);
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            if (!drafts[i].error) {
+                complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
+            }
+        }
+        std::vector<Result<SendMessageResult>> results;
+        results.reserve(entries.size());
+        core_.locked([&](Engine& engine) {
+            engine.count_send(entries.front().message_group_id);
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                FifoSendMessageEntry<Body>& entry = entries[i];
+                results.push_back(drafts[i].error
+                                      ? Result<SendMessageResult>{*drafts[i].error}
+                                      : store(engine, entry.body, entry.message_group_id, entry.options, drafts[i]));
+            }
+        });
+        return results;
+    }
+
     /// Stores a message that was found good, unless it is a duplicate. Under the lock.
     template <class From>
     Result<SendMessageResult> store(Engine& engine, From& body, std::string_view group_id,
                                     FifoSendMessageOptions& options, detail::Draft& draft) {
-        const detail::Fingerprint key = engine.deduplication_key(group_id, draft.deduplication_id);
-        if (const auto original = engine.find_duplicate(key)) {
+        const std::string_view deduplication_id =
+            draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
+        const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
+        if (const auto original = engine.find_duplicate(its_keys)) {
             return result(engine, *original, true);
         }
         if (detail::room(engine) == 0) {
@@ -249,7 +325,7 @@ private:
             return detail::queue_is_full(core_);
         }
         const detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), group_id, draft.deduplication_id, key);
+            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys);
         detail::count_sent(engine, detail::one_size(draft.size));
         return result(engine, record.ordinal, false);
     }

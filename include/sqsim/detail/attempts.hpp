@@ -2,8 +2,10 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/message_store.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -23,10 +25,24 @@ public:
         std::uint32_t generation;
     };
 
-    /// The leases of an earlier receive with this id; null if there was none.
-    [[nodiscard]] std::vector<Lease>* find(std::string_view id) {
+    /// The leases of an earlier receive with this id, at most so many; null if there was none. It is forgotten if one
+    /// of its messages was deleted, changed, or became visible since.
+    template <class Body>
+    [[nodiscard]] const std::vector<Lease>* find(std::string_view id, std::size_t most,
+                                                 const MessageStore<Body>& store) {
         const auto found = attempts_.find(id);
-        return found == attempts_.end() ? nullptr : &found->second;
+        if (found == attempts_.end() || found->second.size() > most) {
+            return nullptr;
+        }
+        for (const Lease& lease : found->second) {
+            const Record& record = store[lease.slot];
+            if (record.generation != lease.generation || record.state != State::in_flight ||
+                record.visibility_changed) {
+                forget(id);
+                return nullptr;
+            }
+        }
+        return &found->second;
     }
 
     void remember(std::string_view id, std::vector<Lease> leases, Nanos now) {
@@ -41,6 +57,9 @@ public:
             std::erase_if(ends_, [&](const auto& end) { return end.second == id; });
         }
     }
+
+    /// When the oldest attempt will be forgotten; `never` if there is none.
+    [[nodiscard]] Nanos next_end() const noexcept { return ends_.empty() ? never : ends_.front().first; }
 
     void expire(Nanos now) {
         while (!ends_.empty() && ends_.front().first <= now) {

@@ -3,10 +3,11 @@
 
 #include "sqsim/detail/attempts.hpp"
 #include "sqsim/detail/dedup_window.hpp"
+#include "sqsim/detail/delays.hpp"
 #include "sqsim/detail/fifo_groups.hpp"
+#include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/plans.hpp"
-#include "sqsim/detail/ring.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
 
@@ -37,13 +38,8 @@ public:
     /// Lets everything happen that is due.
     void advance_to(Nanos now) {
         ledger_.clamp(now);
-        end_delays_and_leases();
-        while (Record* record = ledger_.next_past_retention()) {
-            remove(*record);
-        }
-        dedup_.expire(ledger_.now());
-        if (attempts_ != nullptr) {
-            attempts_->expire(ledger_.now());
+        if (ledger_.now() >= quiet_until_ || options_.message_retention_period != retention_) {
+            let_happen();
         }
     }
 
@@ -56,36 +52,39 @@ public:
     void count_call(Call call) { throttle_.count(call, ledger_.now()); }
     void count_send(std::string_view group_id) { throttle_.count_send(group_id, ledger_.now()); }
 
-    /// What a deduplication id is remembered by: the id, within its group if that is the scope (R153).
-    [[nodiscard]] Fingerprint deduplication_key(std::string_view group_id,
-                                                std::string_view deduplication_id) const noexcept {
-        return options_.deduplication_scope == DeduplicationScope::queue
-                   ? fingerprint(deduplication_id)
-                   : fingerprint(deduplication_id, fingerprint(group_id));
+    /// Asks for the memory that a send with these keys will need soon.
+    void prefetch(const FifoKeys& keys) const noexcept {
+        groups_.prefetch(keys.group);
+        dedup_.prefetch(keys.deduplication);
     }
 
     /// The message that an id was accepted for within the interval (R149).
-    [[nodiscard]] std::optional<std::uint64_t> find_duplicate(const Fingerprint& key) {
-        const auto original = dedup_.find(key);
+    [[nodiscard]] std::optional<std::uint64_t> find_duplicate(const FifoKeys& keys) {
+        const auto original = dedup_.find(keys.deduplication);
         deduplicated_ += original ? 1U : 0U;
         return original;
     }
 
-    /// Stores a message. Precondition: `find_duplicate(key)` found nothing.
+    /// Stores a message. Precondition: `find_duplicate(keys)` found nothing.
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
-                 std::string_view deduplication_id, const Fingerprint& key) {
+                 std::string_view deduplication_id, const FifoKeys& keys) {
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
         record.ordinal = ledger_.next_ordinal();
         record.sent_at = ledger_.now();
-        dedup_.insert(key, record.ordinal, saturating_add(ledger_.now(), options_.deduplication_interval));
-        add(record, saturating_add(ledger_.now(), options_.delay));
+        const Nanos ends = saturating_add(ledger_.now(), options_.deduplication_interval);
+        dedup_.insert(keys.deduplication, record.ordinal, ends);
+        note_event(ends);
+        add(record, keys.group, saturating_add(ledger_.now(), options_.delay));
         return record;
     }
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
-    void admit(MovedMessage&& moved) { add(ledger_.admit(std::move(moved), false, true), ledger_.now()); }
+    void admit(MovedMessage&& moved) {
+        Record& record = ledger_.admit(std::move(moved), false, true);
+        add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
+    }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
     /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178).
@@ -97,29 +96,31 @@ public:
             result.over_limit = true;
             return result;
         }
-        while (result.messages < plan.maximum && ledger_.counts().in_flight < most) {
-            groups_.widen_horizon();
-            const std::optional<std::uint32_t> group = groups_.take();
-            if (!group) {
+        const auto may_go_on = [&] { return result.messages < plan.maximum && ledger_.counts().in_flight < most; };
+        while (may_go_on()) {
+            Record* record = groups_.take();
+            if (record == nullptr) {
                 break;
             }
-            std::uint32_t slot = groups_.head(*group);
-            while (slot != groups_.none && result.messages < plan.maximum && ledger_.counts().in_flight < most) {
-                Record& record = ledger_.store()[slot];
-                if (record.state != State::visible || !groups_.within_horizon(record)) {
-                    break;
-                }
-                slot = groups_.next(record);
+            const std::uint32_t group = groups_.number(*record);
+            bool may_be_available = plan.visibility_timeout == Nanos::zero();
+            do {
+                Record* const next = groups_.next(*record);
                 if (plan.max_receive_count > 0 &&
-                    record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
-                    dead(take_away(record, false));
-                    continue;
+                    record->receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
+                    dead(take_away(*record, false));
+                    may_be_available = true;
+                } else {
+                    lease(*record, plan);
+                    take(*record);
+                    ++result.messages;
                 }
-                lease(record, plan);
-                take(record);
-                ++result.messages;
+                record = next;
+            } while (record != nullptr && may_go_on() && record->state == State::visible &&
+                     groups_.within_horizon(*record));
+            if (may_be_available) {
+                reopen_.push_back(group);
             }
-            reopen_.push_back(*group);
         }
         // Only now: one call never returns a message twice (R146).
         for (const std::uint32_t group : reopen_) {
@@ -150,6 +151,7 @@ public:
                 attempts_ = std::make_unique<Attempts>();
             }
             attempts_->remember(attempt_id, std::move(leases), ledger_.now());
+            note_event(attempts_->next_end());
         }
         return result;
     }
@@ -192,7 +194,7 @@ public:
         for (Record* record : ledger_.arrivals().all()) {
             remove(*record);
         }
-        delayed_.clear();
+        delays_.clear();
         dedup_.clear();
         attempts_.reset();
     }
@@ -215,7 +217,7 @@ public:
     /// Changes the delay, also of the messages that are delayed now (R130).
     void set_delay(Nanos delay) {
         options_.delay = delay;
-        end_delays_and_leases();
+        let_happen();
     }
 
     /// When a delay or a lease ends, or since when the message is visible.
@@ -237,26 +239,14 @@ public:
     }
 
 private:
-    struct Delayed {
-        std::uint32_t slot;
-        std::uint32_t generation;
-    };
-
-    /// Repeats an earlier receive with the same attempt id: the same messages and handles with their timeouts reset,
-    /// unless one of them was deleted, changed, or is visible again (R100). Returns how many were handed to `take`.
+    /// Repeats an earlier receive with the same attempt id, if its leases last: the same messages and handles with
+    /// their timeouts reset (R100). Returns how many were handed to `take`.
     template <class Take>
     std::size_t repeat(std::string_view attempt_id, const ReceivePlan& plan, Take take) {
-        std::vector<Attempts::Lease>* leases = attempts_ != nullptr ? attempts_->find(attempt_id) : nullptr;
-        if (leases == nullptr || leases->size() > plan.maximum) {
+        const std::vector<Attempts::Lease>* const leases =
+            attempts_ != nullptr ? attempts_->find(attempt_id, plan.maximum, ledger_.store()) : nullptr;
+        if (leases == nullptr) {
             return 0;
-        }
-        for (const Attempts::Lease& lease : *leases) {
-            const Record& record = ledger_.store()[lease.slot];
-            if (record.generation != lease.generation || record.state != State::in_flight ||
-                record.visibility_changed) {
-                attempts_->forget(attempt_id);
-                return 0;
-            }
         }
         for (const Attempts::Lease& lease : *leases) {
             Record& record = ledger_.store()[lease.slot];
@@ -268,18 +258,40 @@ private:
         return leases->size();
     }
 
-    void add(Record& record, Nanos visible_at) {
-        groups_.append(record, [&] { ledger_.add(record, visible_at); });
+    void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+        groups_.append(record, group_id, visible_at);
+        note_event(saturating_add(record.sent_at, options_.message_retention_period));
         if (record.state == State::delayed) {
-            delayed_.push_back({record.slot, record.generation});
+            delays_.add(record);
+            note_event(visible_at);
         }
     }
 
     void lease(Record& record, const ReceivePlan& plan) {
-        groups_.change_state(record, [&] { ledger_.lease(record, plan.visibility_timeout, plan.default_timeout); });
+        ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
+        groups_.note_lease(record);
+        note_event(record.deadline);
     }
     void set_deadline(Record& record, Nanos timeout, bool is_default) {
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
+        note_event(record.deadline);
+    }
+
+    /// Something will happen then: `advance_to` must not pass it.
+    void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
+
+    void let_happen() {
+        end_delays_and_leases();
+        while (Record* record = ledger_.next_past_retention()) {
+            remove(*record);
+        }
+        dedup_.expire(ledger_.now());
+        quiet_until_ = next_event();
+        if (attempts_ != nullptr) {
+            attempts_->expire(ledger_.now());
+            note_event(attempts_->next_end());
+        }
+        retention_ = options_.message_retention_period;
     }
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
@@ -293,8 +305,7 @@ private:
             }
             Record* record = nullptr;
             if (delay_end <= lease_end) {
-                record = &ledger_.store()[delayed_.front().slot];
-                delayed_.pop_front();
+                record = delays_.first(ledger_.store());
                 record->deadline = delay_end;
             } else {
                 record = ledger_.next_due();
@@ -304,16 +315,9 @@ private:
         }
     }
 
-    /// When the oldest delayed message becomes visible: the queue's delay after it was sent, whatever it was then.
-    [[nodiscard]] Nanos next_delay_end() {
-        while (!delayed_.empty()) {
-            const Record& record = ledger_.store()[delayed_.front().slot];
-            if (record.generation == delayed_.front().generation && record.state == State::delayed) {
-                return saturating_add(record.sent_at, options_.delay);
-            }
-            delayed_.pop_front();
-        }
-        return never;
+    [[nodiscard]] Nanos next_delay_end() noexcept {
+        const Record* first = delays_.first(ledger_.store());
+        return first != nullptr ? saturating_add(first->sent_at, options_.delay) : never;
     }
 
     void remove(Record& record) {
@@ -334,11 +338,13 @@ private:
     Ledger<Body> ledger_;
     FifoGroups<Body> groups_;
     std::vector<std::uint32_t> reopen_{};  // the groups that one receive took
-    Ring<Delayed> delayed_{};              // in the order sent, which is that of their delays' ends
+    Delays delays_{};
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
     Throttle throttle_;
     std::uint64_t deduplicated_ = 0;
+    Nanos quiet_until_ = Nanos::min();  // nothing happens by itself before
+    Nanos retention_{};                 // with which that was found
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

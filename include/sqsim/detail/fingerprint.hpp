@@ -40,24 +40,15 @@ struct Product {
 #endif
 }
 
-/// Up to eight bytes as a number: the same on every byte order.
-[[nodiscard]] inline std::uint64_t load_bytes(const char* bytes, std::size_t count) noexcept {
+/// Eight bytes as a number: the same on every byte order.
+[[nodiscard]] inline std::uint64_t load_word(const char* bytes) noexcept {
     std::uint64_t value = 0;
     if constexpr (std::endian::native == std::endian::little) {
-        if (count == 8) {
-            std::memcpy(&value, bytes, 8);
-            return value;
+        std::memcpy(&value, bytes, sizeof value);
+    } else {
+        for (int i = 0; i < 8; ++i) {
+            value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
         }
-        if (count >= 4) {  // two halves that may overlap
-            std::uint32_t first = 0;
-            std::uint32_t last = 0;
-            std::memcpy(&first, bytes, 4);
-            std::memcpy(&last, bytes + (count - 4), 4);
-            return first | std::uint64_t{last} << (8 * (count - 4));
-        }
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
     }
     return value;
 }
@@ -70,28 +61,32 @@ struct Product {
 [[nodiscard]] inline Fingerprint fingerprint(std::string_view text, Fingerprint scope = {}) noexcept {
     constexpr std::uint64_t k = 0x9e37'79b9'7f4a'7c15U;
     constexpr std::uint64_t m = 0xd6e8'feb8'6659'fd93U;
-    std::uint64_t a = scope.low ^ 0x243f'6a88'85a3'08d3U;
-    std::uint64_t b = scope.high ^ 0x1319'8a2e'0370'7344U;
-    const auto take = [&](std::uint64_t x, std::uint64_t y) {
-        const Product p = multiply(a ^ x, k);
-        const Product q = multiply(b ^ y, m);
-        a = p.low ^ q.high;
-        b = q.low ^ p.high;
+    Fingerprint state{scope.high ^ 0x1319'8a2e'0370'7344U, scope.low ^ (text.size() + 1) * m};
+    const auto take = [&state](std::uint64_t x, std::uint64_t y) {
+        const Product p = multiply(state.low ^ x, k);
+        const Product q = multiply(state.high ^ y, m);
+        state = {q.low ^ p.high, p.low ^ q.high};
     };
     const char* bytes = text.data();
-    std::size_t left = text.size();
-    for (; left > 16; left -= 16, bytes += 16) {
-        take(load_bytes(bytes, 8), load_bytes(bytes + 8, 8));
-    }
-    // The last one to sixteen bytes; that the size goes in, too, makes up for what is read twice or not at all.
-    if (left >= 8) {
-        take(load_bytes(bytes, 8), load_bytes(bytes + (left - 8), 8));
+    if (text.size() >= 16) [[likely]] {
+        // The last step may read again what the one before has read: all texts of one size do.
+        const char* const last = bytes + (text.size() - 16);
+        for (; bytes < last; bytes += 16) {
+            take(load_word(bytes), load_word(bytes + 8));
+        }
+        take(load_word(last), load_word(last + 8));
+    } else if (text.size() >= 8) {
+        take(load_word(bytes), load_word(bytes + (text.size() - 8)));
     } else {
-        take(load_bytes(bytes, left), 0);
+        std::uint64_t word = 0;
+        for (const char c : text) {
+            word = word << 8 | static_cast<unsigned char>(c);
+        }
+        take(word, 0);
     }
-    take(text.size(), k);
-    take(0, 0);
-    return {b, a};
+    state.low ^= std::rotl(state.high, 29);
+    take(0, std::rotl(state.low, 23));
+    return state;
 }
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

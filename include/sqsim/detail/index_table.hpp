@@ -103,7 +103,7 @@ private:
         std::uint32_t number = none;
         std::uint32_t hash = 0;  // part of the fingerprint
     };
-    static constexpr std::size_t smallest = 16;
+    static constexpr std::size_t smallest = 32;
 
     [[nodiscard]] static std::uint32_t id_hash(const Fingerprint& id) noexcept {
         return static_cast<std::uint32_t>(id.low);

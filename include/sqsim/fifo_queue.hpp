@@ -104,19 +104,14 @@ public:
     /// Concurrency: woken also when a group becomes available because the message that blocked it is deleted, moved or
     /// past its retention (R93, R141).
     std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        std::optional<message_type> message;
-        core_.receive({}, detail::one_message(core_, options), stop,
-                      [&](message_type&& received) { message = std::move(received); });
-        return message;
+        return detail::receive_one(core_, options, stop);
     }
 
     /// Receives up to `max_number_of_messages`. With the `receive_request_attempt_id` of a receive of the last five
     /// minutes it returns the same messages and handles again and resets their timeouts, unless one of them was
     /// deleted, changed, or became visible since (R100).
     std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        std::vector<message_type> messages;
-        core_.receive({}, options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
-        return messages;
+        return detail::receive_some(core_, options, stop);
     }
     std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
                                  std::stop_token stop = {}) {
@@ -269,7 +264,7 @@ private:
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 if (const auto original = engine.find_duplicate(all_keys[i])) [[unlikely]] {
                     results.emplace_back(result(engine, *original, true));
-                } else if (detail::room(engine) == 0) [[unlikely]] {
+                } else if (engine.room() == 0) [[unlikely]] {
                     results.emplace_back(detail::queue_is_full(core_));
                 } else {
                     std::size_t size = 0;
@@ -320,7 +315,7 @@ private:
         if (const auto original = engine.find_duplicate(its_keys)) {
             return result(engine, *original, true);
         }
-        if (detail::room(engine) == 0) {
+        if (engine.room() == 0) {
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }

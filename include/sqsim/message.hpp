@@ -47,8 +47,14 @@ public:
         : record_{std::exchange(other.record_, nullptr)}, owner_{other.owner_}, handle_{other.handle_},
           first_received_at_{other.first_received_at_}, deadline_{other.deadline_}, receive_count_{
                                                                                         other.receive_count_} {}
-    Message& operator=(Message other) noexcept {
-        swap(*this, other);
+    Message& operator=(const Message& other) noexcept {
+        Message copy{other};
+        swap(*this, copy);
+        return *this;
+    }
+    Message& operator=(Message&& other) noexcept {
+        Message moved{std::move(other)};
+        swap(*this, moved);
         return *this;
     }
     ~Message() {
@@ -160,17 +166,22 @@ namespace detail {
 
 /// Makes messages, for the queues.
 struct MessageAccess {
+    /// Makes an empty message one of a record that the queue holds. Under the queue's lock.
     template <class MessageType>
-    [[nodiscard]] static MessageType make(Record& record, RecordOwner& owner, ReceiptHandle handle) noexcept {
-        owner.retain(record);
-        MessageType message;
+    [[gnu::always_inline]] static void fill(MessageType& message, Record& record, RecordOwner& owner, const ReceiptHandle& handle) noexcept {
+        owner.hand_out(record);
         message.record_ = &record;
         message.owner_ = &owner;
         message.handle_ = handle;
         message.first_received_at_ = record.first_received_at;
         message.deadline_ = record.deadline;
         message.receive_count_ = receive_count<typename MessageType::body_type>(record);
-        return message;
+    }
+
+    /// Makes a message empty. Returns: the record, whose reference is now the caller's, if it belongs to this owner.
+    template <class MessageType>
+    [[nodiscard]] static Record* empty(MessageType& message, const RecordOwner& owner) noexcept {
+        return message.owner_ == &owner ? std::exchange(message.record_, nullptr) : nullptr;
     }
 };
 

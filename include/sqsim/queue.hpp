@@ -79,15 +79,25 @@ public:
     /// Errors: throws for a body, an attribute, a delay or a group id that the service refuses (R38-R60), and
     /// `queue_full` if `capacity` messages are stored. Nothing is stored then.
     /// Complexity: constant. Concurrency: wakes one waiting receive.
-    SendMessageResult send_message(body_argument body, SendMessageOptions options = {}) {
+    SendMessageResult send_message(body_argument body, SendMessageOptions options) {
         return try_send_message(std::forward<body_argument>(body), std::move(options)).value();
+    }
+
+    SendMessageResult send_message(body_argument body) {
+        if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
+            return send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
+        }
+        const std::span<body_argument> one{&body, 1};
+        const std::uint64_t place = core_.send_beside(one, detail::one_size(detail::body_size<Body>(body)));
+        return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
+                          : send_message(std::forward<body_argument>(body), SendMessageOptions{});
     }
 
     /// As `send_message`, with the error `queue_full` as a value.
     Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
         auto draft = detail::draft<Body>(body, options, core_, false);
         detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) { return store(engine, body, options, draft); });
+        return core_.locked_with_senders([&](Engine& engine) { return store(engine, body, options, draft); });
     }
 
     /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
@@ -97,7 +107,7 @@ public:
         auto drafts = detail::draft_batch<Body>(entries, core_);
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
+        core_.locked_with_senders([&](Engine& engine) {
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
                                                   : store(engine, entries[i].body, entries[i].options, drafts[i]));
@@ -110,10 +120,10 @@ public:
     /// Returns: how many were stored, which is zero if `capacity` would be exceeded.
     /// Errors: throws as `send_message`.
     std::size_t send_messages(std::span<const std::string_view> bodies,
-                              SendMessageOptions options = {}) requires detail::is_text<Body> {
+                              const SendMessageOptions& options) requires detail::is_text<Body> {
         const auto sizes = detail::check_bodies(bodies, options, core_);
-        return core_.locked([&](Engine& engine) -> std::size_t {
-            if (bodies.size() > detail::room(engine)) {
+        return core_.locked_with_senders([&](Engine& engine) -> std::size_t {
+            if (bodies.size() > engine.room()) {
                 return 0;
             }
             for (const std::string_view body : bodies) {
@@ -124,6 +134,17 @@ public:
         });
     }
 
+    std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
+        SentMessageSizes sizes;
+        for (const std::string_view body : bodies) {
+            if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
+                return send_messages(bodies, SendMessageOptions{});  // says why not
+            }
+            detail::add_sizes(sizes, detail::one_size(body.size()));
+        }
+        return core_.send_beside(bodies, sizes) != 0 ? bodies.size() : send_messages(bodies, SendMessageOptions{});
+    }
+
     /// Receives one message, if there is one.
     ///
     /// With a `wait_time` above zero, the option's or the queue's, the call blocks until a message is visible, the
@@ -132,22 +153,17 @@ public:
     /// Errors: throws for options out of range (R85, R86), and `over_limit` from a short poll if too many messages are
     /// in flight (R102).
     /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.
-    std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        std::optional<message_type> message;
-        core_.receive({}, detail::one_message(core_, options), stop,
-                      [&](message_type&& received) { message = std::move(received); });
-        return message;
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+        return detail::receive_one(core_, options, stop);
     }
 
     /// Receives up to `max_number_of_messages`, as soon as there is at least one (R91). See `receive_message`.
-    std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        std::vector<message_type> messages;
-        core_.receive({}, options, stop, [&](message_type&& received) { messages.push_back(std::move(received)); });
-        return messages;
+    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+        return detail::receive_some(core_, options, stop);
     }
 
     /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
-    std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
                                  std::stop_token stop = {}) {
         return detail::receive_into(core_, {}, out, options, stop);
     }
@@ -167,7 +183,7 @@ public:
     /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it
     /// waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
-                                   ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+                                   const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::receive_into(core_, done, out, options, stop);
     }
 
@@ -231,7 +247,7 @@ public:
 
     /// The service's metrics. Complexity: linear in the groups, and in the messages that do not count for the age.
     [[nodiscard]] QueueMetrics metrics() const {
-        return core_.locked([](Engine& engine) { return engine.metrics(); });
+        return core_.locked_with_senders([](Engine& engine) { return engine.metrics(); });
     }
 
     /// A message by its id, whatever its state. Complexity: linear.
@@ -256,7 +272,7 @@ private:
     /// Stores a message that was found good. Under the lock.
     template <class From>
     Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft) {
-        if (detail::room(engine) == 0) {
+        if (engine.room() == 0) {
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/log.hpp"
 #include "sqsim/detail/message_store.hpp"
-#include "sqsim/detail/ring.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -15,12 +15,18 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// The stored messages in the order they came: who is fresh, who is the oldest, whose retention ends next.
 ///
 /// A message that leaves the queue stays here as a stale entry until it reaches the front or most entries are stale.
+/// The front itself is never stale. Senders `add` and `publish`; all else is the owner's, who sees what was published
+/// before the last `note`.
 template <class Body>
 class Arrivals {
 public:
     explicit Arrivals(const MessageStore<Body>& store) noexcept : store_{store} {}
 
-    void add(const Record& record) { order_.push_back({record.slot, record.born}); }
+    [[gnu::always_inline]] void add(const Record& record) { order_.push_back({record.slot, record.born}); }
+    void publish() noexcept { order_.publish(); }
+
+    /// Returns: how many messages are new.
+    std::size_t note() noexcept { return order_.note(); }
 
     /// Tells that a message was sent before others that came earlier: it was moved here with its sent time.
     void add_late(const Record& record) {
@@ -28,7 +34,19 @@ public:
         std::push_heap(late_.begin(), late_.end());
     }
 
-    /// Forgets stale entries if they may be most of all; `stored` are not.
+    /// Tells that a message has left the queue.
+    [[gnu::always_inline]] void removed(const Record& record) noexcept {
+        const Entry* front = order_.front();
+        if (front == nullptr || front->slot != record.slot) {
+            return;
+        }
+        do {
+            order_.pop_front();
+            front = order_.front();
+        } while (front != nullptr && !is_stored(*front));
+    }
+
+    /// Forgets stale entries if they may be most of all; `stored` are not. Needs both sides.
     void sweep(std::size_t stored) {
         if (order_.size() > 2 * stored + 64) {
             order_.compact([this](const Entry& entry) { return is_stored(entry); }, cursor_);
@@ -41,14 +59,12 @@ public:
 
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() {
-        while (!order_.empty() && !is_stored(order_.front())) {
-            order_.pop_front();
-        }
         while (!late_.empty() && !is_stored({late_.front().slot, late_.front().born})) {
             std::pop_heap(late_.begin(), late_.end());
             late_.pop_back();
         }
-        Record* const first = order_.empty() ? nullptr : &store_[order_.front().slot];
+        const Entry* const front = order_.front();
+        Record* const first = front == nullptr ? nullptr : &store_[front->slot];
         if (late_.empty()) {
             return first;
         }
@@ -59,11 +75,7 @@ public:
     /// Calls `visit(record)` for every message in the order they came, as long as it returns true.
     template <class Visit>
     void for_each(Visit visit) const {
-        for (std::uint64_t position = order_.begin_position(); position != order_.end_position(); ++position) {
-            if (is_stored(order_[position]) && !visit(store_[order_[position].slot])) {
-                return;
-            }
-        }
+        order_.for_each([&](const Entry& entry) { return !is_stored(entry) || visit(store_[entry.slot]); });
     }
 
     /// All messages in the order they came, for an operation that removes them.
@@ -80,26 +92,24 @@ public:
     // the horizon of its backlog.
 
     /// The next message never received and never delayed; null if there is none.
-    [[nodiscard]] Record* next_fresh() noexcept {
-        cursor_ = std::max(cursor_, order_.begin_position());
-        for (; cursor_ != order_.end_position(); ++cursor_) {
-            const Entry& entry = order_[cursor_];
-            Record& record = store_[entry.slot];
-            if (record.generation == entry.born && record.state == State::visible && !record.was_delayed) {
+    [[gnu::always_inline]] [[nodiscard]] Record* next_fresh() noexcept {
+        while (const Entry* const entry = order_.get(cursor_)) {
+            Record& record = store_[entry->slot];
+            if (record.generation == entry->born && record.state == State::visible && !record.was_delayed) {
                 return &record;
             }
+            order_.step(cursor_);
         }
         return nullptr;
     }
-    void skip_fresh() noexcept { ++cursor_; }
+    [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
 
     /// The next stored message, and moves past it; null at the end.
     [[nodiscard]] Record* next_stored() noexcept {
-        cursor_ = std::max(cursor_, order_.begin_position());
-        while (cursor_ != order_.end_position()) {
-            const Entry& entry = order_[cursor_++];
-            if (is_stored(entry)) {
-                return &store_[entry.slot];
+        while (const Entry* const entry = order_.get(cursor_)) {
+            order_.step(cursor_);
+            if (is_stored(*entry)) {
+                return &store_[entry->slot];
             }
         }
         return nullptr;
@@ -120,14 +130,14 @@ private:
         }
     };
 
-    [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
+    [[gnu::always_inline]] [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
         const Record& record = store_[entry.slot];
         return record.born == entry.born && record.state != State::free;
     }
 
     const MessageStore<Body>& store_;
-    Ring<Entry> order_{};
-    std::uint64_t cursor_ = 0;
+    Log<Entry> order_{};
+    typename Log<Entry>::Cursor cursor_{};
     std::vector<Late> late_{};
 };
 

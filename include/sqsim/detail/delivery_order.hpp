@@ -28,11 +28,36 @@ public:
         return {record.ordinal, record.slot, record.generation, false};
     }
 
+    /// The next message, if there is one.
+    struct Next {
+        Record* record = nullptr;
+        std::uint64_t order = 0;
+        bool duplicate = false;
+
+        [[nodiscard]] Ready ready() const noexcept { return {order, record->slot, record->generation, duplicate}; }
+    };
+
     /// Adds a message that is visible but not for the first time.
     void give_back(const Ready& ready) { returned_.push(ready); }
 
+    /// Whether the next messages are simply those that nobody has received yet.
+    [[nodiscard]] bool is_that_of_arrival() const noexcept { return returned_.empty() && !tenants_.used(); }
+
     /// Takes the next message out of the order.
-    [[nodiscard]] std::optional<Ready> take(DecisionSource* decisions) {
+    [[nodiscard]] Next take(DecisionSource* decisions) {
+        const std::optional<Ready> ready = choose(decisions);
+        return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
+    }
+
+    /// Forgets stale entries if they may be most of all.
+    void sweep() {
+        if (returned_.size() > 2 * ledger_.counts().total() + 64) {
+            returned_.remove_unless([this](const Ready& ready) { return is_meant(ready); });
+        }
+    }
+
+private:
+    [[nodiscard]] std::optional<Ready> choose(DecisionSource* decisions) {
         std::optional<Ready> first = take_first(~std::uint64_t{0});
         if (!first || decisions == nullptr || decisions->reorder_window() == 0) {
             return first;
@@ -56,14 +81,6 @@ public:
         return window_[choice];
     }
 
-    /// Forgets stale entries if they may be most of all.
-    void sweep() {
-        if (returned_.size() > 2 * ledger_.counts().total() + 64) {
-            returned_.remove_unless([this](const Ready& ready) { return is_meant(ready); });
-        }
-    }
-
-private:
     [[nodiscard]] bool is_meant(const Ready& ready) const noexcept {
         const Record& record = ledger_.store()[ready.slot];
         return record.generation == ready.generation &&
@@ -126,7 +143,7 @@ private:
             return false;
         }
         const std::uint32_t tenant = Ledger<Body>::Layout::link(record).group;
-        if (!tenants_.noisy(tenant, ledger_.now(), ledger_.counts().in_flight)) {
+        if (!tenants_.noisy(tenant, ledger_.now(), ledger_.in_flight())) {
             return false;
         }
         take_main(ready);
@@ -144,7 +161,7 @@ private:
             if (peek_meant(tenants_.deferred(tenant)) == nullptr) {
                 continue;
             }
-            if (!tenants_.noisy(tenant, ledger_.now(), ledger_.counts().in_flight)) {
+            if (!tenants_.noisy(tenant, ledger_.now(), ledger_.in_flight())) {
                 if (!quiet || first(tenant) < first(*quiet)) {
                     quiet = tenant;
                 }

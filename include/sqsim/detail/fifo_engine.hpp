@@ -37,8 +37,8 @@ public:
 
     /// Lets everything happen that is due.
     void advance_to(Nanos now) {
-        ledger_.clamp(now);
-        if (ledger_.now() >= quiet_until_ || options_.message_retention_period != retention_) {
+        ledger_.advance(now);
+        if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
             let_happen();
         }
     }
@@ -72,7 +72,7 @@ public:
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
         record.ordinal = ledger_.next_ordinal();
-        record.sent_at = ledger_.now();
+        record.sent_at = ledger_.send_time(ledger_.now());
         const Nanos ends = saturating_add(ledger_.now(), options_.deduplication_interval);
         dedup_.insert(keys.deduplication, record.ordinal, ends);
         note_event(ends);
@@ -92,11 +92,11 @@ public:
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
         const std::size_t most = options_.limits.maximum_in_flight;
-        if (ledger_.counts().in_flight >= most) {
+        if (ledger_.in_flight() >= most) {
             result.over_limit = true;
             return result;
         }
-        const auto may_go_on = [&] { return result.messages < plan.maximum && ledger_.counts().in_flight < most; };
+        const auto may_go_on = [&] { return result.messages < plan.maximum && ledger_.in_flight() < most; };
         while (may_go_on()) {
             Record* record = groups_.take();
             if (record == nullptr) {
@@ -189,6 +189,20 @@ public:
         return {HandleStatus::ok};
     }
 
+    /// Whether there is enough to tidy up for `tidy` to be worth its time.
+    [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
+    /// Gives up memory that is no longer needed.
+    void tidy() {
+        ledger_.tidy();
+        groups_.sweep();
+    }
+
+    /// How many more messages the capacity allows.
+    [[nodiscard]] std::size_t room() const noexcept {
+        const std::size_t stored = ledger_.counts().total();
+        return stored < options_.capacity ? options_.capacity - stored : 0;
+    }
+
     /// Removes everything, also the memory of deduplication ids (R155, R196). Linear in the stored messages.
     void purge() {
         for (Record* record : ledger_.arrivals().all()) {
@@ -229,10 +243,10 @@ public:
     [[nodiscard]] const FifoQueueOptions& options() const noexcept { return options_; }
 
     [[nodiscard]] QueueMetrics metrics() {
-        QueueMetrics metrics = ledger_.totals;
+        QueueMetrics metrics = ledger_.all_totals();
         metrics.approximate_age_of_oldest_message = ledger_.age_of_oldest([](const Record&) { return true; });
         metrics.approximate_number_of_messages_visible = ledger_.counts().visible;
-        metrics.approximate_number_of_messages_not_visible = ledger_.counts().in_flight;
+        metrics.approximate_number_of_messages_not_visible = ledger_.in_flight();
         metrics.approximate_number_of_messages_delayed = ledger_.counts().delayed;
         metrics.fifo = FifoMetrics{groups_.in_flight(), deduplicated_};
         return metrics;
@@ -260,7 +274,6 @@ private:
 
     void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
         groups_.append(record, group_id, visible_at);
-        note_event(saturating_add(record.sent_at, options_.message_retention_period));
         if (record.state == State::delayed) {
             delays_.add(record);
             note_event(visible_at);
@@ -270,14 +283,12 @@ private:
     void lease(Record& record, const ReceivePlan& plan) {
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
         groups_.note_lease(record);
-        note_event(record.deadline);
     }
     void set_deadline(Record& record, Nanos timeout, bool is_default) {
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
-        note_event(record.deadline);
     }
 
-    /// Something will happen then: `advance_to` must not pass it.
+    /// Something will happen then that is not the ledger's: `advance_to` must not pass it.
     void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
 
     void let_happen() {
@@ -286,12 +297,12 @@ private:
             remove(*record);
         }
         dedup_.expire(ledger_.now());
-        quiet_until_ = next_event();
+        quiet_until_ = std::min(next_delay_end(), dedup_.next_end());
         if (attempts_ != nullptr) {
             attempts_->expire(ledger_.now());
             note_event(attempts_->next_end());
         }
-        retention_ = options_.message_retention_period;
+        ledger_.settle();
     }
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
@@ -321,12 +332,11 @@ private:
     }
 
     void remove(Record& record) {
-        if (record.state == State::in_flight && ledger_.counts().in_flight >= options_.limits.maximum_in_flight) {
+        if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
         groups_.leave(record);
         ledger_.remove(record);
-        groups_.sweep();
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
@@ -343,8 +353,7 @@ private:
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
     Throttle throttle_;
     std::uint64_t deduplicated_ = 0;
-    Nanos quiet_until_ = Nanos::min();  // nothing happens by itself before
-    Nanos retention_{};                 // with which that was found
+    Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

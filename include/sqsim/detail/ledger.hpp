@@ -9,6 +9,8 @@
 #include "sqsim/options.hpp"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,6 +34,15 @@ struct MovedMessage {
     std::string source_name{};
 };
 
+inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
+    if (more.count != 0) {
+        sizes.minimum = sizes.count == 0 ? more.minimum : std::min(sizes.minimum, more.minimum);
+        sizes.maximum = std::max(sizes.maximum, more.maximum);
+        sizes.sum += more.sum;
+        sizes.count += more.count;
+    }
+}
+
 /// What both kinds of queue are: stored messages, their handles, the timers of their leases, their retention, the
 /// counts. Pure: time comes in as `now`, which never goes back.
 template <class Body>
@@ -43,26 +54,94 @@ public:
         : store_{MessageStore<Body>::make(id_key, concurrent)}, tag_{tag}, retention_{retention} {}
 
     [[nodiscard]] MessageStore<Body>& store() const noexcept { return *store_; }
-    [[nodiscard]] const QueueCounts& counts() const noexcept { return counts_; }
-    [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
+    [[nodiscard]] QueueCounts counts() const noexcept {
+        return {count(State::visible), count(State::in_flight), count(State::delayed)};
+    }
+    [[nodiscard]] std::size_t in_flight() const noexcept { return count(State::in_flight); }
     [[nodiscard]] Nanos now() const noexcept { return now_; }
 
-    /// Moves to a later time; an earlier one, from a clock that was set back, counts as the last one seen.
-    void clamp(Nanos now) noexcept { now_ = std::max(now_, now); }
+    // The senders' side.
 
-    /// Adds a message that is visible now, or is delayed until `visible_at`.
+    /// A new place in the queue. Needs the owner's side too, if places are given out there.
+    [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
+
+    /// Stores messages that are visible at once and in no group, all or none: none if the senders' side has not enough
+    /// slots. They count from the owner's next `advance` after `publish`. Returns: the place of the last one, or 0.
+    template <class Bodies>
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, Nanos now) {
+        Record* first = nullptr;
+        Record** end = &first;
+        for (auto&& body : bodies) {
+            Record* const record = store_->try_store(std::forward<decltype(body)>(body));
+            *end = record;
+            if (record == nullptr) {
+                store_->put_back(first);
+                return 0;
+            }
+            end = &record->next_free;
+        }
+        *end = nullptr;
+        const Nanos sent_at = send_time(now);
+        while (first != nullptr) {
+            Record& record = *std::exchange(first, first->next_free);
+            record.ordinal = next_ordinal();
+            record.sent_at = sent_at;
+            record.deadline = sent_at;
+            arrivals_.add(record);
+            record.state = State::visible;
+        }
+        return last_ordinal_;
+    }
+    [[gnu::always_inline]] void publish(const SentMessageSizes& sizes) noexcept {
+        add_sizes(sent_, sizes);
+        arrivals_.publish();
+    }
+
+    /// The time of a send: no earlier than that of the one before.
+    [[nodiscard]] Nanos send_time(Nanos now) noexcept {
+        const Nanos time = std::max(now, last_sent_at_.load(std::memory_order_relaxed));
+        last_sent_at_.store(time, std::memory_order_relaxed);
+        return time;
+    }
+
+    // The owner's side.
+
+    /// Moves to a later time and sees the new messages; an earlier time, from a clock that was set back, counts as the
+    /// last one seen. Returns: how many messages are new.
+    [[gnu::always_inline]] std::size_t advance(Nanos now) noexcept {
+        const std::size_t count = arrivals_.note();
+        if (count != 0) {
+            by_state_[static_cast<std::size_t>(State::visible)] += count;
+            // None of them was sent before the last one that was seen.
+            quiet_until_ = std::min(quiet_until_, saturating_add(last_seen_, retention_));
+            last_seen_ = last_sent_at_.load(std::memory_order_relaxed);
+            now_ = std::max(now_, last_seen_);
+        }
+        now_ = std::max(now_, now);
+        return count;
+    }
+
+    /// Whether it is certain that nothing is due.
+    [[nodiscard]] bool is_quiet() const noexcept { return now_ < quiet_until_; }
+    /// Tells that nothing is due before the next event.
+    void settle() { quiet_until_ = next_event(); }
+
+    /// Adds a message that is visible now, or is delayed until `visible_at`. Needs both sides.
     void add(Record& record, Nanos visible_at) {
         record.state = State::free;
         record.deadline = std::max(visible_at, now_);
         record.was_delayed = visible_at > now_;
+        quiet_until_ = std::min(quiet_until_, saturating_add(record.sent_at, retention_));
         arrivals_.add(record);
+        arrivals_.publish();
+        arrivals_.note();
         set_state(record, record.was_delayed ? State::delayed : State::visible);
     }
 
     void set_state(Record& record, State state) noexcept {
-        count(record.state) -= 1;
+        --by_state_[static_cast<std::size_t>(record.state)];
         record.state = state;
-        count(state) += 1;
+        ++by_state_[static_cast<std::size_t>(state)];
     }
 
     /// Begins a new lease of a message. With a timeout of zero the message is visible at once (R115).
@@ -74,6 +153,34 @@ public:
             record.first_received_at = now_;
         }
         set_deadline(record, timeout, is_default);
+    }
+
+    /// Begins leases of up to so many messages that were never received, in the order they came. With a timeout above
+    /// zero. Returns: how many, each given to `take(record)`.
+    template <class Take>
+    [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, bool is_default, Take& take) {
+        const Nanos deadline = saturating_add(now_, timeout);
+        std::size_t count = 0;
+        for (; count < most; ++count) {
+            Record* const record = arrivals_.next_fresh();
+            if (record == nullptr) {
+                break;
+            }
+            arrivals_.skip_fresh();
+            ++record->generation;
+            record->state = State::in_flight;
+            record->visibility_changed = false;
+            record->received_at = now_;
+            if (record->first_received_at == never) {
+                record->first_received_at = now_;
+            }
+            record->deadline = deadline;
+            --by_state_[static_cast<std::size_t>(State::visible)];
+            ++by_state_[static_cast<std::size_t>(State::in_flight)];
+            schedule(*record, is_default);
+            take(*record);
+        }
+        return count;
     }
 
     /// Lets the lease end `timeout` from now.
@@ -118,11 +225,29 @@ public:
     }
 
     /// Takes a message out of the queue for good.
-    void remove(Record& record) {
+    [[gnu::always_inline]] void remove(Record& record) {
         set_state(record, State::free);
         store_->remove(record);
-        arrivals_.sweep(counts_.total());
-        timers_.sweep(counts_.in_flight + counts_.delayed, [this](const Timer& timer) { return is_meant(timer); });
+        arrivals_.removed(record);
+        ++removed_;
+    }
+
+    /// Whether enough was removed for `tidy` to be worth its time.
+    [[nodiscard]] bool is_untidy() const noexcept { return removed_ > untidy_; }
+
+    /// Forgets stale entries where they may be most of all, and gives memory back that the messages no longer fill.
+    /// Linear in what was removed since the last time. Needs both sides.
+    void tidy() {
+        removed_since_trim_ += std::exchange(removed_, 0);
+        untidy_ = 2 * stored() + 64;
+        arrivals_.sweep(stored());
+        timers_.sweep(count(State::in_flight) + count(State::delayed), [this](const Timer& timer) { return is_meant(timer); });
+        const std::size_t returnable = store_->slots().returnable();
+        if (removed_since_trim_ > returnable && stored() < returnable / 4) {
+            removed_since_trim_ = 0;
+            store_->collect();
+            store_->slots().trim();
+        }
     }
 
     /// What a handle refers to. `superseded` comes with the record, too.
@@ -134,7 +259,8 @@ public:
         const std::uint32_t slot = IdAccess::slot(handle);
         const std::uint32_t generation = IdAccess::generation(handle);
         if (IdAccess::queue(handle) != tag_ || !store_->contains(slot)) {
-            return {HandleStatus::invalid};
+            const bool was_ours = IdAccess::queue(handle) == tag_ && generation - 1 < store_->slots().generation_before(slot);
+            return {was_ours ? HandleStatus::gone : HandleStatus::invalid};
         }
         Record& record = (*store_)[slot];
         // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future.
@@ -145,6 +271,18 @@ public:
             return {HandleStatus::gone};
         }
         return {record.generation == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
+    }
+
+    /// The message of a handle that is its latest; null if that is not what it is.
+    [[gnu::always_inline]] [[nodiscard]] Record* find_current(const ReceiptHandle& handle) const noexcept {
+        const std::uint32_t slot = IdAccess::slot(handle);
+        if (IdAccess::queue(handle) != tag_ || !store_->contains(slot)) {
+            return nullptr;
+        }
+        Record& record = (*store_)[slot];
+        const bool is_current =
+            record.generation == IdAccess::generation(handle) && record.state != State::free && record.receives() != 0;
+        return is_current ? &record : nullptr;
     }
 
     [[nodiscard]] ReceiptHandle handle(const Record& record) const noexcept {
@@ -206,6 +344,8 @@ public:
         record.first_received_at = moved.redriven ? never : moved.first_received_at;
         if (record.sent_at < now_) {
             arrivals_.add_late(record);
+        } else {
+            record.sent_at = send_time(record.sent_at);
         }
         return record;
     }
@@ -225,12 +365,27 @@ public:
         return age;
     }
 
-    void set_retention(Nanos retention) noexcept { retention_ = retention; }
+    void set_retention(Nanos retention) noexcept {
+        retention_ = retention;
+        quiet_until_ = Nanos::min();
+    }
 
-    QueueMetrics totals{};  // the counters that only grow
+    /// The counters that only grow, but those of sends.
+    QueueMetrics totals{};
+
+    /// All of them. Needs both sides.
+    [[nodiscard]] QueueMetrics all_totals() const {
+        QueueMetrics all = totals;
+        if (sent_.count != 0) {
+            all.number_of_messages_sent = sent_.count;
+            all.sent_message_size = sent_;
+        }
+        return all;
+    }
 
 private:
-    void schedule(Record& record, bool is_default) {
+    [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
+        quiet_until_ = std::min(quiet_until_, record.deadline);
         const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);
         if ((record.layout & layout_linked) != 0) {
             Layout::link(record).timer = static_cast<std::uint32_t>(sequence);
@@ -256,29 +411,27 @@ private:
         return timer;
     }
 
-    [[nodiscard]] std::size_t& count(State state) noexcept {
-        switch (state) {
-        case State::visible:
-            return counts_.visible;
-        case State::in_flight:
-            return counts_.in_flight;
-        case State::delayed:
-            return counts_.delayed;
-        case State::free:
-            break;
-        }
-        return uncounted_;
+    [[nodiscard]] std::size_t count(State state) const noexcept { return by_state_[static_cast<std::size_t>(state)]; }
+    [[nodiscard]] std::size_t stored() const noexcept {
+        return count(State::visible) + count(State::in_flight) + count(State::delayed);
     }
 
     typename MessageStore<Body>::Pointer store_;
     std::uint64_t tag_;
     Nanos retention_;
     Nanos now_ = Nanos::min();
-    std::uint64_t last_ordinal_ = 0;
-    QueueCounts counts_{};
-    std::size_t uncounted_ = 0;
+    Nanos quiet_until_ = Nanos::min();  // nothing is due before
+    Nanos last_seen_ = Nanos::min();    // when the last message was sent that the owner has seen
+    std::array<std::size_t, 4> by_state_{};  // how many messages; that of `free` means nothing
+    std::size_t removed_ = 0;  // since the last `tidy`
+    std::size_t untidy_ = 64;  // so many are worth another one
+    std::size_t removed_since_trim_ = 0;
     Timers timers_{};
     Arrivals<Body> arrivals_{*store_};
+    // The senders'.
+    alignas(128) std::uint64_t last_ordinal_ = 0;
+    std::atomic<Nanos> last_sent_at_{Nanos::min()};
+    SentMessageSizes sent_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

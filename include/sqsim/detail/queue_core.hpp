@@ -33,8 +33,11 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// What both public queues are made of: an engine, its lock, its clock, and those who wait.
 ///
-/// Lock order: task, queue, inbox, clock. Two queues' locks are never held together: a message that moves to another
-/// queue waits in that queue's inbox, which belongs to it in every count, until its next operation takes it in.
+/// Lock order: task, queue, senders, inbox, clock. Two queues' locks are never held together: a message that moves to
+/// another queue waits in that queue's inbox, which belongs to it in every count, until its next operation takes it in.
+///
+/// Plain sends to a standard queue take the senders' lock only. What they store counts from the next operation under
+/// the queue's lock, which sees it first of all.
 template <class C, class Body, class Lock, class Engine, class Options>
 class QueueCore final : public EventSource {
 public:
@@ -65,6 +68,33 @@ public:
         }
     }
 
+    /// Stores good messages without options and without the queue's lock, all or none. Returns: the place of the last
+    /// one, or 0 if that was not possible: a receive waits, a task is due, there is no room.
+    template <class Bodies>
+    std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
+        if (tasks_.any()) {
+            return 0;
+        }
+        const Nanos now = to_nanos(clock_.now());
+        const std::scoped_lock lock{senders_.mutex};
+        return senders_.sleepers == 0 ? engine_.try_send(bodies, sizes, now) : 0;
+    }
+
+    /// Runs an operation on the engine under both locks.
+    template <class Operation>
+    auto locked_with_senders(Operation operation) {
+        return locked([&](Engine& engine) {
+            const std::scoped_lock lock{senders_.mutex};
+            engine.advance_to(engine.ledger().now());  // sees what was sent meanwhile
+            return operation(engine);
+        });
+    }
+
+    /// The id of the message with this place.
+    [[nodiscard]] MessageId message_id(std::uint64_t ordinal) const noexcept {
+        return IdAccess::message_id(engine_.ledger().store().id_key(), ordinal);
+    }
+
     /// Runs an operation on the engine under the lock, after everything that is due has happened.
     template <class Operation>
     auto locked(Operation operation) {
@@ -81,12 +111,11 @@ public:
         return operation(engine_);
     }
 
-    /// R84-R93: gives `take(message_type&&)` what there is, or waits for it; before that, and under the same lock,
-    /// erases `done`. Returns how many it gave.
+    /// R84-R93: gives `take(record)` what there is, up to `maximum`, or waits for it; before that, and under the same
+    /// lock, erases `done`. Returns how many it gave. Precondition: the options are good.
     template <class Take>
-    std::size_t receive(std::span<const ReceiptHandle> done, const ReceiveMessageOptions& options,
+    std::size_t receive(std::span<const ReceiptHandle> done, const ReceiveMessageOptions& options, std::size_t maximum,
                         const std::stop_token& stop, Take take) {
-        raise_if(check_receive(options, engine_.options().limits, is_fifo));
         run_tasks();
         const auto start = clock_.now();
         Section section{*this};
@@ -99,8 +128,9 @@ public:
             return 0;
         }
         const Nanos wait_time = options.wait_time.value_or(engine_.options().receive_message_wait_time);
-        ReceiveAttempt<QueueCore, Take> attempt{*this, options, wait_time == Nanos::zero(), take};
+        ReceiveAttempt<QueueCore, Take> attempt{*this, options, maximum, wait_time == Nanos::zero(), take};
         if (!attempt.try_now() && !attempt.is_short_poll()) {
+            const Sleeper sleeper{senders_};  // before the next attempt: no send goes unseen
             const Nanos deadline = saturating_add(to_nanos(start), wait_time);
             const bool received = wait_until(clock_, section.lock, condition_, stop,
                                              to_time_point<typename C::time_point>(deadline), attempt);
@@ -198,10 +228,26 @@ public:
     void peek(Visit visit) {
         locked([&](Engine& engine) {
             engine.ledger().arrivals().for_each([&](Record& record) {
-                return visit(MessageAccess::make<message_type>(record, engine.ledger().store(), ReceiptHandle{}),
-                             record, engine.available_at(record));
+                message_type message;
+                MessageAccess::fill(message, record, engine.ledger().store(), ReceiptHandle{});
+                return visit(std::move(message), record, engine.available_at(record));
             });
         });
+    }
+
+    /// Makes an empty message one of a record that is being received.
+    void fill(message_type& message, Record& record) noexcept {
+        MessageAccess::fill(message, record, engine_.ledger().store(), engine_.ledger().handle(record));
+    }
+
+    /// Lets go of a message that is about to be overwritten, under the lock. Returns whether it could: otherwise the
+    /// caller keeps it until the lock is free, for it belongs to another queue.
+    [[nodiscard]] bool let_go(message_type& message) noexcept {
+        MessageStore<Body>& store = engine_.ledger().store();
+        if (Record* const record = MessageAccess::empty(message, store)) {
+            store.drop(*record);
+        }
+        return !message;
     }
 
     [[nodiscard]] std::chrono::nanoseconds next_event() override {
@@ -254,6 +300,9 @@ private:
             }
             queue.wake();
             MessageStore<Body>& store = queue.engine_.ledger().store();
+            if (queue.engine_.is_untidy() || store.slots().has_batch()) {
+                queue.tidy();
+            }
             Record* const doomed = store.take_doomed();
             lock.unlock();
             store.bury(doomed);
@@ -261,6 +310,26 @@ private:
 
         QueueCore& queue;
         std::unique_lock<Lock> lock;
+    };
+
+    /// What sends need that do not take the queue's lock.
+    struct alignas(128) Senders {
+        Lock mutex{};
+        std::size_t sleepers = 0;  // receives that wait, whom such a send would not wake
+    };
+
+    struct Sleeper {
+        explicit Sleeper(Senders& senders_) : senders{senders_} {
+            const std::scoped_lock lock{senders.mutex};
+            ++senders.sleepers;
+        }
+        Sleeper(const Sleeper&) = delete;
+        Sleeper& operator=(const Sleeper&) = delete;
+        ~Sleeper() {
+            const std::scoped_lock lock{senders.mutex};
+            --senders.sleepers;
+        }
+        Senders& senders;
     };
 
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
@@ -282,12 +351,29 @@ private:
         if (next_look_ <= now) {
             next_look_ = never;  // whoever was to look by now does so by itself
         }
-        std::vector<MovedMessage> arrived = inbox_.take();
-        for (MovedMessage& moved : arrived) {
-            engine_.admit(std::move(moved));
+        if (inbox_.is_filled()) {
+            take_in_now(now);
         }
-        if (!arrived.empty()) {
-            engine_.advance_to(now);  // one that kept its sent time may be past its retention already
+    }
+
+    void take_in_now(Nanos now) {
+        std::vector<MovedMessage> arrived = inbox_.take();
+        {
+            const std::scoped_lock lock{senders_.mutex};
+            engine_.advance_to(now);  // sees what was sent meanwhile
+            for (MovedMessage& moved : arrived) {
+                engine_.admit(std::move(moved));
+            }
+        }
+        engine_.advance_to(now);  // one that kept its sent time may be past its retention already
+    }
+
+    void tidy() {
+        const std::scoped_lock lock{senders_.mutex};
+        engine_.advance_to(engine_.ledger().now());
+        engine_.ledger().store().slots().hand_over();
+        if (engine_.is_untidy()) {
+            engine_.tidy();
         }
     }
 
@@ -327,6 +413,7 @@ private:
     std::vector<QueueCore*> sources_{};  // the queues whose dead-letter queue this is
     TaskList<Lock> tasks_{};
     Inbox<Lock> inbox_{};
+    mutable Senders senders_{};
 };
 
 /// The core of a public queue, for move tasks and the simulation.

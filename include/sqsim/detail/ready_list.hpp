@@ -27,7 +27,7 @@ public:
             rising_.push_back(ready);
         } else {
             heap_.push_back(ready);
-            std::push_heap(heap_.begin(), heap_.end(), later);
+            std::push_heap(heap_.begin(), heap_.end(), Later{});
         }
     }
 
@@ -42,7 +42,7 @@ public:
     /// Removes the entry that `peek` returned.
     void pop() noexcept {
         if (!heap_.empty() && peek() == &heap_.front()) {
-            std::pop_heap(heap_.begin(), heap_.end(), later);
+            std::pop_heap(heap_.begin(), heap_.end(), Later{});
             heap_.pop_back();
         } else {
             rising_.pop_front();
@@ -56,7 +56,7 @@ public:
     void remove_unless(Keep keep) {
         rising_.compact(keep);
         std::erase_if(heap_, [&](const Ready& ready) { return !keep(ready); });
-        std::make_heap(heap_.begin(), heap_.end(), later);
+        std::make_heap(heap_.begin(), heap_.end(), Later{});
     }
 
     void clear() noexcept {
@@ -65,7 +65,9 @@ public:
     }
 
 private:
-    [[nodiscard]] static bool later(const Ready& a, const Ready& b) noexcept { return a.order > b.order; }
+    struct Later {  // a type: a pointer to a function is not inlined
+        [[nodiscard]] bool operator()(const Ready& a, const Ready& b) const noexcept { return a.order > b.order; }
+    };
 
     Ring<Ready> rising_{};
     std::vector<Ready> heap_{};

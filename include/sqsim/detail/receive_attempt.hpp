@@ -4,7 +4,6 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/plans.hpp"
-#include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
@@ -17,14 +16,11 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// Everything happens under the queue's lock but `work_outside`.
 template <class Core, class Take>
 class ReceiveAttempt {
-    using message_type = typename Core::message_type;
-
 public:
-    /// `take(message_type&&)` gets what is received.
-    ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, bool short_poll, Take& take)
+    /// `take(record)` gets what is received, up to so many.
+    ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, std::size_t maximum, bool short_poll, Take& take)
         : core_{core}, options_{options}, take_{take} {
-        plan_.maximum = static_cast<std::size_t>(
-            std::min(options.max_number_of_messages, core.limits().maximum_number_of_messages));
+        plan_.maximum = std::min(maximum, static_cast<std::size_t>(core.limits().maximum_number_of_messages));
         plan_.default_timeout = !options.visibility_timeout.has_value();
         plan_.short_poll = short_poll;
     }
@@ -45,18 +41,14 @@ public:
         // Both may have changed during the wait.
         plan_.visibility_timeout = options_.visibility_timeout.value_or(core_.engine_.options().visibility_timeout);
         plan_.max_receive_count = core_.dead_letter_queue_ != nullptr ? core_.max_receive_count_ : 0;
-        auto& ledger = core_.engine_.ledger();
-        const auto deliver = [&](Record& record) {
-            take_(MessageAccess::make<message_type>(record, ledger.store(), ledger.handle(record)));
-        };
         const auto dead = [&](MovedMessage&& moved) {
             dead_letter_queue_ = core_.dead_letter_queue_;
             dead_letter_queue_->post(std::move(moved));
         };
         if constexpr (Core::is_fifo) {
-            received_ = core_.engine_.receive_attempt(options_.receive_request_attempt_id, plan_, deliver, dead);
+            received_ = core_.engine_.receive_attempt(options_.receive_request_attempt_id, plan_, take_, dead);
         } else {
-            received_ = core_.engine_.receive(plan_, deliver, dead);
+            received_ = core_.engine_.receive(plan_, take_, dead);
         }
         return received_.messages != 0;
     }

@@ -144,18 +144,39 @@ template <class Body>
 }
 
 /// What a store of records offers to those who hold a reference without knowing its type.
+///
+/// References are counted with as few locked instructions as can be: who holds the only reference shares the count with
+/// nobody, and the queue, under whose lock alone new references come from nothing, may hand one out without.
 class RecordOwner {
 public:
     RecordOwner(const RecordOwner&) = delete;
     RecordOwner& operator=(const RecordOwner&) = delete;
 
     /// Adds a reference to a record that the caller already holds one of.
-    void retain(Record& record) noexcept { add(record.references, 1); }
+    void retain(Record& record) noexcept {
+        if (concurrent_) {
+            record.references.fetch_add(1, std::memory_order_relaxed);
+        } else {
+            record.references.store(record.references.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        }
+    }
+
+    /// Adds a reference to a record that the queue holds, under the queue's lock.
+    [[gnu::always_inline]] void hand_out(Record& record) noexcept {
+        const std::uint32_t count = record.references.load(std::memory_order_acquire);
+        if (count == 1 || !concurrent_) {
+            record.references.store(count + 1, std::memory_order_relaxed);
+        } else {
+            record.references.fetch_add(1, std::memory_order_relaxed);
+        }
+    }
 
     /// Gives a reference back; the last one frees the payload and returns the slot, from any thread.
     void release(Record& record) noexcept {
-        if (subtract_is_last(record.references)) {
-            destroy_payload(record);
+        if (drop_reference(record)) {
+            if (!has_plain_payload(record)) {
+                destroy_payload(record);
+            }
             give_back(record);
         }
     }
@@ -163,14 +184,32 @@ public:
     [[nodiscard]] std::uint64_t id_key() const noexcept { return id_key_; }
 
 protected:
-    RecordOwner(std::uint64_t id_key, bool concurrent) noexcept : id_key_{id_key}, concurrent_{concurrent} {}
+    RecordOwner(std::uint64_t id_key, bool concurrent, bool text_bodies) noexcept
+        : id_key_{id_key}, concurrent_{concurrent}, text_bodies_{text_bodies} {}
     virtual ~RecordOwner() = default;
+
+    [[nodiscard]] bool is_concurrent() const noexcept { return concurrent_; }
+
+    /// Whether a payload is nothing but characters.
+    [[gnu::always_inline]] [[nodiscard]] bool has_plain_payload(const Record& record) const noexcept {
+        return text_bodies_ && (record.layout & (layout_boxed | layout_extras)) == 0;
+    }
 
     /// Frees body and extras of a record that nobody refers to any more.
     virtual void destroy_payload(Record& record) noexcept = 0;
 
-    /// Drops a reference under the queue's lock. Returns whether it was the last one.
-    [[nodiscard]] bool drop_reference(Record& record) noexcept { return subtract_is_last(record.references); }
+    /// Drops a reference. Returns whether it was the last one, which then is not counted down.
+    [[gnu::always_inline]] [[nodiscard]] bool drop_reference(Record& record) noexcept {
+        const std::uint32_t count = record.references.load(std::memory_order_acquire);
+        if (count == 1) {
+            return true;
+        }
+        if (concurrent_) {
+            return record.references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+        }
+        record.references.store(count - 1, std::memory_order_relaxed);
+        return false;
+    }
 
     /// Returns the slot of a record that nobody refers to, from any thread.
     void give_back(Record& record) noexcept {
@@ -183,6 +222,10 @@ protected:
                 return;
             }
             record.next_free = head;
+            if (!concurrent_) {
+                returned_.store(&record, std::memory_order_relaxed);
+                return;
+            }
         } while (!returned_.compare_exchange_weak(head, &record, std::memory_order_acq_rel, std::memory_order_acquire));
     }
 
@@ -208,27 +251,11 @@ protected:
     }
 
 private:
-    void add(std::atomic<std::uint32_t>& count, std::uint32_t by) const noexcept {
-        if (concurrent_) {
-            count.fetch_add(by, std::memory_order_relaxed);
-        } else {
-            count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-        }
-    }
-
-    [[nodiscard]] bool subtract_is_last(std::atomic<std::uint32_t>& count) const noexcept {
-        if (concurrent_) {
-            return count.fetch_sub(1, std::memory_order_acq_rel) == 1;
-        }
-        const std::uint32_t left = count.load(std::memory_order_relaxed) - 1;
-        count.store(left, std::memory_order_relaxed);
-        return left == 0;
-    }
-
     static inline Record closed_{};  // stands in `returned_` for "the queue is gone"
 
     std::uint64_t id_key_;
     bool concurrent_;
+    bool text_bodies_;
     std::atomic<Record*> returned_{nullptr};
     std::atomic<std::int64_t> orphans_{0};
 };

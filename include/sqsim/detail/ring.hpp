@@ -3,7 +3,7 @@
 
 #include "sqsim/config.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,39 +15,46 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// A first-in first-out sequence addressed by positions that never change while an entry is stored.
 ///
-/// It grows and shrinks by chunks, so that growth copies no entries and a queue that breathes allocates nothing: the
-/// last chunks emptied are kept for the next ones needed. Two, for a sequence that is empty in between needs a new one
-/// just when it has dropped the old one, and soon another.
+/// It grows and shrinks by chunks, so that growth copies no entries. The chunks emptied stay behind the last one in
+/// use, up to as many as are in use and two more: what breathes allocates nothing, what has shrunk gives its memory
+/// back. Two, for a sequence that is empty in between needs a new one just when it has emptied the old one, and soon
+/// another.
+///
+/// Both ends are known by their addresses: adding and removing an entry are a few instructions each.
 template <class T>
 class Ring {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:
+    Ring() = default;
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+    ~Ring() = default;
+
     [[nodiscard]] std::uint64_t begin_position() const noexcept { return head_; }
     [[nodiscard]] std::uint64_t end_position() const noexcept { return tail_; }
     [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(tail_ - head_); }
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
 
-    [[nodiscard]] T& operator[](std::uint64_t position) noexcept { return chunk_of(position)[position % chunk_size]; }
-    [[nodiscard]] const T& operator[](std::uint64_t position) const noexcept {
-        return chunk_of(position)[position % chunk_size];
-    }
-    [[nodiscard]] T& front() noexcept { return (*this)[head_]; }
-    [[nodiscard]] const T& front() const noexcept { return (*this)[head_]; }
-    [[nodiscard]] const T& back() const noexcept { return (*this)[tail_ - 1]; }
+    [[nodiscard]] T& operator[](std::uint64_t position) noexcept { return *address(position); }
+    [[nodiscard]] const T& operator[](std::uint64_t position) const noexcept { return *address(position); }
+    [[nodiscard]] T& front() noexcept { return *front_; }
+    [[nodiscard]] const T& front() const noexcept { return *front_; }
+    [[nodiscard]] const T& back() const noexcept { return end_[-1]; }
 
     void push_back(const T& value) {
-        if (tail_ % chunk_size == 0) {
+        if (end_ == chunk_end_) [[unlikely]] {
             add_chunk();
         }
-        (*this)[tail_] = value;
+        *end_++ = value;
         ++tail_;
     }
 
     void pop_front() noexcept {
         ++head_;
-        if (head_ % chunk_size == 0) {
-            drop_chunk((head_ - 1) / chunk_size);
+        ++front_;
+        if (head_ % chunk_size == 0) [[unlikely]] {
+            drop_first_chunk();
         }
     }
 
@@ -55,18 +62,9 @@ public:
     /// this ring, stays in front of the same entry. Linear.
     template <class Keep>
     void compact(Keep keep, std::uint64_t& cursor) {
-        std::uint64_t write = head_;
-        std::uint64_t new_cursor = head_;
-        for (std::uint64_t read = head_; read != tail_; ++read) {
-            if (read == cursor) {
-                new_cursor = write;
-            }
-            if (keep(std::as_const((*this)[read]))) {
-                (*this)[write++] = (*this)[read];
-            }
-        }
-        cursor = cursor == tail_ ? write : new_cursor;
-        truncate(write);
+        const std::uint64_t middle = std::clamp(cursor, head_, tail_);
+        cursor = gather(head_, middle, head_, keep);
+        truncate(gather(middle, tail_, cursor, keep));
     }
 
     template <class Keep>
@@ -82,42 +80,104 @@ private:
     static constexpr std::uint64_t chunk_size = 64;
     using Chunk = std::unique_ptr<T[]>;
 
-    [[nodiscard]] T* chunk_of(std::uint64_t position) const noexcept {
-        return chunks_[(position / chunk_size) & (chunks_.size() - 1)].get();
+    [[nodiscard]] Chunk& chunk(std::uint64_t number) noexcept { return chunks_[number & mask_]; }
+    [[nodiscard]] T* address(std::uint64_t position) const noexcept {
+        return chunks_[(position / chunk_size) & mask_].get() + position % chunk_size;
     }
+
+    // The chunks in use are those from the head's to the one before this.
+    [[nodiscard]] std::uint64_t first_chunk() const noexcept { return head_ / chunk_size; }
+    [[nodiscard]] std::uint64_t end_chunk() const noexcept { return (tail_ + chunk_size - 1) / chunk_size; }
 
     void add_chunk() {
         const std::uint64_t number = tail_ / chunk_size;
-        const std::uint64_t first = head_ / chunk_size;
-        if (number - first >= chunks_.size()) {
-            std::vector<Chunk> wider(chunks_.empty() ? 1 : chunks_.size() * 2);
-            for (std::uint64_t chunk = first; chunk != number; ++chunk) {
-                wider[chunk & (wider.size() - 1)] = std::move(chunks_[chunk & (chunks_.size() - 1)]);
-            }
-            chunks_ = std::move(wider);
+        const std::uint64_t used = number - first_chunk();
+        if (chunks_.size() > 64 && (used + spares_) * 8 < chunks_.size()) {
+            resize_table(chunks_.size() / 2);
         }
-        Chunk& chunk = chunks_[number & (chunks_.size() - 1)];
-        Chunk& spare = spares_[spares_[0] ? 0 : 1];
-        chunk = spare ? std::move(spare) : Chunk{new T[static_cast<std::size_t>(chunk_size)]};
+        if (spares_ != 0) {
+            --spares_;
+        } else {
+            if (used == chunks_.size()) {
+                resize_table(chunks_.empty() ? 2 : chunks_.size() * 2);
+            }
+            chunk(number).reset(new T[static_cast<std::size_t>(chunk_size)]);
+        }
+        end_ = chunk(number).get();
+        chunk_end_ = end_ + chunk_size;
+        if (empty()) {
+            front_ = end_;
+        }
     }
 
-    void drop_chunk(std::uint64_t number) noexcept {
-        spares_[spares_[0] ? 1 : 0] = std::move(chunks_[number & (chunks_.size() - 1)]);
+    void drop_first_chunk() noexcept {
+        std::swap(chunk(first_chunk() - 1), chunk(end_chunk() + spares_));
+        ++spares_;
+        trim();
+        if (!empty()) {
+            front_ = address(head_);
+        }
     }
 
     void truncate(std::uint64_t end) noexcept {
-        const std::uint64_t old_chunks = (tail_ + chunk_size - 1) / chunk_size;
-        const std::uint64_t new_chunks = (end + chunk_size - 1) / chunk_size;
-        for (std::uint64_t chunk = new_chunks; chunk < old_chunks; ++chunk) {
-            drop_chunk(chunk);
-        }
+        const std::uint64_t old_end = end_chunk();
         tail_ = end;
+        spares_ += old_end - end_chunk();
+        if (end % chunk_size != 0) {
+            chunk_end_ = chunk(end / chunk_size).get() + chunk_size;
+            end_ = address(end);
+        } else {
+            end_ = chunk_end_ = empty() ? nullptr : address(end - 1) + 1;
+        }
+        trim();
+    }
+
+    /// Frees the chunks that are too many.
+    void trim() noexcept {
+        const std::uint64_t used = end_chunk() - first_chunk();
+        while (spares_ > used + 2) {
+            chunk(end_chunk() + --spares_).reset();
+        }
+    }
+
+    void resize_table(std::size_t size) {
+        std::vector<Chunk> table(size);
+        for (std::uint64_t number = first_chunk(); number != end_chunk() + spares_; ++number) {
+            table[number & (size - 1)] = std::move(chunk(number));
+        }
+        chunks_ = std::move(table);
+        mask_ = size - 1;
+    }
+
+    /// Moves the entries from `read` to `end` that are kept to `write` on. Returns where they end.
+    template <class Keep>
+    [[nodiscard]] std::uint64_t gather(std::uint64_t read, std::uint64_t end, std::uint64_t write, Keep& keep) {
+        while (read != end) {
+            // As far as neither side leaves its chunk. What is kept cannot be foreseen: no branch depends on it.
+            const std::uint64_t room = chunk_size - std::max(read % chunk_size, write % chunk_size);
+            const T* from = address(read);
+            T* to = address(write);
+            const T* const from_end = from + std::min(room, end - read);
+            read += static_cast<std::uint64_t>(from_end - from);
+            T* const to_begin = to;
+            for (; from != from_end; ++from) {
+                const T entry = *from;
+                *to = entry;
+                to += keep(entry) ? 1 : 0;
+            }
+            write += static_cast<std::uint64_t>(to - to_begin);
+        }
+        return write;
     }
 
     std::uint64_t head_ = 0;
     std::uint64_t tail_ = 0;
+    T* front_ = nullptr;      // the entry at `head_`, or where it will be
+    T* end_ = nullptr;        // behind the last entry
+    T* chunk_end_ = nullptr;  // behind the last chunk in use
+    std::uint64_t mask_ = 0;
     std::vector<Chunk> chunks_{};  // a power of two of them, addressed by number modulo their count
-    std::array<Chunk, 2> spares_{};
+    std::uint64_t spares_ = 0;     // chunks behind the last one in use
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

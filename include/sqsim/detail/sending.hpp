@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
@@ -59,14 +60,20 @@ void return_extras(Draft& draft, Options& options) {
     }
 }
 
-/// The bytes of a body and its attributes. A body that is not text has no bytes on the wire: it counts as none.
+/// The bytes of a body. One that is not text has no bytes on the wire: it counts as none.
+template <class Body, class From>
+[[nodiscard]] std::size_t body_size([[maybe_unused]] const From& body) noexcept {
+    if constexpr (is_text<Body>) {
+        return std::string_view{body}.size();
+    } else {
+        return 0;
+    }
+}
+
+/// The bytes of a body and its attributes.
 template <class Body, class From>
 [[nodiscard]] std::size_t message_size(const From& body, const MessageAttributes& attributes) noexcept {
-    std::size_t size = attributes_size(attributes);
-    if constexpr (is_text<Body>) {
-        size += std::string_view{body}.size();
-    }
-    return size;
+    return body_size<Body>(body) + attributes_size(attributes);
 }
 
 /// The ids of a send to a FIFO queue (R49-R51); in a batch a missing one fails the whole request (R79).
@@ -145,15 +152,6 @@ template <class Body, class Entry, class Core>
 
 [[nodiscard]] constexpr SentMessageSizes one_size(std::size_t size) noexcept { return {1, size, size, size}; }
 
-inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
-    if (more.count != 0) {
-        sizes.minimum = sizes.count == 0 ? more.minimum : std::min(sizes.minimum, more.minimum);
-        sizes.maximum = std::max(sizes.maximum, more.maximum);
-        sizes.sum += more.sum;
-        sizes.count += more.count;
-    }
-}
-
 /// Checks bodies that share their options; throws at the first that is bad. Returns: their sizes together.
 template <class Options, class Core>
 [[nodiscard]] SentMessageSizes check_bodies(std::span<const std::string_view> bodies, const Options& options,
@@ -174,25 +172,22 @@ template <class Options, class Core>
     return sizes;
 }
 
-/// Counts accepted messages. Under the lock.
-template <class Engine>
-void count_sent(Engine& engine, const SentMessageSizes& sizes) noexcept {
-    QueueMetrics& totals = engine.ledger().totals;
-    if (sizes.count != 0) {
-        totals.number_of_messages_sent += sizes.count;
-        if (!totals.sent_message_size) {
-            totals.sent_message_size.emplace();
-        }
-        add_sizes(*totals.sent_message_size, sizes);
+/// Whether nothing is wrong with a body, whatever its queue holds. What is wrong with one, `draft` says.
+template <class Body, class From, class Core>
+[[nodiscard]] bool is_good_body(const From& body, const Core& core) noexcept {
+    if constexpr (is_text<Body>) {
+        const std::string_view text{body};
+        return text.size() - 1 < core.maximum_message_size() &&
+               (!core.limits().check_characters || has_only_allowed_characters(text));
+    } else {
+        return true;
     }
 }
 
-/// How many more messages the capacity allows. Under the lock.
+/// Counts accepted messages. Under the lock.
 template <class Engine>
-[[nodiscard]] std::size_t room(const Engine& engine) noexcept {
-    const std::size_t stored = engine.ledger().counts().total();
-    const std::size_t capacity = engine.options().capacity;
-    return stored < capacity ? capacity - stored : 0;
+void count_sent(Engine& engine, const SentMessageSizes& sizes) noexcept {
+    engine.ledger().publish(sizes);
 }
 
 template <class Core>

@@ -23,20 +23,30 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// The options of a receive for the receive of one message. Errors: throws if they are bad.
 template <class Core>
-[[nodiscard]] ReceiveMessageOptions one_message(const Core& core, ReceiveMessageOptions options) {
-    raise_if(check_receive(options, core.limits(), Core::is_fifo));
-    options.max_number_of_messages = 1;
-    return options;
+[[nodiscard]] auto receive_one(Core& core, const ReceiveMessageOptions& options, const std::stop_token& stop) {
+    require_good_receive(options, core.limits(), Core::is_fifo);
+    std::optional<typename Core::message_type> message;
+    core.receive({}, options, 1, stop, [&](Record& record) { core.fill(message.emplace(), record); });
+    return message;
+}
+
+template <class Core>
+[[nodiscard]] auto receive_some(Core& core, const ReceiveMessageOptions& options, const std::stop_token& stop) {
+    require_good_receive(options, core.limits(), Core::is_fifo);
+    std::vector<typename Core::message_type> messages;
+    core.receive({}, options, static_cast<std::size_t>(options.max_number_of_messages), stop,
+                 [&](Record& record) { core.fill(messages.emplace_back(), record); });
+    return messages;
 }
 
 /// Erases messages and receives others into a span, under one lock.
 template <class Core>
 [[nodiscard]] std::size_t receive_into(Core& core, std::span<const ReceiptHandle> done,
-                                       std::span<typename Core::message_type> out, ReceiveMessageOptions options,
-                                       const std::stop_token& stop) {
-    raise_if(check_receive(options, core.limits(), Core::is_fifo));
+                                       std::span<typename Core::message_type> out,
+                                       const ReceiveMessageOptions& options, const std::stop_token& stop) {
+    using Message = typename Core::message_type;
+    require_good_receive(options, core.limits(), Core::is_fifo);
     if (out.empty()) {
         core.locked([&](auto& engine) {
             for (const ReceiptHandle& handle : done) {
@@ -45,22 +55,26 @@ template <class Core>
         });
         return 0;
     }
-    options.max_number_of_messages =
-        static_cast<int>(std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()));
-    std::size_t next = 0;
-    return core.receive(done, options, stop,
-                        [&](typename Core::message_type&& message) { out[next++] = std::move(message); });
+    std::vector<Message> others;  // of other queues: what they refer to must not end under this queue's lock
+    Message* next = out.data();
+    return core.receive(done, options, std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()),
+                        stop, [&](Record& record) {
+                            if (*next && !core.let_go(*next)) {
+                                others.push_back(std::exchange(*next, Message{}));
+                            }
+                            core.fill(*next++, record);
+                        });
 }
 
 template <class Core>
 [[nodiscard]] std::vector<HandleResult> erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
     raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
-    std::vector<HandleResult> results;
-    results.reserve(handles.size());
+    std::vector<HandleResult> results(handles.size());
     core.locked([&](auto& engine) {
         engine.count_call(Call::erase);
+        HandleResult* result = results.data();
         for (const ReceiptHandle& handle : handles) {
-            results.push_back({engine.erase(handle)});
+            *result++ = {engine.erase(handle)};
         }
     });
     return results;
@@ -75,7 +89,7 @@ void set_visibility_timeout(Core& core, Nanos timeout) {
 template <class Core>
 void set_delay(Core& core, Nanos delay) {
     raise_if(check_attribute("DelaySeconds", delay, Nanos::zero(), core.limits().maximum_delay));
-    core.locked([&](auto& engine) { engine.set_delay(delay); });
+    core.locked_with_senders([&](auto& engine) { engine.set_delay(delay); });
 }
 
 template <class Core>

@@ -23,6 +23,9 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The state machine of a standard queue. Pure: no clock, no lock, no wait; `advance_to` comes first in every
 /// operation and makes everything happen that is due.
+///
+/// It has two sides, which may be used at the same time: plain messages are sent on the one, all the rest happens on
+/// the other, the owner's. Some operations need both.
 template <class Body>
 class StandardEngine {
 public:
@@ -36,14 +39,26 @@ public:
     /// Installs what decides where the service may behave in several ways; null is exact delivery.
     void decide_by(DecisionSource* decisions) noexcept { decisions_ = decisions; }
 
-    /// Lets everything happen that is due.
-    void advance_to(Nanos now) {
-        ledger_.clamp(now);
-        while (Record* record = ledger_.next_due()) {
-            become_visible(*record);
+    /// Stores messages without options beside the owner's operations, the next of which sees them; all or none.
+    /// Senders' side. Returns: the place of the last one, or 0 if both sides are needed.
+    template <class Bodies>
+    [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, const SentMessageSizes& sizes, Nanos now) {
+        if (credit_ < sizes.count || options_.delay != Nanos::zero() || options_.back_of_queue_after_three_receives) {
+            return 0;
         }
-        while (Record* record = ledger_.next_past_retention()) {
-            remove(*record);
+        const std::uint64_t last = ledger_.try_send(std::forward<Bodies>(bodies), now);
+        if (last != 0) {
+            credit_ -= sizes.count;
+            ledger_.publish(sizes);
+        }
+        return last;
+    }
+
+    /// Lets everything happen that is due.
+    [[gnu::always_inline]] void advance_to(Nanos now) {
+        opened_ += ledger_.advance(now);
+        if (!ledger_.is_quiet()) [[unlikely]] {
+            catch_up();
         }
     }
 
@@ -55,22 +70,39 @@ public:
     /// A standard queue serves any number of calls (R163).
     static constexpr void count_call(Call) noexcept {}
 
-    /// Stores a message (R46, R70, R129).
+    /// Stores a message (R46, R70, R129). Needs both sides.
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
                  const std::optional<Nanos>& delay) {
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, {}, !group_id.empty());
         record.ordinal = ledger_.next_ordinal();
-        record.sent_at = ledger_.now();
+        record.sent_at = ledger_.send_time(ledger_.now());
         add(record, saturating_add(ledger_.now(), delay.value_or(options_.delay)));
+        credit_ = room();
         return record;
     }
 
-    /// Stores a message that another queue moved here. A dead-letter move keeps the time of the send (R175).
+    /// How many more messages the capacity allows.
+    [[nodiscard]] std::size_t room() const noexcept {
+        const std::size_t stored = ledger_.counts().total();
+        return stored < options_.capacity ? options_.capacity - stored : 0;
+    }
+
+    /// Whether there is enough to tidy up for `tidy` to be worth its time.
+    [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
+    /// Gives up memory that is no longer needed. Needs both sides.
+    void tidy() {
+        ledger_.tidy();
+        order_.sweep();
+    }
+
+    /// Stores a message that another queue moved here. A dead-letter move keeps the time of the send (R175). Needs both
+    /// sides.
     void admit(MovedMessage&& moved) {
         const bool keep_sent_at = !moved.redriven;
         add(ledger_.admit(std::move(moved), keep_sent_at, false), ledger_.now());
+        credit_ = std::min(credit_, room());
     }
 
     /// Leases visible messages in the order sent and hands each to `take(record)`; those received too often go to
@@ -78,61 +110,31 @@ public:
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
-        if (ledger_.counts().in_flight >= options_.limits.maximum_in_flight) {
+        const std::size_t in_flight = ledger_.in_flight();
+        const std::size_t limit = options_.limits.maximum_in_flight;
+        if (in_flight >= limit) [[unlikely]] {
             result.over_limit = true;
             return result;
         }
-        const std::size_t maximum = seen_by_poll(plan);
-        while (result.messages < maximum && ledger_.counts().in_flight < options_.limits.maximum_in_flight) {
-            const std::optional<Ready> ready = order_.take(decisions_);
-            if (!ready) {
-                break;
-            }
-            Record& record = ledger_.store()[ready->slot];
-            if (plan.max_receive_count > 0 && record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
-                if (!ready->duplicate) {
-                    dead(take_away(record, false));
-                }
-                continue;
-            }
-            lease(record, plan);
-            if (decisions_ != nullptr && !ready->duplicate && record.state == State::in_flight &&
-                decisions_->choose(Site::duplicate, record.ordinal, 2) != 0) {
-                again_.push_back({record.ordinal, record.slot, record.generation, true});
-            }
-            take(record);
-            ++result.messages;
+        if (decisions_ == nullptr && order_.is_that_of_arrival() && plan.visibility_timeout != Nanos::zero()) {
+            result.messages = ledger_.lease_fresh(std::min(plan.maximum, limit - in_flight), plan.visibility_timeout,
+                                                  plan.default_timeout, take);
+        } else {
+            result.messages = receive_in_order(plan, take, dead);
         }
-        // Only now: one call never returns a message twice.
-        for (const Ready& ready : again_) {
-            give_back(ready);
-        }
-        again_.clear();
         ledger_.totals.number_of_messages_received += result.messages;
         return result;
     }
 
     /// R107-R110.
-    HandleStatus erase(const ReceiptHandle& handle) {
-        auto [status, record] = ledger_.find(handle);
-        if (status == HandleStatus::invalid) {
-            return status;
+    [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
+        Record* const current = ledger_.find_current(handle);
+        if (current == nullptr || decisions_ != nullptr) [[unlikely]] {
+            return erase_other(handle);
         }
         ++ledger_.totals.number_of_messages_deleted;
-        if (status == HandleStatus::superseded && decisions_ != nullptr &&
-            decisions_->choose(Site::stale_delete, record->ordinal, 2) != 0) {
-            status = HandleStatus::ok;
-        }
-        if (status != HandleStatus::ok) {
-            return status;
-        }
-        if (decisions_ != nullptr && !record->survived_delete &&
-            decisions_->choose(Site::lost_delete, record->ordinal, 2) != 0) {
-            record->survived_delete = true;
-            return status;
-        }
-        remove(*record);
-        return status;
+        remove(*current);
+        return HandleStatus::ok;
     }
 
     /// R117-R122.
@@ -165,22 +167,22 @@ public:
     /// Takes the next visible message away, for a move task, if `accept(record)`.
     template <class Accept>
     [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
-        std::optional<Ready> next = order_.take(nullptr);
-        while (next && next->duplicate) {
+        auto next = order_.take(nullptr);
+        while (next.duplicate) {
             next = order_.take(nullptr);
         }
-        if (!next) {
+        if (next.record == nullptr) {
             return std::nullopt;
         }
-        Record& record = ledger_.store()[next->slot];
-        if (!accept(record)) {
-            order_.give_back(*next);
+        if (!accept(*next.record)) {
+            order_.give_back(next.ready());
             return std::nullopt;
         }
-        return take_away(record, true);
+        return take_away(*next.record, true);
     }
 
-    void set_delay(Nanos delay) noexcept { options_.delay = delay; }  // not for what was sent already (R130)
+    /// Not for what was sent already (R130). Needs both sides.
+    void set_delay(Nanos delay) noexcept { options_.delay = delay; }
 
     /// When a delay or a lease ends, or since when the message is visible.
     [[nodiscard]] static Nanos available_at(const Record& record) noexcept { return record.deadline; }
@@ -188,12 +190,13 @@ public:
     [[nodiscard]] QueueOptions& options() noexcept { return options_; }
     [[nodiscard]] const QueueOptions& options() const noexcept { return options_; }
 
+    /// Needs both sides.
     [[nodiscard]] QueueMetrics metrics() {
-        QueueMetrics metrics = ledger_.totals;
+        QueueMetrics metrics = ledger_.all_totals();
         // A message received three times or more is taken for poison, and the next oldest counts (R114).
         metrics.approximate_age_of_oldest_message =
             ledger_.age_of_oldest([](Record& record) { return record.receives() < 3; });
-        const QueueCounts& counts = ledger_.counts();
+        const QueueCounts counts = ledger_.counts();
         metrics.approximate_number_of_messages_visible = counts.visible;
         metrics.approximate_number_of_messages_not_visible = counts.in_flight;
         metrics.approximate_number_of_messages_delayed = counts.delayed;
@@ -207,6 +210,72 @@ private:
     [[nodiscard]] static bool is_grouped(const Record& record) noexcept { return (record.layout & layout_linked) != 0; }
     [[nodiscard]] std::uint32_t tenant(Record& record) const noexcept {
         return Ledger<Body>::Layout::link(record).group;
+    }
+
+    /// The general case: messages come back, in groups, or in an order that something decides.
+    template <class Take, class Dead>
+    std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {
+        std::size_t count = 0;
+        const std::size_t maximum = seen_by_poll(plan);
+        while (count < maximum && ledger_.in_flight() < options_.limits.maximum_in_flight) {
+            const auto next = order_.take(decisions_);
+            if (next.record == nullptr) {
+                break;
+            }
+            Record& record = *next.record;
+            if (plan.max_receive_count > 0 && record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
+                if (!next.duplicate) {
+                    dead(take_away(record, false));
+                }
+                continue;
+            }
+            lease(record, plan);
+            if (decisions_ != nullptr && !next.duplicate && record.state == State::in_flight &&
+                decisions_->choose(Site::duplicate, record.ordinal, 2) != 0) {
+                again_.push_back({record.ordinal, record.slot, record.generation, true});
+            }
+            take(record);
+            ++count;
+        }
+        if (!again_.empty()) {  // only now: one call never returns a message twice
+            for (const Ready& ready : again_) {
+                give_back(ready);
+            }
+            again_.clear();
+        }
+        return count;
+    }
+
+    HandleStatus erase_other(const ReceiptHandle& handle) {
+        auto [status, record] = ledger_.find(handle);
+        if (status == HandleStatus::invalid) {
+            return status;
+        }
+        ++ledger_.totals.number_of_messages_deleted;
+        if (status == HandleStatus::superseded && decisions_ != nullptr &&
+            decisions_->choose(Site::stale_delete, record->ordinal, 2) != 0) {
+            status = HandleStatus::ok;
+        }
+        if (status != HandleStatus::ok) {
+            return status;
+        }
+        if (decisions_ != nullptr && !record->survived_delete &&
+            decisions_->choose(Site::lost_delete, record->ordinal, 2) != 0) {
+            record->survived_delete = true;
+            return status;
+        }
+        remove(*record);
+        return status;
+    }
+
+    void catch_up() {
+        while (Record* record = ledger_.next_due()) {
+            become_visible(*record);
+        }
+        while (Record* record = ledger_.next_past_retention()) {
+            remove(*record);
+        }
+        ledger_.settle();
     }
 
     void add(Record& record, Nanos visible_at) {
@@ -224,11 +293,16 @@ private:
 
     /// Tells the tenants that a message went from one state to another.
     void track(Record& record, State before, State after) {
+        if (tenants_.used()) [[unlikely]] {
+            track_tenant(record, before, after);
+        }
+    }
+    void track_tenant(Record& record, State before, State after) {
         if (before == State::in_flight && after != State::in_flight) {
             count_processing_time(record);
         }
         if (is_grouped(record)) {
-            tenants_.change(tenant(record), before, after, ledger_.now(), ledger_.counts().in_flight);
+            tenants_.change(tenant(record), before, after, ledger_.now(), ledger_.in_flight());
         }
     }
 
@@ -264,7 +338,7 @@ private:
 
     void lease(Record& record, const ReceivePlan& plan) {
         const State before = record.state;
-        if (before == State::in_flight) {
+        if (before == State::in_flight && tenants_.used()) {
             count_processing_time(record);
         }
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
@@ -274,13 +348,12 @@ private:
         }
     }
 
-    void remove(Record& record) {
-        if (record.state == State::in_flight && ledger_.counts().in_flight >= options_.limits.maximum_in_flight) {
+    [[gnu::always_inline]] void remove(Record& record) {
+        if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             ++opened_;  // a receive may wait for the limit
         }
         track(record, record.state, State::free);
         ledger_.remove(record);
-        order_.sweep();
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
@@ -302,7 +375,7 @@ private:
         FairQueueMetrics metrics;
         QueueCounts quiet = ledger_.counts();
         tenants_.for_each([&](std::uint32_t number) {
-            if (tenants_.noisy(number, ledger_.now(), ledger_.counts().in_flight)) {
+            if (tenants_.noisy(number, ledger_.now(), ledger_.in_flight())) {
                 ++metrics.approximate_number_of_noisy_groups;
                 quiet.visible -= tenants_.counts(number).visible;
                 quiet.in_flight -= tenants_.counts(number).in_flight;
@@ -314,7 +387,7 @@ private:
         metrics.approximate_number_of_messages_delayed_in_quiet_groups = quiet.delayed;
         metrics.approximate_age_of_oldest_message_in_quiet_groups = ledger_.age_of_oldest([&](Record& record) {
             return record.receives() < 3 &&
-                   !(is_grouped(record) && tenants_.noisy(tenant(record), ledger_.now(), ledger_.counts().in_flight));
+                   !(is_grouped(record) && tenants_.noisy(tenant(record), ledger_.now(), ledger_.in_flight()));
         });
         return metrics;
     }
@@ -326,6 +399,7 @@ private:
     DeliveryOrder<Body> order_{ledger_, tenants_};
     std::vector<Ready> again_{};  // visible again within one receive
     std::size_t opened_ = 0;
+    alignas(128) std::size_t credit_ = 0;  // the senders': so many messages there is room for without asking
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

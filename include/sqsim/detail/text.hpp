@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,13 +17,53 @@ namespace sqsim::inline SQSIM_ABI::detail {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// Whether all of eight bytes are printable ASCII: the fast path of `has_only_allowed_characters`.
-[[nodiscard]] inline bool eight_plain_bytes(const char* bytes) noexcept {
+/// Has the high bit of some byte set unless all of eight bytes are printable ASCII.
+[[nodiscard]] inline std::uint64_t strangeness(const char* bytes) noexcept {
     std::uint64_t word = 0;
     std::memcpy(&word, bytes, sizeof word);
-    constexpr std::uint64_t ones = 0x0101'0101'0101'0101U;
-    // No byte has its high bit, and none is below a space: subtracting one from each borrows from no byte.
-    return ((word | (word - ones * 0x20)) & ones * 0x80) == 0;
+    // No byte has its high bit, and none is below a space: subtracting that from each borrows from no byte.
+    return word | (word - 0x2020'2020'2020'2020U);
+}
+
+/// The same of thirty-two bytes. Compilers do not find the vector instructions for it by themselves.
+[[nodiscard]] inline std::uint64_t strangeness_of_32(const char* bytes) noexcept {
+#if defined(__GNUC__)
+    using Vector [[gnu::vector_size(16)]] = signed char;
+    std::array<Vector, 2> halves;
+    std::memcpy(halves.data(), bytes, 32);
+    const Vector strange = (halves[0] < 0x20) | (halves[1] < 0x20);  // what is above 0x7F is negative
+    std::array<std::uint64_t, 2> words;
+    std::memcpy(words.data(), &strange, 16);
+    return words[0] | words[1];
+#else
+    return strangeness(bytes) | strangeness(bytes + 8) | strangeness(bytes + 16) | strangeness(bytes + 24);
+#endif
+}
+
+[[nodiscard]] inline bool eight_plain_bytes(const char* bytes) noexcept {
+    return (strangeness(bytes) & 0x8080'8080'8080'8080U) == 0;
+}
+
+/// Whether a text is printable ASCII, as almost all are.
+[[nodiscard]] inline bool is_plain(std::string_view text) noexcept {
+    const char* bytes = text.data();
+    std::size_t left = text.size();
+    if (left < 8) {
+        for (const char c : text) {
+            if (static_cast<unsigned char>(c - 0x20) >= 0x60) {
+                return false;
+            }
+        }
+        return true;
+    }
+    std::uint64_t strange = strangeness(bytes + left - 8);  // the last ones, which the loops may leave out
+    for (; left >= 32; left -= 32, bytes += 32) {
+        strange |= strangeness_of_32(bytes);
+    }
+    for (; left >= 8; left -= 8, bytes += 8) {
+        strange |= strangeness(bytes);
+    }
+    return (strange & 0x8080'8080'8080'8080U) == 0;
 }
 
 /// The code point at `at`, which moves behind it; nothing if the bytes are not UTF-8.
@@ -51,6 +92,9 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// Whether a text is UTF-8 made only of the code points that the service accepts: #x9 | #xA | #xD | #x20 to #xD7FF |
 /// #xE000 to #xFFFD | #x10000 to #x10FFFF (R42).
 [[nodiscard]] inline bool has_only_allowed_characters(std::string_view text) noexcept {
+    if (is_plain(text)) {
+        return true;
+    }
     for (std::size_t at = 0; at < text.size();) {
         if (text.size() - at >= 8 && eight_plain_bytes(text.data() + at)) {
             at += 8;

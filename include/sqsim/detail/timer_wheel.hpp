@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/timer_chunks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,63 +14,53 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// A deadline of one lease or delay of the message in a slot.
-struct Timer {
-    Nanos deadline;
-    std::uint64_t sequence;  // of its scheduling: breaks ties
-    std::uint32_t slot;
-    std::uint32_t generation;
-
-    friend constexpr bool operator<(const Timer& a, const Timer& b) noexcept {
-        return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
-    }
-};
-
 /// Timers in any order, taken out in (deadline, sequence) order at an amortised constant cost, exact to the nanosecond.
 ///
 /// A hierarchical wheel of 64-way buckets, one level for each 6 bits of the deadline. Only the earliest bucket is
 /// ever ordered: whole if it is small, by spreading it over the level below if it is not. What falls before the end of
-/// that bucket joins a small heap beside it. The wheel is built when more than a few timers wait: most queues never
-/// need it.
+/// what was ordered joins a small heap beside it. The wheel is built when more than a few timers wait: most queues
+/// never need it.
+///
+/// At any time one deadline belongs to one bucket, and buckets keep the order in which timers came: equal deadlines
+/// never need to be compared by their sequence there.
 class TimerWheel {
 public:
+    TimerWheel() = default;
+    TimerWheel(const TimerWheel&) = delete;
+    TimerWheel& operator=(const TimerWheel&) = delete;
+    ~TimerWheel() { clear(); }
+
+    /// Precondition: the deadline is not `never`.
     void push(const Timer& timer) {
         ++size_;
-        if (wheel_ == nullptr && near_.size() == few) {
-            wheel_ = std::make_unique<Wheel>();
-            limit_ = key(*std::max_element(near_.begin(), near_.end())) + 1;
-            wheel_->base = limit_;
-        }
-        if (wheel_ != nullptr && key(timer) >= limit_) {
+        if (key(timer) >= limit_) {
             put(timer);
         } else {
-            near_.push_back(timer);
-            std::push_heap(near_.begin(), near_.end(), later);
+            push_near(timer);
         }
     }
 
     /// The earliest timer; null if there is none.
     [[nodiscard]] const Timer* peek() {
-        if (size_ == 0) {
-            return nullptr;
-        }
-        if (sorted_next_ == sorted_.size() && near_.empty()) {
+        if (run_next_ == run_.size() && near_.empty()) {
+            if (size_ == 0) {
+                return nullptr;
+            }
             refill();
         }
-        return from_sorted() ? &sorted_[sorted_next_] : &near_.front();
+        return from_run() ? &run_[run_next_] : &near_.front();
     }
 
     /// Removes the timer that `peek` returned.
     void pop() {
-        --size_;
-        if (from_sorted()) {
-            if (++sorted_next_ == sorted_.size()) {
-                sorted_.clear();
-                sorted_next_ = 0;
-            }
+        if (from_run()) {
+            ++run_next_;
         } else {
-            std::pop_heap(near_.begin(), near_.end(), later);
+            std::pop_heap(near_.begin(), near_.end(), Later{});
             near_.pop_back();
+        }
+        if (--size_ == 0) {
+            limit_ = no_wheel;
         }
     }
 
@@ -78,100 +69,252 @@ public:
     template <class Keep>
     void remove_unless(Keep keep) {
         const auto refused = [&](const Timer& timer) { return !keep(timer); };
-        sorted_.erase(sorted_.begin(), sorted_.begin() + static_cast<std::ptrdiff_t>(sorted_next_));
-        sorted_next_ = 0;
-        std::erase_if(sorted_, refused);
+        run_.erase(run_.begin(), run_.begin() + static_cast<std::ptrdiff_t>(run_next_));
+        run_next_ = 0;
+        std::erase_if(run_, refused);
         std::erase_if(near_, refused);
-        std::make_heap(near_.begin(), near_.end(), later);
-        size_ = sorted_.size() + near_.size();
-        if (wheel_ == nullptr) {
-            return;
-        }
-        for (std::size_t level = 0; level < levels; ++level) {
-            for (std::uint64_t bits = wheel_->occupied[level]; bits != 0; bits &= bits - 1) {
-                auto& bucket = wheel_->buckets[level][static_cast<std::size_t>(std::countr_zero(bits))];
-                std::erase_if(bucket, refused);
-                if (bucket.empty()) {
-                    wheel_->occupied[level] &= ~(bits & (~bits + 1));
-                }
-                size_ += bucket.size();
-            }
+        std::make_heap(near_.begin(), near_.end(), Later{});
+        size_ = run_.size() + near_.size();
+        for_each_bucket([&](TimerBucket& bucket) {
+            size_ += wheel_->pool.remove_unless(bucket, keep);
+            return bucket != nullptr;
+        });
+        if (size_ == 0) {
+            limit_ = no_wheel;
         }
     }
 
-    void clear() {
-        sorted_.clear();
-        sorted_next_ = 0;
-        near_.clear();
+    void clear() noexcept {
+        for_each_bucket([&](TimerBucket& bucket) {
+            wheel_->pool.clear(bucket);
+            return false;
+        });
         wheel_.reset();
-        limit_ = 0;
+        run_.clear();
+        run_next_ = 0;
+        near_.clear();
+        limit_ = no_wheel;
         size_ = 0;
     }
 
 private:
     static constexpr std::size_t few = 64;
-    static constexpr std::size_t levels = 11;  // 11 * 6 >= 64 bits
-    using Bucket = std::vector<Timer>;
+    static constexpr std::size_t run_limit = 1024;  // how many are ordered at once
+    static constexpr std::size_t levels = 11;       // 11 * 6 >= 64 bits
+    static constexpr std::uint64_t no_wheel = ~std::uint64_t{0};
 
     struct Wheel {
         std::uint64_t base = 0;  // a bucket's level is the highest digit in which its keys differ from this
+        TimerPool pool{};
         std::array<std::uint64_t, levels> occupied{};
-        std::array<std::array<Bucket, 64>, levels> buckets{};
+        std::array<std::array<TimerBucket, 64>, levels> buckets{};
+        std::array<std::uint16_t, 2 * run_limit> places{};  // of the parts of a bucket that is ordered
     };
 
     /// The deadline with the order of the signed number kept in the unsigned one.
     [[nodiscard]] static std::uint64_t key(const Timer& timer) noexcept {
         return static_cast<std::uint64_t>(timer.deadline.count()) ^ (std::uint64_t{1} << 63);
     }
-    [[nodiscard]] static bool later(const Timer& a, const Timer& b) noexcept { return b < a; }
+    struct Later {  // a type: a pointer to a function is not inlined
+        [[nodiscard]] bool operator()(const Timer& a, const Timer& b) const noexcept { return b < a; }
+    };
 
-    [[nodiscard]] bool from_sorted() const noexcept {
-        return sorted_next_ != sorted_.size() && (near_.empty() || sorted_[sorted_next_] < near_.front());
+    [[nodiscard]] bool from_run() const noexcept {
+        return run_next_ != run_.size() && (near_.empty() || run_[run_next_] < near_.front());
+    }
+
+    void push_near(const Timer& timer) {
+        if (near_.size() >= few + (run_.size() - run_next_)) {
+            lower_limit();
+            if (key(timer) >= limit_) {
+                put(timer);
+                return;
+            }
+        }
+        near_.push_back(timer);
+        std::push_heap(near_.begin(), near_.end(), Later{});
+    }
+
+    /// Moves run and heap to the wheel: too many timers are earlier than its limit.
+    void lower_limit() {
+        std::sort(near_.begin(), near_.end());
+        const bool from_run_first = run_next_ != run_.size() && run_[run_next_] < near_.front();
+        const std::uint64_t lowest = key(from_run_first ? run_[run_next_] : near_.front());
+        if (wheel_ == nullptr) {
+            wheel_ = std::make_unique<Wheel>();
+        }
+        if (limit_ == no_wheel) {
+            wheel_->base = lowest;
+        }
+        const std::uint64_t old_base = wheel_->base;
+        // What has the same digits as the old base above the highest one that changes is one bucket for the new one.
+        TimerBucket rest = nullptr;
+        const std::size_t changed = level_of(old_base ^ lowest);
+        if (lowest < old_base) {
+            wheel_->base = lowest;
+            for (std::size_t level = 0; level < changed; ++level) {
+                for (std::uint64_t& bits = wheel_->occupied[level]; bits != 0; bits &= bits - 1) {
+                    TimerBucket& bucket = wheel_->buckets[level][static_cast<std::size_t>(std::countr_zero(bits))];
+                    TimerPool::append_all(rest, bucket);
+                }
+            }
+        }
+        for (; run_next_ != run_.size(); ++run_next_) {
+            put(run_[run_next_]);
+        }
+        for (const Timer& timer : near_) {
+            put(timer);
+        }
+        near_.clear();
+        if (rest != nullptr) {  // behind the run, which may have some of the same deadline
+            const std::size_t digit = digit_of(old_base, changed);
+            TimerPool::append_all(wheel_->buckets[changed][digit], rest);
+            wheel_->occupied[changed] |= std::uint64_t{1} << digit;
+        }
+        limit_ = lowest;
+    }
+
+    [[nodiscard]] static std::size_t level_of(std::uint64_t differing) noexcept {
+        return static_cast<std::size_t>(std::bit_width(differing | 1) - 1) / 6;
+    }
+    [[nodiscard]] static std::size_t digit_of(std::uint64_t key, std::size_t level) noexcept {
+        return static_cast<std::size_t>(key >> (6 * level) & 63);
     }
 
     void put(const Timer& timer) {
-        const std::uint64_t differing = key(timer) ^ wheel_->base;
-        const auto level = static_cast<std::size_t>(differing == 0 ? 0 : (std::bit_width(differing) - 1) / 6);
-        const auto digit = static_cast<std::size_t>(key(timer) >> (6 * level) & 63);
-        wheel_->buckets[level][digit].push_back(timer);
+        const std::size_t level = level_of(key(timer) ^ wheel_->base);
+        const std::size_t digit = digit_of(key(timer), level);
+        wheel_->pool.append(wheel_->buckets[level][digit], timer);
         wheel_->occupied[level] |= std::uint64_t{1} << digit;
     }
 
-    /// Makes the earliest bucket the sorted run. Precondition: run and heap are empty, the wheel is not.
+    /// Calls `visit(bucket)`, which returns whether there is something left in it, for every bucket with something.
+    template <class Visit>
+    void for_each_bucket(Visit visit) {
+        for (std::size_t level = 0; wheel_ != nullptr && level < levels; ++level) {
+            for (std::uint64_t bits = wheel_->occupied[level]; bits != 0; bits &= bits - 1) {
+                if (!visit(wheel_->buckets[level][static_cast<std::size_t>(std::countr_zero(bits))])) {
+                    wheel_->occupied[level] &= ~(bits & (~bits + 1));
+                }
+            }
+        }
+    }
+
+    /// Makes the earliest timers the run. Precondition: run and heap are empty, the wheel is not.
     void refill() {
+        run_.clear();
+        run_next_ = 0;
         while (true) {
             std::size_t level = 0;
             while (wheel_->occupied[level] == 0) {
                 ++level;
             }
             const auto digit = static_cast<std::size_t>(std::countr_zero(wheel_->occupied[level]));
-            Bucket& bucket = wheel_->buckets[level][digit];
-            wheel_->occupied[level] &= ~(std::uint64_t{1} << digit);
+            TimerBucket& bucket = wheel_->buckets[level][digit];
             const std::uint64_t above = level + 1 == levels ? 0 : ~std::uint64_t{0} << (6 * (level + 1));
             wheel_->base = (wheel_->base & above) | std::uint64_t{digit} << (6 * level);
-            if (level == 0 || bucket.size() <= few) {
-                sorted_.swap(bucket);
-                if (!std::is_sorted(sorted_.begin(), sorted_.end())) {
-                    std::sort(sorted_.begin(), sorted_.end());
+            if (level == 0) {
+                take_equal(bucket);
+                if (bucket == nullptr) {
+                    wheel_->occupied[0] &= ~(std::uint64_t{1} << digit);
                 }
-                limit_ = key(sorted_.back()) + 1;
                 return;
             }
-            Bucket spread;
-            spread.swap(bucket);
-            for (const Timer& timer : spread) {
-                put(timer);
+            wheel_->occupied[level] &= ~(std::uint64_t{1} << digit);
+            TimerBucket rest = std::exchange(bucket, nullptr);
+            if (order(rest)) {
+                return;
             }
-            spread.clear();
-            bucket.swap(spread);  // keeps the memory where it is needed again
+            while (rest != nullptr) {
+                TimerChunk* const chunk = TimerPool::take_first(rest);
+                for (std::uint32_t i = 0; i < chunk->size; ++i) {
+                    put(chunk->timers[i]);
+                }
+                wheel_->pool.give_back(chunk);
+            }
         }
     }
 
-    Bucket sorted_{};  // the earliest timers in order, from `sorted_next_` on
-    std::size_t sorted_next_ = 0;
-    Bucket near_{};  // a heap of those before `limit_` that came later
+    /// Makes some of a bucket whose deadlines are all equal the run. Those that come meanwhile belong behind the rest.
+    void take_equal(TimerBucket& bucket) {
+        limit_ = wheel_->base;
+        TimerChunk* const chunk = TimerPool::take_first(bucket);
+        run_.assign(chunk->timers.begin(), chunk->timers.begin() + chunk->size);
+        wheel_->pool.give_back(chunk);
+    }
+
+    /// Makes a bucket the run unless it is too large. Linear if its deadlines are spread evenly over some time: each
+    /// timer then finds its place by the highest bits of its deadline, up to a few neighbours.
+    [[nodiscard]] bool order(TimerBucket& bucket) {
+        std::size_t size = 0;
+        std::uint64_t differing = 0;
+        const std::uint64_t first = key(bucket->timers[0]);
+        const TimerChunk* chunk = bucket;
+        do {
+            chunk = chunk->next;
+            size += chunk->size;
+            if (size > run_limit) {
+                return false;
+            }
+            for (std::uint32_t i = 0; i < chunk->size; ++i) {
+                differing |= key(chunk->timers[i]) ^ first;
+            }
+        } while (chunk != bucket);
+
+        const int width = static_cast<int>(std::bit_width(differing));
+        const int bits = std::min(width, static_cast<int>(std::bit_width(size)));
+        const int shift = width - bits;
+        const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+        const auto part = [=](const Timer& timer) { return static_cast<std::size_t>(key(timer) >> shift & mask); };
+        auto& places = wheel_->places;
+        std::fill_n(places.begin(), mask + 1, std::uint16_t{0});
+        do {
+            chunk = chunk->next;
+            for (std::uint32_t i = 0; i < chunk->size; ++i) {
+                ++places[part(chunk->timers[i])];
+            }
+        } while (chunk != bucket);
+        std::uint16_t before = 0;
+        std::uint16_t largest = 0;
+        for (std::size_t i = 0; i <= mask; ++i) {
+            const std::uint16_t count = places[i];
+            places[i] = before;
+            before = static_cast<std::uint16_t>(before + count);
+            largest = std::max(largest, count);
+        }
+        run_.resize(size);
+        while (bucket != nullptr) {
+            TimerChunk* const taken = TimerPool::take_first(bucket);
+            for (std::uint32_t i = 0; i < taken->size; ++i) {
+                run_[places[part(taken->timers[i])]++] = taken->timers[i];
+            }
+            wheel_->pool.give_back(taken);
+        }
+        if (largest <= 16) {
+            insertion_sort();
+        } else if (!std::is_sorted(run_.begin(), run_.end())) {
+            std::sort(run_.begin(), run_.end());
+        }
+        limit_ = key(run_.back()) + 1;
+        return true;
+    }
+
+    void insertion_sort() noexcept {
+        for (std::size_t i = 1; i < run_.size(); ++i) {
+            const Timer timer = run_[i];
+            std::size_t place = i;
+            for (; place != 0 && timer.deadline < run_[place - 1].deadline; --place) {
+                run_[place] = run_[place - 1];
+            }
+            run_[place] = timer;
+        }
+    }
+
+    std::vector<Timer> run_{};  // the earliest timers in order, from `run_next_` on
+    std::size_t run_next_ = 0;
+    std::vector<Timer> near_{};  // a heap of those before `limit_` that came later
     std::unique_ptr<Wheel> wheel_{};
-    std::uint64_t limit_ = 0;  // the wheel holds only keys from here on
+    std::uint64_t limit_ = no_wheel;  // the wheel holds only keys from here on
     std::size_t size_ = 0;
 };
 

@@ -22,19 +22,19 @@ public:
     std::uint64_t schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation, bool is_default) {
         const Timer timer{deadline, ++sequence_, slot, generation};
         if (deadline == never) {
-            return sequence_;
+            return timer.sequence;
         }
         if (is_default && (rising_.empty() || rising_.back().deadline <= deadline)) {
             rising_.push_back(timer);
         } else {
             wheel_.push(timer);
         }
-        return sequence_;
+        return timer.sequence;
     }
 
     /// The next entry, stale or not; null if there is none.
     [[nodiscard]] const Timer* peek() {
-        const Timer* other = wheel_.peek();
+        const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
         if (rising_.empty()) {
             return other;
         }
@@ -43,8 +43,7 @@ public:
 
     /// Removes the entry that `peek` returned.
     void pop() {
-        const Timer* other = wheel_.peek();
-        if (!rising_.empty() && (other == nullptr || rising_.front() < *other)) {
+        if (wheel_.size() == 0 || (!rising_.empty() && rising_.front() < *wheel_.peek())) {
             rising_.pop_front();
         } else {
             wheel_.pop();
@@ -53,10 +52,18 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return rising_.size() + wheel_.size(); }
 
-    /// Removes the entries that are no longer meant, if there may be more of them than of the `live` ones.
+    /// Removes entries that are no longer meant. The `live` ones are the others: as long as there are more entries
+    /// than these, up to two from the front, where those of messages that are deleted in order are; and all once they
+    /// may be most of all.
     template <class IsMeant>
     void sweep(std::size_t live, IsMeant is_meant) {
-        if (size() > 2 * live + 64) {
+        if (size() <= live) {
+            return;
+        }
+        for (int i = 0; i < 2 && !rising_.empty() && !is_meant(rising_.front()); ++i) {
+            rising_.pop_front();
+        }
+        if (size() > 2 * live + 64) [[unlikely]] {
             rising_.compact(is_meant);
             wheel_.remove_unless(is_meant);
         }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// A deadline of one lease or delay of the message in a slot.
+struct Timer {
+    Nanos deadline;
+    std::uint64_t sequence;  // of its scheduling: breaks ties
+    std::uint32_t slot;
+    std::uint32_t generation;
+
+    friend constexpr bool operator<(const Timer& a, const Timer& b) noexcept {
+        return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
+    }
+};
+
+/// A piece of a bucket of timers.
+struct TimerChunk {
+    static constexpr std::uint32_t capacity = 31;
+
+    TimerChunk* next;
+    std::uint32_t size;
+    std::array<Timer, capacity> timers;
+};
+
+/// A list of timers in the order they were added: its last chunk, whose `next` is the first; null if it is empty.
+/// Not an owner: the pool is asked for everything that changes it.
+using TimerBucket = TimerChunk*;
+
+/// Where the chunks of buckets come from and return to. Keeps as many of them unused as there are in use and a few
+/// more, so that timers that come and go allocate nothing, and a crowd that has gone leaves nothing behind.
+class TimerPool {
+public:
+    TimerPool() = default;
+    TimerPool(const TimerPool&) = delete;
+    TimerPool& operator=(const TimerPool&) = delete;
+    ~TimerPool() {
+        used_ = 0;
+        trim(0);
+    }
+
+    void append(TimerBucket& bucket, const Timer& timer) {
+        if (bucket == nullptr || bucket->size == TimerChunk::capacity) {
+            add_chunk(bucket);
+        }
+        bucket->timers[bucket->size++] = timer;
+    }
+
+    /// Unlinks the first chunk of a bucket that is not empty. It is returned by `give_back`.
+    [[nodiscard]] static TimerChunk* take_first(TimerBucket& bucket) noexcept {
+        TimerChunk* const first = bucket->next;
+        if (first == bucket) {
+            bucket = nullptr;
+        } else {
+            bucket->next = first->next;
+        }
+        return first;
+    }
+
+    /// Moves all of another bucket to the end of one.
+    static void append_all(TimerBucket& bucket, TimerBucket& other) noexcept {
+        if (bucket != nullptr && other != nullptr) {
+            std::swap(bucket->next, other->next);
+        }
+        if (other != nullptr) {
+            bucket = std::exchange(other, nullptr);
+        }
+    }
+
+    void give_back(TimerChunk* chunk) noexcept {
+        chunk->next = spare_;
+        spare_ = chunk;
+        --used_;
+        ++spares_;
+        trim(used_ + few);
+    }
+
+    void clear(TimerBucket& bucket) noexcept {
+        while (bucket != nullptr) {
+            give_back(take_first(bucket));
+        }
+    }
+
+    /// Removes the timers that `keep` refuses. Keeps the order of the others. Returns how many these are.
+    template <class Keep>
+    std::size_t remove_unless(TimerBucket& bucket, Keep& keep) {
+        std::size_t size = 0;
+        TimerBucket rest = std::exchange(bucket, nullptr);
+        while (rest != nullptr) {
+            TimerChunk* const chunk = take_first(rest);
+            std::uint32_t kept = 0;
+            for (std::uint32_t i = 0; i < chunk->size; ++i) {  // what is kept cannot be foreseen: no branch on it
+                const Timer timer = chunk->timers[i];
+                chunk->timers[kept] = timer;
+                kept += keep(timer) ? 1U : 0U;
+            }
+            chunk->size = kept;
+            size += kept;
+            add_or_merge(bucket, chunk);
+        }
+        return size;
+    }
+
+private:
+    static constexpr std::size_t few = 16;
+
+    static void link_last(TimerBucket& bucket, TimerChunk* chunk) noexcept {
+        chunk->next = bucket == nullptr ? chunk : std::exchange(bucket->next, chunk);
+        bucket = chunk;
+    }
+
+    void add_chunk(TimerBucket& bucket) {
+        TimerChunk* chunk = spare_;
+        if (chunk != nullptr) {
+            spare_ = chunk->next;
+            --spares_;
+        } else {
+            chunk = new TimerChunk;
+        }
+        ++used_;
+        chunk->size = 0;
+        link_last(bucket, chunk);
+    }
+
+    /// Adds a chunk to the end, or what is in it to the last one if it fits.
+    void add_or_merge(TimerBucket& bucket, TimerChunk* chunk) noexcept {
+        const std::uint32_t room = bucket == nullptr ? 0 : TimerChunk::capacity - bucket->size;
+        if (chunk->size > room) {
+            link_last(bucket, chunk);
+            return;
+        }
+        for (std::uint32_t i = 0; i < chunk->size; ++i) {
+            bucket->timers[bucket->size++] = chunk->timers[i];
+        }
+        give_back(chunk);
+    }
+
+    void trim(std::size_t limit) noexcept {
+        while (spares_ > limit) {
+            delete std::exchange(spare_, spare_->next);
+            --spares_;
+        }
+    }
+
+    TimerChunk* spare_ = nullptr;
+    std::size_t spares_ = 0;
+    std::size_t used_ = 0;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

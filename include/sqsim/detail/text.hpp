@@ -141,12 +141,26 @@ namespace sqsim::inline SQSIM_ABI::detail {
     if (text.empty() || text.size() > 128) {
         return false;
     }
-    for (const char c : text) {
-        if (c <= ' ' || c > '~') {
-            return false;
+    if (text.size() < 8) {
+        for (const char c : text) {
+            if (c <= ' ' || c > '~') {
+                return false;
+            }
         }
+        return true;
     }
-    return true;
+    // As `strangeness`, but a space and #x7F are strange, too.
+    const auto oddness = [](const char* bytes) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes, sizeof word);
+        return word | (word - 0x2121'2121'2121'2121U) | (word + 0x0101'0101'0101'0101U);
+    };
+    const char* const last = text.data() + (text.size() - 8);
+    std::uint64_t odd = oddness(last);
+    for (const char* bytes = text.data(); bytes < last; bytes += 8) {
+        odd |= oddness(bytes);
+    }
+    return (odd & 0x8080'8080'8080'8080U) == 0;
 }
 
 /// A duration in seconds as the service's texts give it, e.g. "43201", "-1", "0.5".

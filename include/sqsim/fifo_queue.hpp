@@ -88,8 +88,8 @@ public:
         auto draft = make_draft(body, message_group_id, options, false);
         detail::raise_if(draft.error);
         return core_.locked([&](Engine& engine) {
-            engine.count_send(message_group_id);
-            return store(engine, body, message_group_id, options, draft);
+            const auto times = engine.begin_send(message_group_id);
+            return store(engine, times, body, message_group_id, options, draft);
         });
     }
 
@@ -228,7 +228,6 @@ private:
         if (entries.empty() || entries.size() > std::min(most_plain, limits.maximum_batch_entries)) {
             return false;
         }
-        const std::size_t largest = core_.maximum_message_size();
         std::size_t all = 0;
         for (const FifoSendMessageEntry<Body>& entry : entries) {
             const FifoSendMessageOptions& options = entry.options;
@@ -237,13 +236,10 @@ private:
                 !detail::is_identifier(options.message_deduplication_id)) {
                 return false;
             }
-            if constexpr (detail::is_text<Body>) {
-                if (entry.body.empty() || entry.body.size() > largest ||
-                    (limits.check_characters && !detail::has_only_allowed_characters(entry.body))) {
-                    return false;
-                }
-                all += entry.body.size();
+            if (!detail::is_good_body<Body>(entry.body, core_)) {
+                return false;
             }
+            all += detail::body_size<Body>(entry.body);
         }
         return all <= limits.maximum_batch_size;
     }
@@ -256,25 +252,27 @@ private:
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
-            engine.count_send(entries.front().message_group_id);
+            const auto times = engine.begin_send(entries.front().message_group_id);
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 engine.prefetch(all_keys[i]);
             }
+            Tally tally{engine};
+            std::size_t room = engine.room();
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
-                if (const auto original = engine.find_duplicate(all_keys[i])) [[unlikely]] {
-                    results.emplace_back(result(engine, *original, true));
-                } else if (engine.room() == 0) [[unlikely]] {
+                const std::size_t size = detail::body_size<Body>(entry.body);
+                if (const auto original = engine.find_original(all_keys[i])) [[unlikely]] {
+                    results.emplace_back(result(*original, true));
+                } else if (room == 0) [[unlikely]] {
+                    engine.give_up(all_keys[i]);
                     results.emplace_back(detail::queue_is_full(core_));
                 } else {
-                    std::size_t size = 0;
-                    if constexpr (detail::is_text<Body>) {
-                        size = entry.body.size();
-                    }
-                    const detail::Record& record = engine.send(std::move(entry.body), nullptr, entry.message_group_id,
-                                                               entry.options.message_deduplication_id, all_keys[i]);
-                    detail::count_sent(engine, detail::one_size(size));
-                    results.emplace_back(result(engine, record.ordinal, false));
+                    const std::uint64_t ordinal =
+                        engine.send(std::move(entry.body), nullptr, entry.message_group_id,
+                                    entry.options.message_deduplication_id, all_keys[i], times);
+                    --room;
+                    detail::add_sizes(tally.sizes, detail::one_size(size));
+                    results.emplace_back(result(ordinal, false));
                 }
             }
         });
@@ -294,12 +292,12 @@ private:
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
-            engine.count_send(entries.front().message_group_id);
+            const auto times = engine.begin_send(entries.front().message_group_id);
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
-                results.push_back(drafts[i].error
-                                      ? Result<SendMessageResult>{*drafts[i].error}
-                                      : store(engine, entry.body, entry.message_group_id, entry.options, drafts[i]));
+                results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                                  : store(engine, times, entry.body, entry.message_group_id,
+                                                          entry.options, drafts[i]));
             }
         });
         return results;
@@ -307,28 +305,35 @@ private:
 
     /// Stores a message that was found good, unless it is a duplicate. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, From& body, std::string_view group_id,
-                                    FifoSendMessageOptions& options, detail::Draft& draft) {
+    Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From& body,
+                                    std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft) {
         const std::string_view deduplication_id =
             draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
         const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
-        if (const auto original = engine.find_duplicate(its_keys)) {
-            return result(engine, *original, true);
+        if (const auto original = engine.find_original(its_keys)) {
+            return result(*original, true);
         }
         if (engine.room() == 0) {
+            engine.give_up(its_keys);
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
-        const detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys);
+        const std::uint64_t ordinal =
+            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
         detail::count_sent(engine, detail::one_size(draft.size));
-        return result(engine, record.ordinal, false);
+        return result(ordinal, false);
     }
 
-    [[nodiscard]] static SendMessageResult result(Engine& engine, std::uint64_t ordinal, bool deduplicated) {
-        return {detail::IdAccess::message_id(engine.ledger().store().id_key(), ordinal), SequenceNumber{ordinal},
-                deduplicated};
+    [[nodiscard]] SendMessageResult result(std::uint64_t ordinal, bool deduplicated) const noexcept {
+        return {core_.message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
     }
+
+    // Counts the messages that a batch stored, also if it ends early.
+    struct Tally {
+        ~Tally() { detail::count_sent(engine, sizes); }
+        Engine& engine;
+        SentMessageSizes sizes{};
+    };
 
     mutable detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions> core_;
 };

@@ -25,13 +25,25 @@ public:
 
     /// Remembers an id until `ends`, which is no earlier than for all others. Precondition: it is not remembered yet.
     void insert(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
-        table_.make_room();
-        entries_.push_back({id, ordinal, ends});
-        table_.insert_new(id, number(entries_.end_position() - 1));
+        static_cast<void>(find_or_claim(id));
+        confirm(id, ordinal, ends);
     }
 
-    /// Asks for the memory that `find` and `insert` will need soon.
-    void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+    // The same in one search of the table: an id is claimed, and then confirmed or given up again before anything else.
+
+    /// The message that was accepted for an id that is still remembered. If there is none the id is claimed.
+    [[gnu::always_inline]] [[nodiscard]] std::optional<std::uint64_t> find_or_claim(const Fingerprint& id) {
+        const std::uint32_t claimed = number(entries_.end_position());
+        const std::uint32_t found = table_.insert(id, claimed, id_of());
+        return found == claimed ? std::nullopt : std::optional{entry(found).ordinal};
+    }
+    [[gnu::always_inline]] void confirm(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
+        entries_.push_back({id, ordinal, ends});
+    }
+    void give_up(const Fingerprint& id) noexcept { table_.erase_number(id, number(entries_.end_position())); }
+
+    /// Asks for the memory that the above will need soon.
+    [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
 
     /// When the oldest id will be forgotten; `never` if there is none.
     [[nodiscard]] Nanos next_end() const noexcept { return entries_.empty() ? never : entries_.front().ends; }

@@ -36,7 +36,7 @@ public:
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
     /// Lets everything happen that is due.
-    void advance_to(Nanos now) {
+    [[gnu::always_inline]] void advance_to(Nanos now) {
         ledger_.advance(now);
         if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
             let_happen();
@@ -50,34 +50,51 @@ public:
 
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
     void count_call(Call call) { throttle_.count(call, ledger_.now()); }
-    void count_send(std::string_view group_id) { throttle_.count_send(group_id, ledger_.now()); }
+
+    /// The times of the messages of one send.
+    struct SendTimes {
+        Nanos deduplication_ends;
+        Nanos visible_at;
+    };
+    /// Begins a send. Errors: as `count_call`.
+    [[nodiscard]] SendTimes begin_send(std::string_view group_id) {
+        throttle_.count_send(group_id, ledger_.now());
+        const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
+                              saturating_add(ledger_.now(), options_.delay)};
+        note_event(times.deduplication_ends);
+        return times;
+    }
 
     /// Asks for the memory that a send with these keys will need soon.
-    void prefetch(const FifoKeys& keys) const noexcept {
+    [[gnu::always_inline]] void prefetch(const FifoKeys& keys) const noexcept {
         groups_.prefetch(keys.group);
         dedup_.prefetch(keys.deduplication);
     }
 
-    /// The message that an id was accepted for within the interval (R149).
-    [[nodiscard]] std::optional<std::uint64_t> find_duplicate(const FifoKeys& keys) {
-        const auto original = dedup_.find(keys.deduplication);
+    /// Whether an id was accepted within the interval; then `original` is the message's place (R149).
+    /// If not, `store` or `give_up` must follow.
+    [[gnu::always_inline]] [[nodiscard]] std::optional<std::uint64_t> find_original(const FifoKeys& keys) {
+        const auto original = dedup_.find_or_claim(keys.deduplication);
         deduplicated_ += original ? 1U : 0U;
         return original;
     }
+    void give_up(const FifoKeys& keys) noexcept { dedup_.give_up(keys.deduplication); }
 
-    /// Stores a message. Precondition: `find_duplicate(keys)` found nothing.
+    /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing.
     template <class From>
-    Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
-                 std::string_view deduplication_id, const FifoKeys& keys) {
+    [[gnu::always_inline]] std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras,
+                                              std::string_view group_id, std::string_view deduplication_id,
+                                              const FifoKeys& keys, const SendTimes& times) {
+        Claim claim{*this, &keys};
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
-        record.ordinal = ledger_.next_ordinal();
+        const std::uint64_t ordinal = ledger_.next_ordinal();
+        record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        const Nanos ends = saturating_add(ledger_.now(), options_.deduplication_interval);
-        dedup_.insert(keys.deduplication, record.ordinal, ends);
-        note_event(ends);
-        add(record, keys.group, saturating_add(ledger_.now(), options_.delay));
-        return record;
+        dedup_.confirm(keys.deduplication, ordinal, times.deduplication_ends);
+        claim.keys = nullptr;
+        add(record, keys.group, times.visible_at);
+        return ordinal;
     }
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
@@ -157,7 +174,7 @@ public:
     }
 
     /// R110, R111: only the lease that lasts can delete.
-    HandleStatus erase(const ReceiptHandle& handle) {
+    [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
         const auto [status, record] = ledger_.find(handle);
         if (status == HandleStatus::ok && record->state != State::in_flight) {
             return HandleStatus::expired;
@@ -253,6 +270,17 @@ public:
     }
 
 private:
+    // Gives an id up whose message could not be stored.
+    struct Claim {
+        ~Claim() {
+            if (keys != nullptr) {
+                engine.give_up(*keys);
+            }
+        }
+        FifoEngine& engine;
+        const FifoKeys* keys;
+    };
+
     /// Repeats an earlier receive with the same attempt id, if its leases last: the same messages and handles with
     /// their timeouts reset (R100). Returns how many were handed to `take`.
     template <class Take>
@@ -272,7 +300,7 @@ private:
         return leases->size();
     }
 
-    void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+    [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
         groups_.append(record, group_id, visible_at);
         if (record.state == State::delayed) {
             delays_.add(record);
@@ -280,7 +308,7 @@ private:
         }
     }
 
-    void lease(Record& record, const ReceivePlan& plan) {
+    [[gnu::always_inline]] void lease(Record& record, const ReceivePlan& plan) {
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
         groups_.note_lease(record);
     }
@@ -331,7 +359,7 @@ private:
         return first != nullptr ? saturating_add(first->sent_at, options_.delay) : never;
     }
 
-    void remove(Record& record) {
+    [[gnu::always_inline]] void remove(Record& record) {
         if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }

@@ -29,10 +29,10 @@ public:
     FifoGroups(Ledger<Body>& ledger, std::size_t window) noexcept : ledger_{ledger}, window_{window} {}
 
     /// Asks for the memory that `append` will need soon.
-    void prefetch(const Fingerprint& group_id) const noexcept { groups_.prefetch(group_id); }
+    [[gnu::always_inline]] void prefetch(const Fingerprint& group_id) const noexcept { groups_.prefetch(group_id); }
 
     /// Adds a message at the end of its group, visible now or delayed until `visible_at`.
-    void append(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+    [[gnu::always_inline]] void append(Record& record, const Fingerprint& group_id, Nanos visible_at) {
         const std::uint32_t number = groups_.find_or_create(group_id);
         Group& group = groups_[number];
         GroupLink& link = Layout::link(record);
@@ -53,7 +53,7 @@ public:
     }
 
     /// A visible message was leased: it is in flight, or with a timeout of zero visible again.
-    void note_lease(Record& record) noexcept {
+    [[gnu::always_inline]] void note_lease(Record& record) noexcept {
         GroupLink& link = Layout::link(record);
         if (record.state == State::in_flight) {
             in_flight_ += ++groups_[link.group].in_flight == 1 ? 1U : 0U;
@@ -80,7 +80,7 @@ public:
     }
 
     /// Takes a message that leaves the queue out of its group, which may thereby become available.
-    void leave(Record& record) {
+    [[gnu::always_inline]] void leave(Record& record) {
         const GroupLink& link = Layout::link(record);
         const std::uint32_t number = link.group;
         Group& group = groups_[number];
@@ -104,7 +104,7 @@ public:
 
     /// Takes the next available group out of the order, and returns its head, from which on its messages are
     /// delivered; null if there is none.
-    [[nodiscard]] Record* take() {
+    [[gnu::always_inline]] [[nodiscard]] Record* take() {
         if (horizon_ != boundless) [[unlikely]] {
             widen_horizon();
         }
@@ -124,7 +124,7 @@ public:
     }
 
     /// The message behind one in its group; null if it is the last.
-    [[nodiscard]] Record* next(Record& record) const noexcept {
+    [[gnu::always_inline]] [[nodiscard]] Record* next(Record& record) const noexcept {
         const std::uint32_t slot = Layout::link(record).next;
         return slot == none ? nullptr : &ledger_.store()[slot];
     }
@@ -136,7 +136,7 @@ public:
         }
     }
 
-    void open_if_head(Record& record) {
+    [[gnu::always_inline]] void open_if_head(Record& record) {
         if (is_available_head(record)) {
             available_.push({Layout::link(record).visible_sequence, record.slot, record.generation, false});
             ++opened_;

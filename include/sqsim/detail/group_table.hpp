@@ -19,7 +19,7 @@ public:
     [[nodiscard]] std::uint32_t find_or_create(std::string_view group_id) {
         return find_or_create(fingerprint(group_id));
     }
-    [[nodiscard]] std::uint32_t find_or_create(const Fingerprint& id) {
+    [[gnu::always_inline]] [[nodiscard]] std::uint32_t find_or_create(const Fingerprint& id) {
         if (first_unused_ == none) {
             add_unused();
         }
@@ -34,9 +34,9 @@ public:
     }
 
     /// Asks for the memory that `find_or_create` will need soon.
-    void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+    [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
 
-    void erase(std::uint32_t number) {
+    [[gnu::always_inline]] void erase(std::uint32_t number) {
         Entry& entry = groups_[number];
         table_.erase_number(entry.id, number);
         if (table_.size() == 0 && groups_.size() > 64) {

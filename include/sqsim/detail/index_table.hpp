@@ -38,16 +38,10 @@ public:
         return place.number != none ? std::optional{place.number} : std::nullopt;
     }
 
-    /// Makes the next insert one that cannot fail.
-    void make_room() {
-        if ((size_ + 1) * 3 > places_.size() * 2) [[unlikely]] {
-            resize(places_.empty() ? smallest : places_.size() * 2);
-        }
-    }
-
-    /// Returns the number that the table has for an id, which is this one if it had none.
+    /// Returns the number that the table has for an id, which is this one if it had none. The owner is not asked about
+    /// this one.
     template <class IdOf>
-    std::uint32_t insert(const Fingerprint& id, std::uint32_t number, IdOf id_of) {
+    [[gnu::always_inline]] std::uint32_t insert(const Fingerprint& id, std::uint32_t number, IdOf id_of) {
         make_room();
         Place& place = places_[probe(id, id_of)];
         if (place.number == none) {
@@ -57,12 +51,6 @@ public:
         return place.number;
     }
 
-    /// The same for an id that is not in the table. Precondition: `make_room` came before it.
-    void insert_new(const Fingerprint& id, std::uint32_t number) noexcept {
-        put({number, id_hash(id)});
-        ++size_;
-    }
-
     /// Precondition: the id is in the table.
     template <class IdOf>
     void erase(const Fingerprint& id, IdOf id_of) noexcept {
@@ -70,7 +58,7 @@ public:
     }
 
     /// The same for one who knows the number, too.
-    void erase_number(const Fingerprint& id, std::uint32_t number) noexcept {
+    [[gnu::always_inline]] void erase_number(const Fingerprint& id, std::uint32_t number) noexcept {
         std::size_t place = id_hash(id) & mask_;
         while (places_[place].number != number) {
             place = next(place);
@@ -122,7 +110,7 @@ private:
         return place;
     }
 
-    void erase_place(std::size_t hole) noexcept {
+    [[gnu::always_inline]] void erase_place(std::size_t hole) noexcept {
         // Backward shift: whatever was pushed past the hole moves into it.
         Place* const places = places_.data();
         for (std::size_t place = next(hole); places[place].number != none; place = next(place)) {
@@ -142,6 +130,12 @@ private:
             place = next(place);
         }
         places_[place] = value;
+    }
+
+    void make_room() {
+        if ((size_ + 1) * 3 > places_.size() * 2) [[unlikely]] {
+            resize(places_.empty() ? smallest : places_.size() * 2);
+        }
     }
 
     void resize(std::size_t size) {

@@ -112,19 +112,17 @@ public:
         }
         ReceiptHandle handle;
         handle.queue_ = *queue;
-        handle.slot_ = static_cast<std::uint32_t>(*place >> 32);
-        handle.generation_ = static_cast<std::uint32_t>(*place);
+        handle.place_ = *place;
         return handle;
     }
 
     /// The text of the handle; `from_string` reads it back.
     [[nodiscard]] std::string to_string() const {
-        const std::uint64_t place = std::uint64_t{slot_} << 32 | generation_;
         std::string text;
         text.reserve(40);
         detail::append_hex(text, queue_, 16);
-        detail::append_hex(text, place, 16);
-        detail::append_hex(text, checksum(queue_, place), 8);
+        detail::append_hex(text, place_, 16);
+        detail::append_hex(text, checksum(queue_, place_), 8);
         return text;
     }
 
@@ -139,8 +137,7 @@ private:
     }
 
     std::uint64_t queue_ = 0;
-    std::uint32_t slot_ = 0;
-    std::uint32_t generation_ = 0;
+    std::uint64_t place_ = 0;  // slot and generation in one word: as two they are read back before they are written
 };
 
 /// A FIFO message's place in its queue: larger than that of every message sent before, not consecutive (R69).
@@ -174,14 +171,15 @@ struct IdAccess {
                                                         std::uint32_t generation) noexcept {
         ReceiptHandle handle;
         handle.queue_ = queue;
-        handle.slot_ = slot;
-        handle.generation_ = generation;
+        handle.place_ = std::uint64_t{slot} << 32 | generation;
         return handle;
     }
     [[nodiscard]] static constexpr std::uint64_t queue(const ReceiptHandle& handle) noexcept { return handle.queue_; }
-    [[nodiscard]] static constexpr std::uint32_t slot(const ReceiptHandle& handle) noexcept { return handle.slot_; }
+    [[nodiscard]] static constexpr std::uint32_t slot(const ReceiptHandle& handle) noexcept {
+        return static_cast<std::uint32_t>(handle.place_ >> 32);
+    }
     [[nodiscard]] static constexpr std::uint32_t generation(const ReceiptHandle& handle) noexcept {
-        return handle.generation_;
+        return static_cast<std::uint32_t>(handle.place_);
     }
 
     /// The id of a queue's n-th message: a keyed hash in the form of a version 4 UUID.
@@ -206,8 +204,7 @@ struct std::hash<sqsim::MessageId> {
 template <>
 struct std::hash<sqsim::ReceiptHandle> {
     [[nodiscard]] std::size_t operator()(const sqsim::ReceiptHandle& handle) const noexcept {
-        return static_cast<std::size_t>(
-            sqsim::detail::mix64(handle.queue_ ^ (std::uint64_t{handle.slot_} << 32 | handle.generation_)));
+        return static_cast<std::size_t>(sqsim::detail::mix64(handle.queue_ ^ handle.place_));
     }
 };
 

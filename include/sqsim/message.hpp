@@ -168,7 +168,8 @@ namespace detail {
 struct MessageAccess {
     /// Makes an empty message one of a record that the queue holds. Under the queue's lock.
     template <class MessageType>
-    [[gnu::always_inline]] static void fill(MessageType& message, Record& record, RecordOwner& owner, const ReceiptHandle& handle) noexcept {
+    [[gnu::always_inline]] static void fill(MessageType& message, Record& record, RecordOwner& owner,
+                                            const ReceiptHandle& handle) noexcept {
         owner.hand_out(record);
         message.record_ = &record;
         message.owner_ = &owner;

@@ -15,6 +15,7 @@
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -135,12 +136,14 @@ public:
     }
 
     std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
-        SentMessageSizes sizes;
+        SentMessageSizes sizes{.count = bodies.size(), .minimum = unlimited};
         for (const std::string_view body : bodies) {
             if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
                 return send_messages(bodies, SendMessageOptions{});  // says why not
             }
-            detail::add_sizes(sizes, detail::one_size(body.size()));
+            sizes.sum += body.size();
+            sizes.minimum = std::min(sizes.minimum, body.size());
+            sizes.maximum = std::max(sizes.maximum, body.size());
         }
         return core_.send_beside(bodies, sizes) != 0 ? bodies.size() : send_messages(bodies, SendMessageOptions{});
     }

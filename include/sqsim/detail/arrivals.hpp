@@ -14,9 +14,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The stored messages in the order they came: who is fresh, who is the oldest, whose retention ends next.
 ///
-/// A message that leaves the queue stays here as a stale entry until it reaches the front or most entries are stale.
-/// The front itself is never stale. Senders `add` and `publish`; all else is the owner's, who sees what was published
-/// before the last `note`.
+/// A message that leaves the queue stays here as a stale entry until it is swept away. Senders `add` and `publish`; all
+/// else is the owner's, who sees what was published before the last `note`.
 template <class Body>
 class Arrivals {
 public:
@@ -34,20 +33,9 @@ public:
         std::push_heap(late_.begin(), late_.end());
     }
 
-    /// Tells that a message has left the queue.
-    [[gnu::always_inline]] void removed(const Record& record) noexcept {
-        const Entry* front = order_.front();
-        if (front == nullptr || front->slot != record.slot) {
-            return;
-        }
-        do {
-            order_.pop_front();
-            front = order_.front();
-        } while (front != nullptr && !is_stored(*front));
-    }
-
-    /// Forgets stale entries if they may be most of all; `stored` are not. Needs both sides.
+    /// Forgets stale entries at the front, and all if they may be most; `stored` are not stale. Needs both sides.
     void sweep(std::size_t stored) {
+        drop_stale_front();
         if (order_.size() > 2 * stored + 64) {
             order_.compact([this](const Entry& entry) { return is_stored(entry); }, cursor_);
         }
@@ -59,6 +47,7 @@ public:
 
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() {
+        drop_stale_front();
         while (!late_.empty() && !is_stored({late_.front().slot, late_.front().born})) {
             std::pop_heap(late_.begin(), late_.end());
             late_.pop_back();
@@ -129,6 +118,12 @@ private:
             return a.sent_at != b.sent_at ? a.sent_at > b.sent_at : a.ordinal > b.ordinal;
         }
     };
+
+    void drop_stale_front() noexcept {
+        for (const Entry* front = order_.front(); front != nullptr && !is_stored(*front); front = order_.front()) {
+            order_.pop_front();
+        }
+    }
 
     [[gnu::always_inline]] [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
         const Record& record = store_[entry.slot];

@@ -228,20 +228,19 @@ public:
     [[gnu::always_inline]] void remove(Record& record) {
         set_state(record, State::free);
         store_->remove(record);
-        arrivals_.removed(record);
         ++removed_;
     }
 
     /// Whether enough was removed for `tidy` to be worth its time.
-    [[nodiscard]] bool is_untidy() const noexcept { return removed_ > untidy_; }
+    [[nodiscard]] bool is_untidy() const noexcept { return removed_ > 64; }
 
     /// Forgets stale entries where they may be most of all, and gives memory back that the messages no longer fill.
     /// Linear in what was removed since the last time. Needs both sides.
     void tidy() {
         removed_since_trim_ += std::exchange(removed_, 0);
-        untidy_ = 2 * stored() + 64;
         arrivals_.sweep(stored());
-        timers_.sweep(count(State::in_flight) + count(State::delayed), [this](const Timer& timer) { return is_meant(timer); });
+        timers_.sweep(count(State::in_flight) + count(State::delayed),
+                      [this](const Timer& timer) { return is_meant(timer); });
         const std::size_t returnable = store_->slots().returnable();
         if (removed_since_trim_ > returnable && stored() < returnable / 4) {
             removed_since_trim_ = 0;
@@ -259,7 +258,8 @@ public:
         const std::uint32_t slot = IdAccess::slot(handle);
         const std::uint32_t generation = IdAccess::generation(handle);
         if (IdAccess::queue(handle) != tag_ || !store_->contains(slot)) {
-            const bool was_ours = IdAccess::queue(handle) == tag_ && generation - 1 < store_->slots().generation_before(slot);
+            const bool was_ours =
+                IdAccess::queue(handle) == tag_ && generation - 1 < store_->slots().generation_before(slot);
             return {was_ours ? HandleStatus::gone : HandleStatus::invalid};
         }
         Record& record = (*store_)[slot];
@@ -394,7 +394,7 @@ private:
 
     /// Whether a timer is that of a delay or lease that lasts. In groups also which of several with one deadline, for
     /// their order is that of the groups: a deadline may be changed and changed back.
-    [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
+    [[gnu::always_inline]] [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
         Record& record = (*store_)[timer.slot];
         return record.generation == timer.generation && record.deadline == timer.deadline &&
                (record.state == State::in_flight || record.state == State::delayed) &&
@@ -420,11 +420,10 @@ private:
     std::uint64_t tag_;
     Nanos retention_;
     Nanos now_ = Nanos::min();
-    Nanos quiet_until_ = Nanos::min();  // nothing is due before
-    Nanos last_seen_ = Nanos::min();    // when the last message was sent that the owner has seen
+    Nanos quiet_until_ = Nanos::min();       // nothing is due before
+    Nanos last_seen_ = Nanos::min();         // when the last message was sent that the owner has seen
     std::array<std::size_t, 4> by_state_{};  // how many messages; that of `free` means nothing
-    std::size_t removed_ = 0;  // since the last `tidy`
-    std::size_t untidy_ = 64;  // so many are worth another one
+    std::size_t removed_ = 0;                // since the last `tidy`
     std::size_t removed_since_trim_ = 0;
     Timers timers_{};
     Arrivals<Body> arrivals_{*store_};

@@ -189,13 +189,13 @@ private:
     [[nodiscard]] Chunk* make_chunk() const {
         const std::uint32_t size =
             tail_chunk_ == nullptr ? smallest_chunk : std::min(tail_chunk_->size * 2, largest_chunk);
-        auto* const chunk = ::new (::operator new (sizeof(Chunk) + size * sizeof(T))) Chunk{};
+        auto* const chunk = ::new (::operator new(sizeof(Chunk) + size * sizeof(T))) Chunk{};
         chunk->size = size;
         std::uninitialized_default_construct_n(chunk->begin(), size);
         return chunk;
     }
 
-    static void destroy(Chunk* chunk) noexcept { ::operator delete (chunk); }
+    static void destroy(Chunk* chunk) noexcept { ::operator delete(chunk); }
 
     static void destroy_all(Chunk* chunk) noexcept {
         while (chunk != nullptr) {
@@ -212,8 +212,8 @@ private:
                 destroy(chunk);
                 return;
             }
-        } while (!spares_.compare_exchange_weak(chunk->next, chunk, std::memory_order_release,
-                                                std::memory_order_relaxed));
+        } while (
+            !spares_.compare_exchange_weak(chunk->next, chunk, std::memory_order_release, std::memory_order_relaxed));
     }
 
     void truncate(const Cursor& end) noexcept {

@@ -53,7 +53,8 @@ public:
         return record;
     }
 
-    /// Returns slots that `try_store` took, linked by `next_free`, and whose messages will not be. Needs that side only.
+    /// Returns slots that `try_store` took, linked by `next_free`, and whose messages will not be. Needs that side
+    /// only.
     void put_back(Record* record) noexcept {
         while (record != nullptr) {
             Record* const next = record->next_free;
@@ -182,15 +183,14 @@ private:
     [[gnu::always_inline]] [[nodiscard]] Record& allocate(std::uint8_t layout, std::size_t body_size, std::string_view group_id,
                                    std::string_view deduplication_id) {
         collect();
-        Record& record =
-            slots_.take(Layout::ids_offset(layout, body_size) + group_id.size() + deduplication_id.size());
+        Record& record = slots_.take(Layout::ids_offset(layout, body_size) + group_id.size() + deduplication_id.size());
         begin(record, layout, body_size, group_id, deduplication_id);
         return record;
     }
 
     /// Writes everything but body and extras.
-    [[gnu::always_inline]] void begin(Record& record, std::uint8_t layout, std::size_t body_size, std::string_view group_id,
-               std::string_view deduplication_id) noexcept {
+    [[gnu::always_inline]] void begin(Record& record, std::uint8_t layout, std::size_t body_size,
+                                      std::string_view group_id, std::string_view deduplication_id) noexcept {
         record.references.store(1, std::memory_order_relaxed);
         record.body_size = static_cast<std::uint32_t>(body_size);
         record.group_id_size = static_cast<std::uint8_t>(group_id.size());

@@ -236,18 +236,20 @@ public:
     }
 
     /// Makes an empty message one of a record that is being received.
-    void fill(message_type& message, Record& record) noexcept {
+    [[gnu::always_inline]] void fill(message_type& message, Record& record) noexcept {
         MessageAccess::fill(message, record, engine_.ledger().store(), engine_.ledger().handle(record));
     }
 
     /// Lets go of a message that is about to be overwritten, under the lock. Returns whether it could: otherwise the
     /// caller keeps it until the lock is free, for it belongs to another queue.
-    [[nodiscard]] bool let_go(message_type& message) noexcept {
+    [[gnu::always_inline]] [[nodiscard]] bool let_go(message_type& message) noexcept {
         MessageStore<Body>& store = engine_.ledger().store();
-        if (Record* const record = MessageAccess::empty(message, store)) {
-            store.drop(*record);
+        Record* const record = MessageAccess::empty(message, store);
+        if (record == nullptr) {
+            return !message;
         }
-        return !message;
+        store.drop(*record);
+        return true;
     }
 
     [[nodiscard]] std::chrono::nanoseconds next_event() override {

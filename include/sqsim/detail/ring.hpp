@@ -42,7 +42,7 @@ public:
     [[nodiscard]] const T& front() const noexcept { return *front_; }
     [[nodiscard]] const T& back() const noexcept { return end_[-1]; }
 
-    void push_back(const T& value) {
+    [[gnu::always_inline]] void push_back(const T& value) {
         if (end_ == chunk_end_) [[unlikely]] {
             add_chunk();
         }

@@ -40,11 +40,35 @@ template <class Core>
     return messages;
 }
 
+/// Puts what is received into messages that the caller has, one after the other.
+template <class Core>
+class IntoSpan {
+    using Message = typename Core::message_type;
+
+public:
+    IntoSpan(Core& core, Message* out, std::vector<Message>& others) noexcept
+        : core_{core}, next_{out}, others_{others} {}
+
+    [[gnu::always_inline]] void operator()(Record& record) {
+        if (!core_.let_go(*next_)) [[unlikely]] {
+            keep();
+        }
+        core_.fill(*next_++, record);
+    }
+
+private:
+    [[gnu::noinline]] void keep() { others_.push_back(std::exchange(*next_, Message{})); }
+
+    Core& core_;
+    Message* next_;
+    std::vector<Message>& others_;
+};
+
 /// Erases messages and receives others into a span, under one lock.
 template <class Core>
 [[nodiscard]] std::size_t receive_into(Core& core, std::span<const ReceiptHandle> done,
-                                       std::span<typename Core::message_type> out,
-                                       const ReceiveMessageOptions& options, const std::stop_token& stop) {
+                                       std::span<typename Core::message_type> out, const ReceiveMessageOptions& options,
+                                       const std::stop_token& stop) {
     using Message = typename Core::message_type;
     require_good_receive(options, core.limits(), Core::is_fifo);
     if (out.empty()) {
@@ -56,14 +80,8 @@ template <class Core>
         return 0;
     }
     std::vector<Message> others;  // of other queues: what they refer to must not end under this queue's lock
-    Message* next = out.data();
     return core.receive(done, options, std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()),
-                        stop, [&](Record& record) {
-                            if (*next && !core.let_go(*next)) {
-                                others.push_back(std::exchange(*next, Message{}));
-                            }
-                            core.fill(*next++, record);
-                        });
+                        stop, IntoSpan<Core>{core, out.data(), others});
 }
 
 template <class Core>

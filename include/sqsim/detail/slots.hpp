@@ -174,8 +174,8 @@ public:
 private:
     static constexpr std::uint32_t place_bits = 10;
     static constexpr std::uint32_t place_mask = (std::uint32_t{1} << place_bits) - 1;
-    static constexpr std::array<std::uint32_t, 13> payload_sizes{64,   128,  192,  256,  384,  512, 768,
-                                                                 1024, 1536, 2048, 3072, 4096, largest_payload};
+    static constexpr std::array<std::uint32_t, 13> payload_sizes{
+        64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, largest_payload};
 
     // The smallest class for a payload of so many times 64 bytes.
     static constexpr auto class_of = [] {
@@ -201,7 +201,7 @@ private:
         std::uint32_t end_block;
     };
 
-    struct Block {
+    struct alignas(32) Block {  // a power of two, for the shortest way to the block of a slot
         std::byte* memory;
         std::uint32_t stride;
         std::uint16_t used = 0;  // slots that hold a record
@@ -213,7 +213,7 @@ private:
     // The blocks of a class. They double up to 1,024 slots, so that a small queue stays small.
     struct SizeClass {
         std::uint32_t blocks = 0;
-        std::uint32_t used = 0;  // slots, at one time or another
+        std::uint32_t used = 0;             // slots, at one time or another
         std::vector<std::uint32_t> open{};  // those that have slots never used, or not since; the last one is next
     };
 
@@ -222,7 +222,7 @@ private:
     struct Exchange {
         std::array<Record*, 64> freed;  // the owner's
         std::size_t freed_count = 0;
-        Record* freed_chain = nullptr;  // the owner's: more of them
+        Record* freed_chain = nullptr;                 // the owner's: more of them
         alignas(128) std::array<Record*, 256> handed;  // the senders'
         std::size_t handed_count = 0;
     };
@@ -292,7 +292,7 @@ private:
         if (blocks < 7) {
             const std::size_t slots = blocks == 0 ? 16 : std::size_t{8} << blocks;
             memories_.emplace_back(
-                static_cast<std::byte*>(::operator new (slots * stride, std::align_val_t{alignof(Record)})));
+                static_cast<std::byte*>(::operator new (slots* stride, std::align_val_t{alignof(Record)})));
             add_blocks(number, memories_.back().get(), slots);
         } else {
             const std::size_t size = (1024 * stride + Pages::unit - 1) / Pages::unit * Pages::unit;
@@ -338,7 +338,8 @@ private:
     std::vector<std::unique_ptr<std::byte, AlignedDelete>> memories_{};
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
-    std::size_t slack_ = 0;  // so many slots of a class are made before others are waited for that are being handed over
+    std::size_t slack_ =
+        0;  // so many slots of a class are made before others are waited for that are being handed over
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

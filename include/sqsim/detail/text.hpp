@@ -3,7 +3,6 @@
 
 #include "sqsim/clock/clock.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,21 +24,6 @@ namespace sqsim::inline SQSIM_ABI::detail {
     return word | (word - 0x2020'2020'2020'2020U);
 }
 
-/// The same of thirty-two bytes. Compilers do not find the vector instructions for it by themselves.
-[[nodiscard]] inline std::uint64_t strangeness_of_32(const char* bytes) noexcept {
-#if defined(__GNUC__)
-    using Vector [[gnu::vector_size(16)]] = signed char;
-    std::array<Vector, 2> halves;
-    std::memcpy(halves.data(), bytes, 32);
-    const Vector strange = (halves[0] < 0x20) | (halves[1] < 0x20);  // what is above 0x7F is negative
-    std::array<std::uint64_t, 2> words;
-    std::memcpy(words.data(), &strange, 16);
-    return words[0] | words[1];
-#else
-    return strangeness(bytes) | strangeness(bytes + 8) | strangeness(bytes + 16) | strangeness(bytes + 24);
-#endif
-}
-
 [[nodiscard]] inline bool eight_plain_bytes(const char* bytes) noexcept {
     return (strangeness(bytes) & 0x8080'8080'8080'8080U) == 0;
 }
@@ -48,20 +32,27 @@ namespace sqsim::inline SQSIM_ABI::detail {
 [[nodiscard]] inline bool is_plain(std::string_view text) noexcept {
     const char* bytes = text.data();
     std::size_t left = text.size();
-    if (left < 8) {
-        for (const char c : text) {
-            if (static_cast<unsigned char>(c - 0x20) >= 0x60) {
-                return false;
-            }
+    std::uint64_t strange = 0;
+#if defined(__GNUC__)
+    if (left >= 16) {  // compilers do not find the vector instructions by themselves
+        using Vector [[gnu::vector_size(16)]] = signed char;
+        Vector block;
+        std::memcpy(&block, bytes + left - 16, 16);  // the last ones, which the loop leaves out
+        Vector found = block < 0x20;                 // what is above 0x7F is negative
+        for (; left > 16; left -= 16, bytes += 16) {
+            std::memcpy(&block, bytes, 16);
+            found |= block < 0x20;
         }
-        return true;
+        std::uint64_t halves[2];
+        std::memcpy(halves, &found, 16);
+        return (halves[0] | halves[1]) == 0;
     }
-    std::uint64_t strange = strangeness(bytes + left - 8);  // the last ones, which the loops may leave out
-    for (; left >= 32; left -= 32, bytes += 32) {
-        strange |= strangeness_of_32(bytes);
-    }
+#endif
     for (; left >= 8; left -= 8, bytes += 8) {
         strange |= strangeness(bytes);
+    }
+    for (; left != 0; --left, ++bytes) {
+        strange |= static_cast<unsigned char>(*bytes - 0x20) < 0x60 ? 0 : 0x80;
     }
     return (strange & 0x8080'8080'8080'8080U) == 0;
 }

@@ -19,17 +19,18 @@ class Timers {
 public:
     /// Adds a deadline. `is_default`: it is later than all others so marked, unless the default was changed meanwhile.
     /// Returns: the timer's sequence number.
-    std::uint64_t schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation, bool is_default) {
-        const Timer timer{deadline, ++sequence_, slot, generation};
+    [[gnu::always_inline]] std::uint64_t schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation,
+                                                  bool is_default) {
+        const std::uint64_t sequence = ++sequence_;
         if (deadline == never) {
-            return timer.sequence;
+            return sequence;
         }
-        if (is_default && (rising_.empty() || rising_.back().deadline <= deadline)) {
-            rising_.push_back(timer);
+        if (is_default && (rising_.empty() || rising_.back().deadline <= deadline)) [[likely]] {
+            rising_.push_back({deadline, sequence, slot, generation});
         } else {
-            wheel_.push(timer);
+            push_other({deadline, sequence, slot, generation});
         }
-        return timer.sequence;
+        return sequence;
     }
 
     /// The next entry, stale or not; null if there is none.
@@ -53,14 +54,14 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return rising_.size() + wheel_.size(); }
 
     /// Removes entries that are no longer meant. The `live` ones are the others: as long as there are more entries
-    /// than these, up to two from the front, where those of messages that are deleted in order are; and all once they
+    /// than these, those at the front, where those of messages that are deleted in order are; and all once they
     /// may be most of all.
     template <class IsMeant>
     void sweep(std::size_t live, IsMeant is_meant) {
         if (size() <= live) {
             return;
         }
-        for (int i = 0; i < 2 && !rising_.empty() && !is_meant(rising_.front()); ++i) {
+        while (!rising_.empty() && !is_meant(rising_.front())) {
             rising_.pop_front();
         }
         if (size() > 2 * live + 64) [[unlikely]] {
@@ -75,6 +76,8 @@ public:
     }
 
 private:
+    [[gnu::noinline]] void push_other(const Timer& timer) { wheel_.push(timer); }
+
     Ring<Timer> rising_{};
     TimerWheel wheel_{};
     std::uint64_t sequence_ = 0;

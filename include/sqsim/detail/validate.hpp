@@ -154,8 +154,8 @@ template <class Options>
 
 /// Throws if the options of a receive are bad. Almost always they are the default ones.
 inline void require_good_receive(const ReceiveMessageOptions& options, const Limits& limits, bool fifo) {
-    const bool is_default = options.max_number_of_messages == 10 && !options.wait_time &&
-                            !options.visibility_timeout && options.receive_request_attempt_id.empty();
+    const bool is_default = options.max_number_of_messages == 10 && !options.wait_time && !options.visibility_timeout &&
+                            options.receive_request_attempt_id.empty();
     if (!is_default) {
         raise_if(check_receive(options, limits, fifo));
     }

@@ -14,8 +14,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// 128 bits that stand for a text. Two texts share one with a probability of about n²/2^129 among n texts: with a
 /// million ids below 10^-26, less than that of a memory error. Not for adversaries who choose the texts.
 struct Fingerprint {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
+    std::uint64_t high;
+    std::uint64_t low;
 
     friend constexpr bool operator==(const Fingerprint&, const Fingerprint&) noexcept = default;
 };

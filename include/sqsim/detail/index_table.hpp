@@ -3,27 +3,32 @@
 
 #include "sqsim/detail/fingerprint.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// An open-addressing table from fingerprints to numbers, for an owner who knows each number's fingerprint (`id_of`)
-/// and so need not have it stored twice. Linear probing, no tombstones; as large as its content, up and down.
+/// A hash table from fingerprints to numbers, for an owner who knows each number's fingerprint (`id_of`) and so need
+/// not have it stored twice. As large as its content, up and down.
 ///
-/// A place keeps 32 bits of the fingerprint. Where a number wants to be follows from them, so that only a find that
-/// meets what looks like its id has to ask the owner; nothing else touches memory beside the table.
+/// It consists of buckets of one cache line, each with room for seven numbers and 32 bits of each fingerprint. Where a
+/// number belongs follows from these, so that only a find that meets what looks like its id has to ask the owner. What
+/// does not fit into its bucket goes to the next one with room, and is counted in the buckets that it passed: so
+/// nothing has to be left behind where something was erased. A bucket is looked at as a whole, for a branch on each of
+/// its places could not be predicted.
 class IndexTable {
 public:
     /// Not a number that can be in the table.
     static constexpr std::uint32_t none = 0xFFFF'FFFF;
 
     /// Asks for the memory that an operation on this id will need soon.
-    void prefetch(const Fingerprint& id) const noexcept {
+    [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept {
 #if defined(__GNUC__)
-        __builtin_prefetch(places_.data() + (id_hash(id) & mask_));
+        __builtin_prefetch(buckets_.data() + (id_hash(id) & mask_));
 #else
         static_cast<void>(id);
 #endif
@@ -31,126 +36,157 @@ public:
 
     template <class IdOf>
     [[nodiscard]] std::optional<std::uint32_t> find(const Fingerprint& id, IdOf id_of) const noexcept {
-        if (size_ == 0) {
-            return std::nullopt;
-        }
-        const Place& place = places_[probe(id, id_of)];
-        return place.number != none ? std::optional{place.number} : std::nullopt;
+        const std::uint32_t number = size_ == 0 ? none : look_up(id, id_of);
+        return number != none ? std::optional{number} : std::nullopt;
     }
 
     /// Returns the number that the table has for an id, which is this one if it had none. The owner is not asked about
     /// this one.
     template <class IdOf>
     [[gnu::always_inline]] std::uint32_t insert(const Fingerprint& id, std::uint32_t number, IdOf id_of) {
-        make_room();
-        Place& place = places_[probe(id, id_of)];
-        if (place.number == none) {
-            place = {number, id_hash(id)};
-            ++size_;
+        if (2 * (size_ + 1) > places * buckets_.size()) [[unlikely]] {
+            resize(buckets_.empty() ? smallest : buckets_.size() * 2);
         }
-        return place.number;
+        const std::uint32_t known = look_up(id, id_of);
+        if (known != none) [[unlikely]] {
+            return known;
+        }
+        put(id_hash(id), number);
+        ++size_;
+        return number;
     }
 
     /// Precondition: the id is in the table.
     template <class IdOf>
     void erase(const Fingerprint& id, IdOf id_of) noexcept {
-        erase_place(probe(id, id_of));
+        erase_number(id, look_up(id, id_of));
     }
 
     /// The same for one who knows the number, too.
     [[gnu::always_inline]] void erase_number(const Fingerprint& id, std::uint32_t number) noexcept {
-        std::size_t place = id_hash(id) & mask_;
-        while (places_[place].number != number) {
-            place = next(place);
-        }
-        erase_place(place);
+        std::size_t at = id_hash(id) & mask_;
+        std::size_t place = buckets_[at].place_of(number);
+        while (place == places)
+            [[unlikely]] {
+                --buckets_[at].passed;
+                at = (at + 1) & mask_;
+                place = buckets_[at].place_of(number);
+            }
+        Bucket& bucket = buckets_[at];
+        const std::uint32_t last = --bucket.count;
+        bucket.hashes[place] = bucket.hashes[last];
+        bucket.numbers[place] = bucket.numbers[last];
+        bucket.numbers[last] = none;
+        --size_;
     }
 
     /// Gives back memory that the content no longer needs. Amortised: only when seven eighths are empty.
     void shrink() {
-        std::size_t size = places_.size();
-        while (size > smallest && size_ * 8 < size) {
-            size /= 2;
-        }
-        if (size != places_.size()) {
-            resize(size);
+        if (buckets_.size() > smallest && size_ * 8 < buckets_.size() * places) [[unlikely]] {
+            std::size_t count = buckets_.size();
+            while (count > smallest && size_ * 8 < count * places) {
+                count /= 2;
+            }
+            resize(count);
         }
     }
 
     void clear() {
-        places_ = std::vector<Place>{};
+        buckets_ = std::vector<Bucket>{};
         mask_ = 0;
         size_ = 0;
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] std::size_t bytes() const noexcept { return places_.capacity() * sizeof(Place); }
+    [[nodiscard]] std::size_t bytes() const noexcept { return buckets_.capacity() * sizeof(Bucket); }
 
 private:
-    struct Place {
-        std::uint32_t number = none;
-        std::uint32_t hash = 0;  // part of the fingerprint
+    static constexpr std::size_t places = 7;    // of a bucket
+    static constexpr std::size_t smallest = 4;  // buckets
+
+    struct alignas(64) Bucket {
+        std::array<std::uint32_t, places> hashes{};
+        std::uint32_t count = 0;
+        std::array<std::uint32_t, places> numbers{none, none, none, none, none, none, none};
+        std::uint32_t passed = 0;  // how many belong here or before and are behind
+
+        /// Whether some place may have this hash; an empty one may, too.
+        [[gnu::always_inline]] [[nodiscard]] bool may_have(std::uint32_t hash) const noexcept {
+#if defined(__GNUC__)
+            using Vector [[gnu::vector_size(16)]] = std::uint32_t;
+            std::array<Vector, 2> halves;
+            std::memcpy(halves.data(), this, 32);
+            const auto equal = (halves[0] == hash) | (halves[1] == hash);
+            std::array<std::uint64_t, 2> words;
+            std::memcpy(words.data(), &equal, 16);
+            return (words[0] | words[1]) != 0;
+#else
+            bool found = false;
+            for (const std::uint32_t other : hashes) {
+                found |= other == hash;
+            }
+            return found;
+#endif
+        }
+
+        [[gnu::always_inline]] [[nodiscard]] std::size_t place_of(std::uint32_t number) const noexcept {
+            std::size_t place = places;
+            for (std::size_t i = 0; i < places; ++i) {
+                place = numbers[i] == number ? i : place;
+            }
+            return place;
+        }
     };
-    static constexpr std::size_t smallest = 32;
 
     [[nodiscard]] static std::uint32_t id_hash(const Fingerprint& id) noexcept {
         return static_cast<std::uint32_t>(id.low);
     }
-    [[nodiscard]] std::size_t next(std::size_t place) const noexcept { return (place + 1) & mask_; }
 
-    /// The place of an id, or the empty one where it would go. Precondition: the table has memory.
+    /// The number of an id; `none` if there is none. Precondition: the table has memory.
     template <class IdOf>
-    [[nodiscard]] std::size_t probe(const Fingerprint& id, IdOf id_of) const noexcept {
+    [[gnu::always_inline]] [[nodiscard]] std::uint32_t look_up(const Fingerprint& id, IdOf id_of) const noexcept {
         const std::uint32_t hash = id_hash(id);
-        const Place* const places = places_.data();
-        std::size_t place = hash & mask_;
-        while (places[place].number != none && (places[place].hash != hash || !(id_of(places[place].number) == id))) {
-            place = next(place);
-        }
-        return place;
-    }
-
-    [[gnu::always_inline]] void erase_place(std::size_t hole) noexcept {
-        // Backward shift: whatever was pushed past the hole moves into it.
-        Place* const places = places_.data();
-        for (std::size_t place = next(hole); places[place].number != none; place = next(place)) {
-            const std::size_t wanted = places[place].hash & mask_;
-            if (((place - wanted) & mask_) >= ((place - hole) & mask_)) {
-                places[hole] = places[place];
-                hole = place;
+        for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
+            const Bucket& bucket = buckets_[at];
+            if (bucket.may_have(hash)) [[unlikely]] {
+                for (std::size_t i = 0; i < bucket.count; ++i) {
+                    if (bucket.hashes[i] == hash && id_of(bucket.numbers[i]) == id) {
+                        return bucket.numbers[i];
+                    }
+                }
             }
-        }
-        places[hole] = Place{};
-        --size_;
-    }
-
-    void put(Place value) noexcept {
-        std::size_t place = value.hash & mask_;
-        while (places_[place].number != none) {
-            place = next(place);
-        }
-        places_[place] = value;
-    }
-
-    void make_room() {
-        if ((size_ + 1) * 3 > places_.size() * 2) [[unlikely]] {
-            resize(places_.empty() ? smallest : places_.size() * 2);
-        }
-    }
-
-    void resize(std::size_t size) {
-        std::vector<Place> old(size);
-        old.swap(places_);
-        mask_ = size - 1;
-        for (const Place& place : old) {
-            if (place.number != none) {
-                put(place);
+            if (bucket.passed == 0) [[likely]] {
+                return none;
             }
         }
     }
 
-    std::vector<Place> places_{};  // a power of two of them, at most two thirds full
-    std::size_t mask_ = 0;         // their number less one
+    [[gnu::always_inline]] void put(std::uint32_t hash, std::uint32_t number) noexcept {
+        std::size_t at = hash & mask_;
+        while (buckets_[at].count == places)
+            [[unlikely]] {
+                ++buckets_[at].passed;
+                at = (at + 1) & mask_;
+            }
+        Bucket& bucket = buckets_[at];
+        bucket.hashes[bucket.count] = hash;
+        bucket.numbers[bucket.count] = number;
+        ++bucket.count;
+    }
+
+    void resize(std::size_t count) {
+        std::vector<Bucket> old(count);
+        old.swap(buckets_);
+        mask_ = count - 1;
+        for (const Bucket& bucket : old) {
+            for (std::size_t i = 0; i < bucket.count; ++i) {
+                put(bucket.hashes[i], bucket.numbers[i]);
+            }
+        }
+    }
+
+    std::vector<Bucket> buckets_{};  // a power of two of them, at most half full
+    std::size_t mask_ = 0;           // their number less one
     std::size_t size_ = 0;
 };
 

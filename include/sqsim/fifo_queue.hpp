@@ -88,7 +88,7 @@ public:
         auto draft = make_draft(body, message_group_id, options, false);
         detail::raise_if(draft.error);
         return core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(message_group_id);
+            const auto times = engine.begin_send(message_group_id, true);
             return store(engine, times, body, message_group_id, options, draft);
         });
     }
@@ -249,10 +249,12 @@ private:
         for (std::size_t i = 0; i < entries.size(); ++i) {
             all_keys[i] = keys(entries[i].message_group_id, entries[i].options.message_deduplication_id);
         }
+        const bool distinct = core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() &&
+                              detail::are_distinct(std::span{all_keys}.first(entries.size()));
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id);
+            const auto times = engine.begin_send(entries.front().message_group_id, distinct);
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 engine.prefetch(all_keys[i]);
             }
@@ -261,10 +263,11 @@ private:
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 const std::size_t size = detail::body_size<Body>(entry.body);
-                if (const auto original = engine.find_original(all_keys[i])) [[unlikely]] {
-                    results.emplace_back(result(*original, true));
+                if (const std::uint64_t original = engine.find_original(all_keys[i], times); original != 0)
+                    [[unlikely]] {
+                    results.emplace_back(result(original, true));
                 } else if (room == 0) [[unlikely]] {
-                    engine.give_up(all_keys[i]);
+                    engine.give_up(all_keys[i], times);
                     results.emplace_back(detail::queue_is_full(core_));
                 } else {
                     const std::uint64_t ordinal =
@@ -292,7 +295,7 @@ private:
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id);
+            const auto times = engine.begin_send(entries.front().message_group_id, false);
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
@@ -310,11 +313,11 @@ private:
         const std::string_view deduplication_id =
             draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
         const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
-        if (const auto original = engine.find_original(its_keys)) {
-            return result(*original, true);
+        if (const std::uint64_t original = engine.find_original(its_keys, times); original != 0) {
+            return result(original, true);
         }
         if (engine.room() == 0) {
-            engine.give_up(its_keys);
+            engine.give_up(its_keys, times);
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/plans.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -20,6 +21,39 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// What the receives with a ReceiveRequestAttemptId of the last five minutes returned (R100).
 class Attempts {
 public:
+    /// Repeats the receive with this id, if its leases last: the same messages and handles with their timeouts reset.
+    /// If not, or if there was none, receives with this id.
+    template <class Engine, class Take, class Dead>
+    Received receive(Engine& engine, std::string_view id, const ReceivePlan& plan, Take take, Dead dead) {
+        if (const std::vector<Lease>* const earlier = find(id, plan.maximum, engine.ledger().store())) {
+            for (const Lease& lease : *earlier) {
+                engine.repeat(engine.ledger().store()[lease.slot], plan, take);
+            }
+            return {earlier->size(), false};
+        }
+        std::vector<Lease> leases;
+        const auto note_and_take = [&](Record& record) {
+            leases.push_back({record.slot, record.generation});
+            take(record);
+        };
+        const Received result = engine.receive(plan, note_and_take, dead);
+        if (!leases.empty()) {
+            remember(id, std::move(leases), engine.ledger().now());
+        }
+        return result;
+    }
+
+    /// When the oldest attempt will be forgotten; `never` if there is none.
+    [[nodiscard]] Nanos next_end() const noexcept { return ends_.empty() ? never : ends_.front().first; }
+
+    void expire(Nanos now) {
+        while (!ends_.empty() && ends_.front().first <= now) {
+            attempts_.erase(ends_.front().second);
+            ends_.pop_front();
+        }
+    }
+
+private:
     struct Lease {
         std::uint32_t slot;
         std::uint32_t generation;
@@ -58,17 +92,6 @@ public:
         }
     }
 
-    /// When the oldest attempt will be forgotten; `never` if there is none.
-    [[nodiscard]] Nanos next_end() const noexcept { return ends_.empty() ? never : ends_.front().first; }
-
-    void expire(Nanos now) {
-        while (!ends_.empty() && ends_.front().first <= now) {
-            attempts_.erase(ends_.front().second);
-            ends_.pop_front();
-        }
-    }
-
-private:
     static constexpr Nanos validity = std::chrono::minutes{5};
 
     std::map<std::string, std::vector<Lease>, std::less<>> attempts_{};

@@ -26,21 +26,41 @@ public:
     /// Remembers an id until `ends`, which is no earlier than for all others. Precondition: it is not remembered yet.
     void insert(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
         static_cast<void>(find_or_claim(id));
-        confirm(id, ordinal, ends);
+        Claim{this, id}.confirm(ordinal, ends);
     }
 
     // The same in one search of the table: an id is claimed, and then confirmed or given up again before anything else.
 
-    /// The message that was accepted for an id that is still remembered. If there is none the id is claimed.
-    [[gnu::always_inline]] [[nodiscard]] std::optional<std::uint64_t> find_or_claim(const Fingerprint& id) {
+    /// The message that was accepted for an id that is still remembered. If there is none, 0, and the id is claimed.
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id) {
         const std::uint32_t claimed = number(entries_.end_position());
         const std::uint32_t found = table_.insert(id, claimed, id_of());
-        return found == claimed ? std::nullopt : std::optional{entry(found).ordinal};
-    }
-    [[gnu::always_inline]] void confirm(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
-        entries_.push_back({id, ordinal, ends});
+        return found == claimed ? 0 : entry(found).ordinal;
     }
     void give_up(const Fingerprint& id) noexcept { table_.erase_number(id, number(entries_.end_position())); }
+
+    /// An id that was claimed (or not, if there is no window), for as long as its message is being stored.
+    class Claim {
+    public:
+        Claim(DedupWindow* window, const Fingerprint& id) noexcept : window_{window}, id_{id} {}
+        Claim(const Claim&) = delete;
+        Claim& operator=(const Claim&) = delete;
+        ~Claim() {
+            if (window_ != nullptr) {
+                window_->give_up(id_);
+            }
+        }
+        [[gnu::always_inline]] void confirm(std::uint64_t ordinal, Nanos ends) {
+            if (window_ != nullptr) {
+                window_->entries_.push_back({id_, ordinal, ends});
+                window_ = nullptr;
+            }
+        }
+
+    private:
+        DedupWindow* window_;
+        const Fingerprint& id_;
+    };
 
     /// Asks for the memory that the above will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }

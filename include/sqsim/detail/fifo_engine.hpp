@@ -18,7 +18,6 @@
 #include <optional>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -51,17 +50,22 @@ public:
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
     void count_call(Call call) { throttle_.count(call, ledger_.now()); }
 
-    /// The times of the messages of one send.
+    /// The times of the messages of one call.
     struct SendTimes {
         Nanos deduplication_ends;
         Nanos visible_at;
+        bool remembers;  // the deduplication ids
     };
-    /// Begins a send. Errors: as `count_call`.
-    [[nodiscard]] SendTimes begin_send(std::string_view group_id) {
+    /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
+    /// interval is zero. Errors: as `count_call`.
+    [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
         throttle_.count_send(group_id, ledger_.now());
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
-                              saturating_add(ledger_.now(), options_.delay)};
-        note_event(times.deduplication_ends);
+                              saturating_add(ledger_.now(), options_.delay),
+                              options_.deduplication_interval != Nanos::zero() || !distinct};
+        if (times.remembers) {
+            note_event(times.deduplication_ends);
+        }
         return times;
     }
 
@@ -71,28 +75,31 @@ public:
         dedup_.prefetch(keys.deduplication);
     }
 
-    /// Whether an id was accepted within the interval; then `original` is the message's place (R149).
-    /// If not, `store` or `give_up` must follow.
-    [[gnu::always_inline]] [[nodiscard]] std::optional<std::uint64_t> find_original(const FifoKeys& keys) {
-        const auto original = dedup_.find_or_claim(keys.deduplication);
-        deduplicated_ += original ? 1U : 0U;
+    /// The place of the message that an id was accepted for within the interval (R149). If there is none, 0, and `send`
+    /// or `give_up` must follow.
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_original(const FifoKeys& keys, const SendTimes& times) {
+        const std::uint64_t original = times.remembers ? dedup_.find_or_claim(keys.deduplication) : 0;
+        deduplicated_ += original != 0 ? 1U : 0U;
         return original;
     }
-    void give_up(const FifoKeys& keys) noexcept { dedup_.give_up(keys.deduplication); }
+    void give_up(const FifoKeys& keys, const SendTimes& times) noexcept {
+        if (times.remembers) {
+            dedup_.give_up(keys.deduplication);
+        }
+    }
 
     /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing.
     template <class From>
     [[gnu::always_inline]] std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras,
                                               std::string_view group_id, std::string_view deduplication_id,
                                               const FifoKeys& keys, const SendTimes& times) {
-        Claim claim{*this, &keys};
+        DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        dedup_.confirm(keys.deduplication, ordinal, times.deduplication_ends);
-        claim.keys = nullptr;
+        claim.confirm(ordinal, times.deduplication_ends);
         add(record, keys.group, times.visible_at);
         return ordinal;
     }
@@ -128,7 +135,8 @@ public:
                     dead(take_away(*record, false));
                     may_be_available = true;
                 } else {
-                    lease(*record, plan);
+                    ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
+                    groups_.note_lease(*record);
                     take(*record);
                     ++result.messages;
                 }
@@ -136,14 +144,10 @@ public:
             } while (record != nullptr && may_go_on() && record->state == State::visible &&
                      groups_.within_horizon(*record));
             if (may_be_available) {
-                reopen_.push_back(group);
+                groups_.reopen_later(group);
             }
         }
-        // Only now: one call never returns a message twice (R146).
-        for (const std::uint32_t group : reopen_) {
-            groups_.reopen(group);
-        }
-        reopen_.clear();
+        groups_.reopen();  // only now: one call never returns a message twice (R146)
         ledger_.totals.number_of_messages_received += result.messages;
         return result;
     }
@@ -154,23 +158,21 @@ public:
         if (attempt_id.empty()) {
             return receive(plan, take, dead);
         }
-        if (const std::size_t messages = repeat(attempt_id, plan, take); messages != 0) {
-            return {messages, false};
+        if (attempts_ == nullptr) {
+            attempts_ = std::make_unique<Attempts>();
         }
-        std::vector<Attempts::Lease> leases;
-        const auto note_and_take = [&](Record& record) {
-            leases.push_back({record.slot, record.generation});
-            take(record);
-        };
-        const Received result = receive(plan, note_and_take, dead);
-        if (!leases.empty()) {
-            if (attempts_ == nullptr) {
-                attempts_ = std::make_unique<Attempts>();
-            }
-            attempts_->remember(attempt_id, std::move(leases), ledger_.now());
-            note_event(attempts_->next_end());
-        }
+        const Received result = attempts_->receive(*this, attempt_id, plan, take, dead);
+        note_event(attempts_->next_end());
         return result;
+    }
+
+    /// Repeats the receive of a message that is in flight: its timeout begins anew.
+    template <class Take>
+    void repeat(Record& record, const ReceivePlan& plan, Take& take) {
+        set_deadline(record, plan.visibility_timeout, plan.default_timeout);
+        take(record);
+        groups_.open_if_head(record);
+        ++ledger_.totals.number_of_messages_received;
     }
 
     /// R110, R111: only the lease that lasts can delete.
@@ -191,11 +193,8 @@ public:
     /// R117, R120, R123.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
         const auto [status, record] = ledger_.find(handle);
-        if (status != HandleStatus::ok) {
-            return {status};
-        }
-        if (record->state != State::in_flight) {
-            return {HandleStatus::expired};
+        if (status != HandleStatus::ok || record->state != State::in_flight) {
+            return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
@@ -234,11 +233,7 @@ public:
     /// it, which are those that wait for one in flight.
     template <class Accept>
     [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
-        Record* oldest = nullptr;
-        ledger_.arrivals().for_each([&](Record& record) {
-            oldest = groups_.is_available_head(record) ? &record : nullptr;
-            return oldest == nullptr;
-        });
+        Record* const oldest = groups_.oldest_available();
         if (oldest == nullptr || !accept(*oldest)) {
             return std::nullopt;
         }
@@ -270,36 +265,6 @@ public:
     }
 
 private:
-    // Gives an id up whose message could not be stored.
-    struct Claim {
-        ~Claim() {
-            if (keys != nullptr) {
-                engine.give_up(*keys);
-            }
-        }
-        FifoEngine& engine;
-        const FifoKeys* keys;
-    };
-
-    /// Repeats an earlier receive with the same attempt id, if its leases last: the same messages and handles with
-    /// their timeouts reset (R100). Returns how many were handed to `take`.
-    template <class Take>
-    std::size_t repeat(std::string_view attempt_id, const ReceivePlan& plan, Take take) {
-        const std::vector<Attempts::Lease>* const leases =
-            attempts_ != nullptr ? attempts_->find(attempt_id, plan.maximum, ledger_.store()) : nullptr;
-        if (leases == nullptr) {
-            return 0;
-        }
-        for (const Attempts::Lease& lease : *leases) {
-            Record& record = ledger_.store()[lease.slot];
-            set_deadline(record, plan.visibility_timeout, plan.default_timeout);
-            take(record);
-            groups_.open_if_head(record);
-        }
-        ledger_.totals.number_of_messages_received += leases->size();
-        return leases->size();
-    }
-
     [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
         groups_.append(record, group_id, visible_at);
         if (record.state == State::delayed) {
@@ -308,10 +273,6 @@ private:
         }
     }
 
-    [[gnu::always_inline]] void lease(Record& record, const ReceivePlan& plan) {
-        ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
-        groups_.note_lease(record);
-    }
     void set_deadline(Record& record, Nanos timeout, bool is_default) {
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
     }
@@ -375,7 +336,6 @@ private:
     FifoQueueOptions options_;
     Ledger<Body> ledger_;
     FifoGroups<Body> groups_;
-    std::vector<std::uint32_t> reopen_{};  // the groups that one receive took
     Delays delays_{};
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them

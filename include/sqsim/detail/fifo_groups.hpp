@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -129,11 +130,15 @@ public:
         return slot == none ? nullptr : &ledger_.store()[slot];
     }
     [[nodiscard]] static std::uint32_t number(Record& record) noexcept { return Layout::link(record).group; }
-    /// Puts a group back that was taken, if it still exists and is available.
-    void reopen(std::uint32_t group) {
-        if (groups_.contains(group)) {
-            open_if_head(ledger_.store()[groups_[group].head]);
+    /// Puts the groups back that were taken and named, those that still exist and are available.
+    void reopen_later(std::uint32_t group) { reopen_.push_back(group); }
+    void reopen() {
+        for (const std::uint32_t group : reopen_) {
+            if (groups_.contains(group)) {
+                open_if_head(ledger_.store()[groups_[group].head]);
+            }
         }
+        reopen_.clear();
     }
 
     [[gnu::always_inline]] void open_if_head(Record& record) {
@@ -146,6 +151,16 @@ public:
     /// Whether a group can be delivered from this message on.
     [[nodiscard]] static bool is_available_head(Record& record) noexcept {
         return record.state == State::visible && Layout::link(record).previous == none;
+    }
+
+    /// The available head that came first; null if there is none. Linear in the messages before it.
+    [[nodiscard]] Record* oldest_available() const {
+        Record* oldest = nullptr;
+        ledger_.arrivals().for_each([&](Record& record) {
+            oldest = is_available_head(record) ? &record : nullptr;
+            return oldest == nullptr;
+        });
+        return oldest;
     }
 
     /// Something else than a group's head lets a receive find more.
@@ -212,8 +227,9 @@ private:
 
     Ledger<Body>& ledger_;
     GroupTable<Group> groups_{};
-    ReadyList available_{};  // heads of available groups, by when they became visible
-    ReadyList beyond_{};     // the same beyond the horizon, by ordinal
+    ReadyList available_{};                // heads of available groups, by when they became visible
+    ReadyList beyond_{};                   // the same beyond the horizon, by ordinal
+    std::vector<std::uint32_t> reopen_{};  // groups that one receive took
     std::uint64_t visible_sequence_ = 0;
     std::size_t window_;
     std::uint64_t horizon_ = boundless;  // the ordinal of the last message looked at; none while all fit the window

@@ -4,6 +4,8 @@
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/options.hpp"
 
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -20,5 +22,16 @@ struct FifoKeys {
                                                           : fingerprint(deduplication_id, group)};
     }
 };
+
+/// Whether no two messages have the same deduplication id.
+[[nodiscard]] inline bool are_distinct(std::span<const FifoKeys> keys) noexcept {
+    bool distinct = true;
+    for (std::size_t i = 1; i < keys.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            distinct &= keys[i].deduplication.low != keys[j].deduplication.low;  // if in doubt: no
+        }
+    }
+    return distinct;
+}
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -114,12 +114,16 @@ private:
         [[gnu::always_inline]] [[nodiscard]] bool may_have(std::uint32_t hash) const noexcept {
 #if defined(__GNUC__)
             using Vector [[gnu::vector_size(16)]] = std::uint32_t;
-            std::array<Vector, 2> halves;
-            std::memcpy(halves.data(), this, 32);
-            const auto equal = (halves[0] == hash) | (halves[1] == hash);
-            std::array<std::uint64_t, 2> words;
-            std::memcpy(words.data(), &equal, 16);
-            return (words[0] | words[1]) != 0;
+            Vector front;
+            Vector back;
+            std::memcpy(&front, hashes.data(), 16);
+            std::memcpy(&back, hashes.data() + 3, 16);
+            const auto equal = (front == hash) | (back == hash);
+            std::uint64_t low = 0;
+            std::uint64_t high = 0;
+            std::memcpy(&low, &equal, 8);
+            std::memcpy(&high, reinterpret_cast<const char*>(&equal) + 8, 8);
+            return (low | high) != 0;
 #else
             bool found = false;
             for (const std::uint32_t other : hashes) {
@@ -131,9 +135,8 @@ private:
 
         [[gnu::always_inline]] [[nodiscard]] std::size_t place_of(std::uint32_t number) const noexcept {
             std::size_t place = places;
-            for (std::size_t i = 0; i < places; ++i) {
-                place = numbers[i] == number ? i : place;
-            }
+            const auto look = [&](std::size_t at) { place = numbers[at] == number ? at : place; };
+            look(0), look(1), look(2), look(3), look(4), look(5), look(6);  // moves, not branches
             return place;
         }
     };

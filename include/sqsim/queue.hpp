@@ -88,8 +88,8 @@ public:
         if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
             return send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
         }
-        const std::span<body_argument> one{&body, 1};
-        const std::uint64_t place = core_.send_beside(one, detail::one_size(detail::body_size<Body>(body)));
+        const auto size = detail::one_size(detail::body_size<Body>(body));
+        const std::uint64_t place = core_.send_beside(std::move(body), size);
         return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
                           : send_message(std::forward<body_argument>(body), SendMessageOptions{});
     }

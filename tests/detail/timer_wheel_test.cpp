@@ -6,6 +6,7 @@
 #include "catch.hpp"
 
 #include "sqsim/detail/rng.hpp"
+#include "sqsim/detail/timer_chunks.hpp"
 #include "sqsim/detail/timer_wheel.hpp"
 #include "sqsim/detail/timers.hpp"
 
@@ -20,6 +21,9 @@ using sqsim::detail::Nanos;
 using sqsim::detail::never;
 using sqsim::detail::SplitMix;
 using sqsim::detail::Timer;
+using sqsim::detail::TimerBucket;
+using sqsim::detail::TimerChunk;
+using sqsim::detail::TimerPool;
 using sqsim::detail::Timers;
 using sqsim::detail::TimerWheel;
 
@@ -121,6 +125,80 @@ TEST_CASE("A timer wheel orders the ends of time", "[detail][timers]") {
         CHECK(in_order);
         CHECK(wheel.peek() == nullptr);
     }
+}
+
+TEST_CASE("A timer wheel takes in crowds that are earlier than all it has", "[detail][timers]") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        INFO("seed " << seed);
+        SplitMix random{seed};
+        TimerWheel wheel;
+        Model model;
+        std::uint32_t slot = 0;
+        bool in_order = true;
+        const auto take = [&] {
+            const Timer* timer = wheel.peek();
+            in_order = in_order && timer != nullptr && timer->deadline == model.begin()->first &&
+                       timer->slot == model.begin()->second;
+            wheel.pop();
+            model.erase(model.begin());
+        };
+        // Every crowd ends before the one before it; many of its timers end together, and are left in the middle.
+        std::int64_t end = std::int64_t{1} << 50;
+        while (end > 1000 && in_order) {
+            end -= end / (2 + random.below(30));
+            const std::int64_t apart = 1 + random.below(3) * (end / 100'000);
+            for (std::uint32_t pushes = 1 + random.below(900); pushes != 0; --pushes) {
+                const Nanos deadline{end - random.below(50) * apart};
+                wheel.push({deadline, slot, slot, 0});
+                model.emplace(deadline, slot++);
+            }
+            for (std::uint32_t pops = random.below(500); pops != 0 && !model.empty() && in_order; --pops) {
+                take();
+            }
+        }
+        while (!model.empty() && in_order) {
+            take();
+        }
+        CHECK(in_order);
+        CHECK(wheel.size() == 0);
+    }
+}
+
+TEST_CASE("A bucket of timers is a list that loses what is refused", "[detail][timers]") {
+    TimerPool pool;
+    TimerBucket bucket = nullptr;
+    TimerBucket other = nullptr;
+    for (std::uint32_t slot = 0; slot < 1000; ++slot) {
+        pool.append(slot < 500 ? bucket : other, {Nanos{0}, slot, slot, 0});
+    }
+    TimerPool::append_all(bucket, other);
+    CHECK(other == nullptr);
+    TimerPool::append_all(bucket, other);  // of nothing
+    const auto keep = [](const Timer& timer) { return timer.slot < 100 || timer.slot % 7 == 0; };
+    std::size_t expected = 0;
+    for (std::uint32_t slot = 0; slot < 1000; ++slot) {
+        expected += keep({Nanos{0}, slot, slot, 0}) ? 1 : 0;
+    }
+    CHECK(pool.remove_unless(bucket, keep) == expected);
+    bool same = true;
+    std::uint32_t next = 0;
+    while (bucket != nullptr) {
+        TimerChunk* const chunk = TimerPool::take_first(bucket);
+        for (std::uint32_t i = 0; i < chunk->size; ++i) {
+            while (!keep({Nanos{0}, next, next, 0})) {
+                ++next;
+            }
+            same = same && chunk->timers[i].slot == next++;
+        }
+        expected -= chunk->size;
+        pool.give_back(chunk);
+    }
+    CHECK(same);
+    CHECK(expected == 0);
+    pool.append(bucket, {Nanos{0}, 1, 1, 0});
+    const auto keep_none = [](const Timer&) { return false; };
+    CHECK(pool.remove_unless(bucket, keep_none) == 0);
+    CHECK(bucket == nullptr);
 }
 
 TEST_CASE("A timer wheel removes what is refused and keeps the order of the rest", "[detail][timers]") {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -44,6 +45,9 @@ public:
             std::make_heap(late_.begin(), late_.end());
         }
     }
+
+    /// Forgets the entries before the cursor: no stored message is among them.
+    void drop_until_cursor() noexcept { order_.drop_until(cursor_); }
 
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() {
@@ -84,7 +88,7 @@ public:
     [[gnu::always_inline]] [[nodiscard]] Record* next_fresh() noexcept {
         while (const Entry* const entry = order_.get(cursor_)) {
             Record& record = store_[entry->slot];
-            if (record.generation == entry->born && record.state == State::visible && !record.was_delayed) {
+            if (is_fresh(record, *entry)) {
                 return &record;
             }
             order_.step(cursor_);
@@ -92,6 +96,18 @@ public:
         return nullptr;
     }
     [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
+
+    // The same for many at once: the entries ahead, the fresh message of one, and moving past some.
+    struct Entry {
+        std::uint32_t slot;
+        std::uint32_t born;
+    };
+    [[gnu::always_inline]] [[nodiscard]] std::span<const Entry> ahead() noexcept { return order_.ahead(cursor_); }
+    [[gnu::always_inline]] [[nodiscard]] Record* fresh_at(const Entry& entry) const noexcept {
+        Record& record = store_[entry.slot];
+        return is_fresh(record, entry) ? &record : nullptr;
+    }
+    void move_past(std::size_t entries) noexcept { order_.step(cursor_, entries); }
 
     /// The next stored message, and moves past it; null at the end.
     [[nodiscard]] Record* next_stored() noexcept {
@@ -105,10 +121,6 @@ public:
     }
 
 private:
-    struct Entry {
-        std::uint32_t slot;
-        std::uint32_t born;
-    };
     struct Late {
         Nanos sent_at;
         std::uint64_t ordinal;
@@ -125,6 +137,9 @@ private:
         }
     }
 
+    [[gnu::always_inline]] [[nodiscard]] static bool is_fresh(const Record& record, const Entry& entry) noexcept {
+        return record.generation == entry.born && record.state == State::visible && !record.was_delayed;
+    }
     [[gnu::always_inline]] [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
         const Record& record = store_[entry.slot];
         return record.born == entry.born && record.state != State::free;

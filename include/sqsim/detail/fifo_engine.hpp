@@ -209,7 +209,7 @@ public:
     [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
     /// Gives up memory that is no longer needed.
     void tidy() {
-        ledger_.tidy();
+        ledger_.tidy(false);
         groups_.sweep();
     }
 

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,7 +35,7 @@ struct MovedMessage {
     std::string source_name{};
 };
 
-inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
+[[gnu::always_inline]] inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
     if (more.count != 0) {
         sizes.minimum = sizes.count == 0 ? more.minimum : std::min(sizes.minimum, more.minimum);
         sizes.maximum = std::max(sizes.maximum, more.maximum);
@@ -65,16 +66,26 @@ public:
     /// A new place in the queue. Needs the owner's side too, if places are given out there.
     [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
 
-    /// Stores messages that are visible at once and in no group, all or none: none if the senders' side has not enough
-    /// slots. They count from the owner's next `advance` after `publish`. Returns: the place of the last one, or 0.
-    template <class Bodies>
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, Nanos now) {
+    /// Stores a message that is visible at once and in no group; not if the senders' side has no slot for it. It counts
+    /// from the owner's next `advance` after `publish`. Returns: its place, or 0.
+    template <class From>
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(From&& body, Nanos now) {
+        Record* const record = store_->try_store(std::forward<From>(body));
+        if (record == nullptr) [[unlikely]] {
+            return 0;
+        }
+        enter(*record, send_time(now));
+        return last_ordinal_;
+    }
+
+    /// The same for several texts, all or none. Returns: the place of the last one, or 0.
+    [[nodiscard]] std::uint64_t try_send(std::span<const std::string_view> bodies, Nanos now) {
         Record* first = nullptr;
         Record** end = &first;
-        for (auto&& body : bodies) {
-            Record* const record = store_->try_store(std::forward<decltype(body)>(body));
+        for (const std::string_view body : bodies) {
+            Record* const record = store_->try_store(body);
             *end = record;
-            if (record == nullptr) {
+            if (record == nullptr) [[unlikely]] {
                 store_->put_back(first);
                 return 0;
             }
@@ -83,12 +94,7 @@ public:
         *end = nullptr;
         const Nanos sent_at = send_time(now);
         while (first != nullptr) {
-            Record& record = *std::exchange(first, first->next_free);
-            record.ordinal = next_ordinal();
-            record.sent_at = sent_at;
-            record.deadline = sent_at;
-            arrivals_.add(record);
-            record.state = State::visible;
+            enter(*std::exchange(first, first->next_free), sent_at);
         }
         return last_ordinal_;
     }
@@ -98,7 +104,7 @@ public:
     }
 
     /// The time of a send: no earlier than that of the one before.
-    [[nodiscard]] Nanos send_time(Nanos now) noexcept {
+    [[gnu::always_inline]] [[nodiscard]] Nanos send_time(Nanos now) noexcept {
         const Nanos time = std::max(now, last_sent_at_.load(std::memory_order_relaxed));
         last_sent_at_.store(time, std::memory_order_relaxed);
         return time;
@@ -156,29 +162,39 @@ public:
     }
 
     /// Begins leases of up to so many messages that were never received, in the order they came. With a timeout above
-    /// zero. Returns: how many, each given to `take(record)`.
+    /// zero; none of them is in a group. Returns: how many, each given to `take(record)`.
     template <class Take>
     [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, bool is_default, Take& take) {
-        const Nanos deadline = saturating_add(now_, timeout);
+        const Nanos now = now_;
+        const Nanos deadline = saturating_add(now, timeout);
+        quiet_until_ = std::min(quiet_until_, deadline);
         std::size_t count = 0;
-        for (; count < most; ++count) {
-            Record* const record = arrivals_.next_fresh();
-            if (record == nullptr) {
+        while (count != most) {
+            const auto entries = arrivals_.ahead();
+            if (entries.empty()) {
                 break;
             }
-            arrivals_.skip_fresh();
-            ++record->generation;
-            record->state = State::in_flight;
-            record->visibility_changed = false;
-            record->received_at = now_;
-            if (record->first_received_at == never) {
-                record->first_received_at = now_;
+            std::size_t passed = 0;
+            while (passed != entries.size() && count != most) {
+                Record* const record = arrivals_.fresh_at(entries[passed++]);
+                if (record == nullptr) [[unlikely]] {
+                    continue;
+                }
+                ++record->generation;
+                record->state = State::in_flight;
+                record->visibility_changed = false;
+                record->received_at = now;
+                record->deadline = deadline;
+                if (record->first_received_at == never) [[likely]] {
+                    record->first_received_at = now;
+                }
+                --by_state_[static_cast<std::size_t>(State::visible)];
+                ++by_state_[static_cast<std::size_t>(State::in_flight)];
+                timers_.schedule(deadline, record->slot, record->generation, is_default);
+                ++count;
+                take(*record);
             }
-            record->deadline = deadline;
-            --by_state_[static_cast<std::size_t>(State::visible)];
-            ++by_state_[static_cast<std::size_t>(State::in_flight)];
-            schedule(*record, is_default);
-            take(*record);
+            arrivals_.move_past(passed);  // if `take` failed, what was taken is no longer fresh
         }
         return count;
     }
@@ -235,12 +251,21 @@ public:
     [[nodiscard]] bool is_untidy() const noexcept { return removed_ > 64; }
 
     /// Forgets stale entries where they may be most of all, and gives memory back that the messages no longer fill.
-    /// Linear in what was removed since the last time. Needs both sides.
-    void tidy() {
+    /// Linear in what was removed since the last time. `all_fresh`: the visible messages are those behind the cursor.
+    /// Needs both sides.
+    void tidy(bool all_fresh) {
         removed_since_trim_ += std::exchange(removed_, 0);
-        arrivals_.sweep(stored());
-        timers_.sweep(count(State::in_flight) + count(State::delayed),
-                      [this](const Timer& timer) { return is_meant(timer); });
+        const std::size_t timed = count(State::in_flight) + count(State::delayed);
+        if (timed == 0) {
+            timers_.drop_all();
+        } else {
+            timers_.sweep(timed, [this](const Timer& timer) { return is_meant(timer); });
+        }
+        if (timed == 0 && all_fresh) {
+            arrivals_.drop_until_cursor();
+        } else {
+            arrivals_.sweep(stored());
+        }
         const std::size_t returnable = store_->slots().returnable();
         if (removed_since_trim_ > returnable && stored() < returnable / 4) {
             removed_since_trim_ = 0;
@@ -384,6 +409,15 @@ public:
     }
 
 private:
+    /// Gives a new message its place in the order. Senders' side.
+    [[gnu::always_inline]] void enter(Record& record, Nanos sent_at) {
+        record.ordinal = ++last_ordinal_;
+        record.sent_at = sent_at;
+        record.deadline = sent_at;
+        arrivals_.add(record);
+        record.state = State::visible;
+    }
+
     [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
         quiet_until_ = std::min(quiet_until_, record.deadline);
         const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);

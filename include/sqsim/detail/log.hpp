@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -110,6 +111,35 @@ public:
             }
         }
         return cursor.entry_;
+    }
+
+    /// Removes the entries before a cursor.
+    void drop_until(const Cursor& cursor) noexcept {
+        if (cursor.position_ <= head_.position_) {
+            return;
+        }
+        while (head_.chunk_ != cursor.chunk_) {
+            Chunk* const old = head_.chunk_;
+            enter_next(head_);
+            if (old != nullptr) {
+                give_back(old);
+            }
+        }
+        head_ = cursor;
+    }
+
+    /// The entries from a cursor on that lie beside each other; none only at the end.
+    [[gnu::always_inline]] [[nodiscard]] std::span<const T> ahead(Cursor& cursor) noexcept {
+        if (get(cursor) == nullptr) {
+            return {};
+        }
+        return {cursor.entry_, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                   static_cast<std::uint64_t>(cursor.end_ - cursor.entry_), seen_ - cursor.position_))};
+    }
+    /// Moves a cursor past so many of the entries that are `ahead`.
+    static void step(Cursor& cursor, std::size_t count) noexcept {
+        cursor.entry_ += count;
+        cursor.position_ += count;
     }
 
     static void step(Cursor& cursor) noexcept {

@@ -120,6 +120,8 @@ public:
         }
     }
 
+    [[nodiscard]] bool has_doomed() const noexcept { return doomed_ != nullptr; }
+
     /// The removed records whose payload must be destroyed: by `bury`, when the queue's lock has been let go.
     [[nodiscard]] Record* take_doomed() noexcept { return std::exchange(doomed_, nullptr); }
 
@@ -211,9 +213,11 @@ private:
 
     template <class From>
     [[gnu::always_inline]] void fill(Record& record, From&& body, std::unique_ptr<const Extras>&& extras) {
-        if (is_text<Body> && record.layout == 0) {
-            copy(Layout::begin(record), std::string_view{body});
-            return;
+        if constexpr (is_text<Body>) {
+            if (record.layout == 0) [[likely]] {
+                copy(Layout::begin(record), std::string_view{body});
+                return;
+            }
         }
         Unfinished unfinished{*this, record};
         Box box{(record.layout & layout_boxed) != 0 ? allocate_box(record.body_size) : nullptr};  // may throw

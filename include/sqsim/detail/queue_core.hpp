@@ -71,13 +71,13 @@ public:
     /// Stores good messages without options and without the queue's lock, all or none. Returns: the place of the last
     /// one, or 0 if that was not possible: a receive waits, a task is due, there is no room.
     template <class Bodies>
-    std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
+    [[gnu::always_inline]] std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
         if (tasks_.any()) {
             return 0;
         }
         const Nanos now = to_nanos(clock_.now());
         const std::scoped_lock lock{senders_.mutex};
-        return senders_.sleepers == 0 ? engine_.try_send(bodies, sizes, now) : 0;
+        return senders_.sleepers == 0 ? engine_.try_send(std::forward<Bodies>(bodies), sizes, now) : 0;
     }
 
     /// Runs an operation on the engine under both locks.
@@ -127,29 +127,12 @@ public:
         if (stop.stop_requested()) {
             return 0;
         }
-        const Nanos wait_time = options.wait_time.value_or(engine_.options().receive_message_wait_time);
-        ReceiveAttempt<QueueCore, Take> attempt{*this, options, maximum, wait_time == Nanos::zero(), take};
-        if (!attempt.try_now() && !attempt.is_short_poll()) {
-            const Sleeper sleeper{senders_};  // before the next attempt: no send goes unseen
-            const Nanos deadline = saturating_add(to_nanos(start), wait_time);
-            const bool received = wait_until(clock_, section.lock, condition_, stop,
-                                             to_time_point<typename C::time_point>(deadline), attempt);
-            if (!received && engine_.ledger().counts().visible != 0) {
-                condition_.notify_one();  // the wake-up may have been meant for this receive, which was stopped
+        if constexpr (!is_fifo) {
+            if (const std::size_t received = engine_.receive_fresh(maximum, options.visibility_timeout, take)) {
+                return received;
             }
         }
-        const bool refused = attempt.received().over_limit && attempt.is_short_poll() && !is_fifo;
-        if (attempt.received().messages == 0 && !refused) {
-            ++engine_.ledger().totals.number_of_empty_receives;
-        }
-        section.finish();
-        attempt.work_outside();
-        if (refused) {
-            raise(Errc::over_limit,
-                  "Too many messages have been received without being deleted. Please delete your received messages "
-                  "or let them timeout before receiving more.");
-        }
-        return attempt.received().messages;
+        return receive_other(section, options, maximum, stop, take, start);
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
@@ -296,10 +279,20 @@ private:
         Section& operator=(const Section&) = delete;
         ~Section() { finish(); }
 
-        void finish() noexcept {
+        [[gnu::always_inline]] void finish() noexcept {
             if (!lock.owns_lock()) {
                 return;
             }
+            MessageStore<Body>& store = queue.engine_.ledger().store();
+            if (queue.condition_.waiting() != 0 || queue.engine_.is_untidy() || store.slots().has_batch() ||
+                store.has_doomed()) [[unlikely]] {
+                finish_with_more();
+            } else {
+                lock.unlock();
+            }
+        }
+
+        [[gnu::noinline]] void finish_with_more() noexcept {
             queue.wake();
             MessageStore<Body>& store = queue.engine_.ledger().store();
             if (queue.engine_.is_untidy() || store.slots().has_batch()) {
@@ -334,6 +327,36 @@ private:
         Senders& senders;
     };
 
+    /// The rest of a receive: there may be nothing, or something to wait for, or more to do than to hand messages out.
+    template <class Take>
+    std::size_t receive_other(Section& section, const ReceiveMessageOptions& options, std::size_t maximum,
+                              const std::stop_token& stop, Take& take, typename C::time_point start) {
+        const Nanos wait_time = options.wait_time.value_or(engine_.options().receive_message_wait_time);
+        ReceiveAttempt<QueueCore, Take> attempt{*this, options, maximum, wait_time == Nanos::zero(), take};
+        if (!attempt.try_now() && !attempt.is_short_poll()) {
+            const Sleeper sleeper{senders_};  // before the next attempt: no send goes unseen
+            const Nanos deadline = saturating_add(to_nanos(start), wait_time);
+            static_cast<void>(engine_.take_opened());
+            const bool received = wait_until(clock_, section.lock, condition_, stop,
+                                             to_time_point<typename C::time_point>(deadline), attempt);
+            if (!received && engine_.ledger().counts().visible != 0) {
+                condition_.notify_one();  // the wake-up may have been meant for this receive, which was stopped
+            }
+        }
+        const bool refused = attempt.received().over_limit && attempt.is_short_poll() && !is_fifo;
+        if (attempt.received().messages == 0 && !refused) {
+            ++engine_.ledger().totals.number_of_empty_receives;
+        }
+        section.finish();
+        attempt.work_outside();
+        if (refused) {
+            raise(Errc::over_limit,
+                  "Too many messages have been received without being deleted. Please delete your received messages "
+                  "or let them timeout before receiving more.");
+        }
+        return attempt.received().messages;
+    }
+
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
         return options.name;
@@ -348,12 +371,9 @@ private:
     }
 
     /// Lets everything happen that is due, and takes in what other queues moved here.
-    void catch_up(Nanos now) {
+    [[gnu::always_inline]] void catch_up(Nanos now) {
         engine_.advance_to(now);
-        if (next_look_ <= now) {
-            next_look_ = never;  // whoever was to look by now does so by itself
-        }
-        if (inbox_.is_filled()) {
+        if (inbox_.is_filled()) [[unlikely]] {
             take_in_now(now);
         }
     }
@@ -381,9 +401,12 @@ private:
 
     /// Wakes as many receives as may find something, or all if one would look too late otherwise.
     void wake() noexcept {
-        const std::size_t opened = engine_.take_opened();
         if (condition_.waiting() == 0) {
             return;
+        }
+        const std::size_t opened = engine_.take_opened();
+        if (next_look_ <= engine_.ledger().now()) {
+            next_look_ = never;  // whoever was to look by now does so by itself
         }
         if constexpr (is_driven) {
             if (opened != 0) {

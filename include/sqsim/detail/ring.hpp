@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -77,7 +78,7 @@ public:
 
 private:
     // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
-    static constexpr std::uint64_t chunk_size = 64;
+    static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
     using Chunk = std::unique_ptr<T[]>;
 
     [[nodiscard]] Chunk& chunk(std::uint64_t number) noexcept { return chunks_[number & mask_]; }
@@ -153,19 +154,18 @@ private:
     template <class Keep>
     [[nodiscard]] std::uint64_t gather(std::uint64_t read, std::uint64_t end, std::uint64_t write, Keep& keep) {
         while (read != end) {
-            // As far as neither side leaves its chunk. What is kept cannot be foreseen: no branch depends on it.
-            const std::uint64_t room = chunk_size - std::max(read % chunk_size, write % chunk_size);
-            const T* from = address(read);
-            T* to = address(write);
-            const T* const from_end = from + std::min(room, end - read);
-            read += static_cast<std::uint64_t>(from_end - from);
-            T* const to_begin = to;
-            for (; from != from_end; ++from) {
-                const T entry = *from;
-                *to = entry;
-                to += keep(entry) ? 1 : 0;
+            // A chunk's worth at a time. First what is kept of it all, which needs memory from all over, then the
+            // moves: so the reads overlap.
+            const std::uint64_t chunk_end = std::min(end, (read / chunk_size + 1) * chunk_size);
+            const T* const from = address(read);
+            std::uint64_t kept = 0;
+            for (std::uint64_t i = 0; i < chunk_end - read; ++i) {
+                kept |= std::uint64_t{keep(from[i])} << i;
             }
-            write += static_cast<std::uint64_t>(to - to_begin);
+            for (; kept != 0; kept &= kept - 1) {
+                *address(write++) = from[std::countr_zero(kept)];
+            }
+            read = chunk_end;
         }
         return write;
     }

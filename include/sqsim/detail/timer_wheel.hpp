@@ -16,10 +16,10 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// Timers in any order, taken out in (deadline, sequence) order at an amortised constant cost, exact to the nanosecond.
 ///
-/// A hierarchical wheel of 64-way buckets, one level for each 6 bits of the deadline. Only the earliest bucket is
-/// ever ordered: whole if it is small, by spreading it over the level below if it is not. What falls before the end of
-/// what was ordered joins a small heap beside it. The wheel is built when more than a few timers wait: most queues
-/// never need it.
+/// What comes next is the run: a few timers in order, and beside it those of them that came later, merged into it now
+/// and then. The others wait in a hierarchical wheel of 64-way buckets, one level for each 6 bits of the deadline. Only
+/// the earliest bucket is ever ordered: it becomes the run if it is small and is spread over the level below if it is
+/// not. There is no wheel before the run is full: most queues never need one.
 ///
 /// At any time one deadline belongs to one bucket, and buckets keep the order in which timers came: equal deadlines
 /// never need to be compared by their sequence there.
@@ -36,29 +36,29 @@ public:
         if (key(timer) >= limit_) {
             put(timer);
         } else {
-            push_near(timer);
+            push_late(timer);
         }
     }
 
     /// The earliest timer; null if there is none.
     [[nodiscard]] const Timer* peek() {
-        if (run_next_ == run_.size() && near_.empty()) {
+        if (!late_.empty()) {
+            from_late_ = run_.empty() || late_.back() < run_.back();
+            return from_late_ ? &late_.back() : &run_.back();
+        }
+        from_late_ = false;
+        if (run_.empty()) {
             if (size_ == 0) {
                 return nullptr;
             }
             refill();
         }
-        return from_run() ? &run_[run_next_] : &near_.front();
+        return &run_.back();
     }
 
-    /// Removes the timer that `peek` returned.
-    void pop() {
-        if (from_run()) {
-            ++run_next_;
-        } else {
-            std::pop_heap(near_.begin(), near_.end(), Later{});
-            near_.pop_back();
-        }
+    /// Removes the timer that `peek` has just returned.
+    void pop() noexcept {
+        (from_late_ ? late_ : run_).pop_back();
         if (--size_ == 0) {
             limit_ = no_wheel;
         }
@@ -69,12 +69,9 @@ public:
     template <class Keep>
     void remove_unless(Keep keep) {
         const auto refused = [&](const Timer& timer) { return !keep(timer); };
-        run_.erase(run_.begin(), run_.begin() + static_cast<std::ptrdiff_t>(run_next_));
-        run_next_ = 0;
         std::erase_if(run_, refused);
-        std::erase_if(near_, refused);
-        std::make_heap(near_.begin(), near_.end(), Later{});
-        size_ = run_.size() + near_.size();
+        std::erase_if(late_, refused);
+        size_ = run_.size() + late_.size();
         for_each_bucket([&](TimerBucket& bucket) {
             size_ += wheel_->pool.remove_unless(bucket, keep);
             return bucket != nullptr;
@@ -91,16 +88,16 @@ public:
         });
         wheel_.reset();
         run_.clear();
-        run_next_ = 0;
-        near_.clear();
+        late_.clear();
         limit_ = no_wheel;
         size_ = 0;
     }
 
 private:
-    static constexpr std::size_t few = 64;
-    static constexpr std::size_t run_limit = 1024;  // how many are ordered at once
-    static constexpr std::size_t levels = 11;       // 11 * 6 >= 64 bits
+    static constexpr std::size_t late_limit = 32;
+    static constexpr std::size_t merge_limit = 256;
+    static constexpr std::size_t run_limit = 512;  // how many are ordered at once
+    static constexpr std::size_t levels = 11;      // 11 * 6 >= 64 bits
     static constexpr std::uint64_t no_wheel = ~std::uint64_t{0};
 
     struct Wheel {
@@ -115,31 +112,43 @@ private:
     [[nodiscard]] static std::uint64_t key(const Timer& timer) noexcept {
         return static_cast<std::uint64_t>(timer.deadline.count()) ^ (std::uint64_t{1} << 63);
     }
-    struct Later {  // a type: a pointer to a function is not inlined
-        [[nodiscard]] bool operator()(const Timer& a, const Timer& b) const noexcept { return b < a; }
-    };
-
-    [[nodiscard]] bool from_run() const noexcept {
-        return run_next_ != run_.size() && (near_.empty() || run_[run_next_] < near_.front());
-    }
-
-    void push_near(const Timer& timer) {
-        if (near_.size() >= few + (run_.size() - run_next_)) {
-            lower_limit();
-            if (key(timer) >= limit_) {
-                put(timer);
-                return;
+    void push_late(const Timer& timer) {
+        if (late_.size() == late_limit) {
+            if (run_.size() <= merge_limit) {
+                merge_late();
+            } else {
+                lower_limit();
+                if (key(timer) >= limit_) {
+                    put(timer);
+                    return;
+                }
             }
         }
-        near_.push_back(timer);
-        std::push_heap(near_.begin(), near_.end(), Later{});
+        late_.push_back(timer);
+        std::size_t place = late_.size() - 1;
+        for (; place != 0 && late_[place - 1].deadline <= timer.deadline; --place) {
+            late_[place] = late_[place - 1];
+        }
+        late_[place] = timer;
     }
 
-    /// Moves run and heap to the wheel: too many timers are earlier than its limit.
+    void merge_late() {
+        std::size_t from = run_.size();
+        std::size_t to = from + late_.size();
+        run_.resize(to);
+        while (!late_.empty()) {
+            if (from != 0 && run_[from - 1] < late_.back()) {
+                run_[--to] = run_[--from];
+            } else {
+                run_[--to] = late_.back();
+                late_.pop_back();
+            }
+        }
+    }
+
+    /// Moves everything to the wheel: too many timers are earlier than its limit.
     void lower_limit() {
-        std::sort(near_.begin(), near_.end());
-        const bool from_run_first = run_next_ != run_.size() && run_[run_next_] < near_.front();
-        const std::uint64_t lowest = key(from_run_first ? run_[run_next_] : near_.front());
+        const std::uint64_t lowest = key(*peek());
         if (wheel_ == nullptr) {
             wheel_ = std::make_unique<Wheel>();
         }
@@ -159,13 +168,11 @@ private:
                 }
             }
         }
-        for (; run_next_ != run_.size(); ++run_next_) {
-            put(run_[run_next_]);
+        for (auto* const list : {&run_, &late_}) {
+            for (; !list->empty(); list->pop_back()) {
+                put(list->back());
+            }
         }
-        for (const Timer& timer : near_) {
-            put(timer);
-        }
-        near_.clear();
         if (rest != nullptr) {  // behind the run, which may have some of the same deadline
             const std::size_t digit = digit_of(old_base, changed);
             TimerPool::append_all(wheel_->buckets[changed][digit], rest);
@@ -200,10 +207,8 @@ private:
         }
     }
 
-    /// Makes the earliest timers the run. Precondition: run and heap are empty, the wheel is not.
+    /// Makes the earliest timers the run. Precondition: there is none, but something in the wheel.
     void refill() {
-        run_.clear();
-        run_next_ = 0;
         while (true) {
             std::size_t level = 0;
             while (wheel_->occupied[level] == 0) {
@@ -227,6 +232,9 @@ private:
             }
             while (rest != nullptr) {
                 TimerChunk* const chunk = TimerPool::take_first(rest);
+                if (rest != nullptr) {
+                    rest->next->prefetch();
+                }
                 for (std::uint32_t i = 0; i < chunk->size; ++i) {
                     put(chunk->timers[i]);
                 }
@@ -239,7 +247,7 @@ private:
     void take_equal(TimerBucket& bucket) {
         limit_ = wheel_->base;
         TimerChunk* const chunk = TimerPool::take_first(bucket);
-        run_.assign(chunk->timers.begin(), chunk->timers.begin() + chunk->size);
+        run_.assign(chunk->timers.rend() - chunk->size, chunk->timers.rend());
         wheel_->pool.give_back(chunk);
     }
 
@@ -274,45 +282,47 @@ private:
                 ++places[part(chunk->timers[i])];
             }
         } while (chunk != bucket);
-        std::uint16_t before = 0;
+        std::uint16_t end = 0;
         std::uint16_t largest = 0;
-        for (std::size_t i = 0; i <= mask; ++i) {
-            const std::uint16_t count = places[i];
-            places[i] = before;
-            before = static_cast<std::uint16_t>(before + count);
-            largest = std::max(largest, count);
+        for (std::size_t i = mask + 1; i-- != 0;) {
+            largest = std::max(largest, places[i]);
+            end = static_cast<std::uint16_t>(end + places[i]);
+            places[i] = end;
         }
         run_.resize(size);
         while (bucket != nullptr) {
             TimerChunk* const taken = TimerPool::take_first(bucket);
             for (std::uint32_t i = 0; i < taken->size; ++i) {
-                run_[places[part(taken->timers[i])]++] = taken->timers[i];
+                run_[--places[part(taken->timers[i])]] = taken->timers[i];
             }
             wheel_->pool.give_back(taken);
         }
+        const auto later = [](const Timer& a, const Timer& b) { return b < a; };
         if (largest <= 16) {
             insertion_sort();
-        } else if (!std::is_sorted(run_.begin(), run_.end())) {
-            std::sort(run_.begin(), run_.end());
+        } else if (!std::is_sorted(run_.begin(), run_.end(), later)) {
+            std::sort(run_.begin(), run_.end(), later);
         }
-        limit_ = key(run_.back()) + 1;
+        limit_ = key(run_.front()) + 1;
         return true;
     }
 
+    /// For a run in which all are near their places and those of one deadline are in order.
     void insertion_sort() noexcept {
         for (std::size_t i = 1; i < run_.size(); ++i) {
             const Timer timer = run_[i];
             std::size_t place = i;
-            for (; place != 0 && timer.deadline < run_[place - 1].deadline; --place) {
+            for (; place != 0 && run_[place - 1].deadline < timer.deadline; --place) {
                 run_[place] = run_[place - 1];
             }
             run_[place] = timer;
         }
     }
 
-    std::vector<Timer> run_{};  // the earliest timers in order, from `run_next_` on
-    std::size_t run_next_ = 0;
-    std::vector<Timer> near_{};  // a heap of those before `limit_` that came later
+    // Both in order, the earliest is the last.
+    std::vector<Timer> run_{};
+    std::vector<Timer> late_{};
+    bool from_late_ = false;  // which of them has what was peeked at
     std::unique_ptr<Wheel> wheel_{};
     std::uint64_t limit_ = no_wheel;  // the wheel holds only keys from here on
     std::size_t size_ = 0;

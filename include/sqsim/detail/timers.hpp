@@ -36,18 +36,16 @@ public:
     /// The next entry, stale or not; null if there is none.
     [[nodiscard]] const Timer* peek() {
         const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
-        if (rising_.empty()) {
-            return other;
-        }
-        return other == nullptr || rising_.front() < *other ? &rising_.front() : other;
+        from_wheel_ = other != nullptr && (rising_.empty() || *other < rising_.front());
+        return from_wheel_ ? other : rising_.empty() ? nullptr : &rising_.front();
     }
 
-    /// Removes the entry that `peek` returned.
-    void pop() {
-        if (wheel_.size() == 0 || (!rising_.empty() && rising_.front() < *wheel_.peek())) {
-            rising_.pop_front();
-        } else {
+    /// Removes the entry that `peek` has just returned.
+    void pop() noexcept {
+        if (from_wheel_) {
             wheel_.pop();
+        } else {
+            rising_.pop_front();
         }
     }
 
@@ -70,6 +68,14 @@ public:
         }
     }
 
+    /// Removes all entries, but keeps memory for the next ones.
+    void drop_all() {
+        rising_.clear();
+        if (wheel_.size() != 0) {
+            wheel_.remove_unless([](const Timer&) { return false; });
+        }
+    }
+
     void clear() {
         rising_.clear();
         wheel_.clear();
@@ -81,6 +87,7 @@ private:
     Ring<Timer> rising_{};
     TimerWheel wheel_{};
     std::uint64_t sequence_ = 0;
+    bool from_wheel_ = false;  // where what was peeked at is
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

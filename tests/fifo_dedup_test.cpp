@@ -289,6 +289,48 @@ TEST_CASE("R156, R80: two entries of one batch with the same id: the second is a
     CHECK(take(queue) == Bodies{"one"});
 }
 
+TEST_CASE("R149, R80: with an interval of zero only a batch remembers, and only its own ids", "[fifo][dedup][batch]") {
+    Clock clock;
+    fifo::Queue queue{clock, {.deduplication_interval = 0s}};
+    const auto batch = [&](const std::vector<std::string>& ids) {
+        std::vector<sqsim::FifoSendMessageEntry<std::string>> entries;
+        for (const auto& id : ids) {
+            entries.push_back({.body = "x", .message_group_id = "g", .options = {.message_deduplication_id = id}});
+        }
+        std::string accepted;
+        for (const auto& result : queue.send_messages(entries)) {
+            accepted += result.value().deduplicated ? '-' : '+';
+        }
+        return accepted;
+    };
+    CHECK(batch({"a", "b", "c"}) == "+++");
+    CHECK(batch({"a", "b", "a", "c", "b", "a"}) == "++-+--");
+    CHECK(batch({"c", "a"}) == "++");
+    CHECK_FALSE(send_as(queue, "x", "g", "a").deduplicated);
+    CHECK_FALSE(send_as(queue, "x", "g", "a").deduplicated);
+    CHECK(queue.counts().visible == 10);
+    CHECK_FALSE(queue.next_event() == clock.now());  // nothing is remembered that would have to be forgotten
+}
+
+TEST_CASE("R149: the ids of a batch's entries that found no room stay new", "[fifo][dedup][batch]") {
+    Clock clock;
+    fifo::Queue queue{clock, {.capacity = 2}};
+    std::vector<sqsim::FifoSendMessageEntry<std::string>> entries;
+    for (const char* const id : {"a", "b", "c", "a", "c"}) {
+        entries.push_back({.body = id, .message_group_id = "g", .options = {.message_deduplication_id = id}});
+    }
+    const auto results = queue.send_messages(entries);
+    REQUIRE(results.size() == 5);
+    CHECK_FALSE(results[0].value().deduplicated);
+    CHECK_FALSE(results[1].value().deduplicated);
+    CHECK(results[2].error().code() == sqsim::Errc::queue_full);
+    CHECK(results[3].value().message_id == results[0].value().message_id);
+    CHECK(results[4].error().code() == sqsim::Errc::queue_full);
+    CHECK(fifo::drain(queue) == Bodies{"a", "b"});
+    CHECK_FALSE(send_as(queue, "c", "g", "c").deduplicated);
+    CHECK(queue.metrics().number_of_messages_sent == 3);
+}
+
 TEST_CASE("R149: a send that fails is not accepted, its id stays new", "[fifo][dedup]") {
     Clock clock;
     fifo::Queue queue{clock, {.maximum_message_size = 1024, .capacity = 1}};
@@ -364,7 +406,7 @@ TEST_CASE("an index table agrees with a map under random inserts, finds, erases 
                 model.erase(victim);
             }
             if (dice.roll(20) == 0) {
-                table.shrink(id_of);
+                table.shrink();
             }
             REQUIRE(table.size() == model.size());
             const auto now_known = model.find(key);
@@ -389,7 +431,7 @@ TEST_CASE("an index table gives its memory back as its content goes", "[fifo][de
     const auto full = table.bytes();
     for (std::uint32_t number = 0; number < many - 10; ++number) {
         table.erase(id_of(number), id_of);
-        table.shrink(id_of);
+        table.shrink();
     }
     CHECK(table.bytes() * 50 < full);
     for (std::uint32_t number = many - 10; number < many; ++number) {

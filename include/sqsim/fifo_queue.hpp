@@ -4,17 +4,22 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/fifo_engine.hpp"
+#include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/sha256.hpp"
 #include "sqsim/detail/shared_verbs.hpp"
+#include "sqsim/detail/text.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
 #include "sqsim/ids.hpp"
+#include "sqsim/limits.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -83,35 +88,15 @@ public:
         auto draft = make_draft(body, message_group_id, options, false);
         detail::raise_if(draft.error);
         return core_.locked([&](Engine& engine) {
-            engine.count_send(message_group_id);
-            return store(engine, body, message_group_id, options, draft);
+            const auto times = engine.begin_send(message_group_id, true);
+            return store(engine, times, body, message_group_id, options, draft);
         });
     }
 
     /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
     /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
-        for (const FifoSendMessageEntry<Body>& entry : entries) {
-            detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
-        }
-        auto drafts = detail::draft_batch<Body>(entries, core_);
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            if (!drafts[i].error) {
-                complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
-            }
-        }
-        std::vector<Result<SendMessageResult>> results;
-        results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
-            engine.count_send(entries.front().message_group_id);
-            for (std::size_t i = 0; i < entries.size(); ++i) {
-                FifoSendMessageEntry<Body>& entry = entries[i];
-                results.push_back(drafts[i].error
-                                      ? Result<SendMessageResult>{*drafts[i].error}
-                                      : store(engine, entry.body, entry.message_group_id, entry.options, drafts[i]));
-            }
-        });
-        return results;
+        return is_plain(entries) ? send_plain(entries) : send_checked(entries);
     }
 
     /// Receives one message, if a group is available. See `Queue::receive_message`; over the in-flight limit nothing is
@@ -204,15 +189,14 @@ private:
                                         core_.fixed_options().content_based_deduplication, in_batch);
     }
 
-    /// Checks the ids and fills in that of the content (R151).
+    /// Checks the ids; and finds that of the content (R151) if it is to stand in.
     template <class From>
     void complete_ids(const From& body, std::string_view group_id, const FifoSendMessageOptions& options,
                       detail::Draft& draft) const {
         draft.error = detail::check_fifo_ids(group_id, options.message_deduplication_id,
                                              core_.fixed_options().content_based_deduplication);
-        draft.deduplication_id = options.message_deduplication_id;
         if constexpr (detail::is_text<Body>) {
-            if (!draft.error && draft.deduplication_id.empty()) {
+            if (!draft.error && options.message_deduplication_id.empty()) {
                 draft.deduplication_id = content_deduplication_id(body);
             }
         }
@@ -231,28 +215,128 @@ private:
         return draft;
     }
 
+    [[nodiscard]] detail::FifoKeys keys(std::string_view group_id, std::string_view deduplication_id) const noexcept {
+        return detail::FifoKeys::of(core_.fixed_options().deduplication_scope, group_id, deduplication_id);
+    }
+
+    // A batch of messages that have nothing but a body and ids, all of them good, takes a short cut: no errors, no
+    // memory but the answer's, every id hashed once.
+    static constexpr std::size_t most_plain = 16;
+
+    [[nodiscard]] bool is_plain(std::span<const FifoSendMessageEntry<Body>> entries) const noexcept {
+        const Limits& limits = core_.limits();
+        if (entries.empty() || entries.size() > std::min(most_plain, limits.maximum_batch_entries)) {
+            return false;
+        }
+        std::size_t all = 0;
+        for (const FifoSendMessageEntry<Body>& entry : entries) {
+            const FifoSendMessageOptions& options = entry.options;
+            if (!options.message_attributes.empty() || !options.aws_trace_header.empty() || options.delay ||
+                !detail::is_identifier(entry.message_group_id) ||
+                !detail::is_identifier(options.message_deduplication_id)) {
+                return false;
+            }
+            if (!detail::is_good_body<Body>(entry.body, core_)) {
+                return false;
+            }
+            all += detail::body_size<Body>(entry.body);
+        }
+        return all <= limits.maximum_batch_size;
+    }
+
+    std::vector<Result<SendMessageResult>> send_plain(std::span<FifoSendMessageEntry<Body>> entries) {
+        std::array<detail::FifoKeys, most_plain> all_keys;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            all_keys[i] = keys(entries[i].message_group_id, entries[i].options.message_deduplication_id);
+        }
+        const bool distinct = core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() &&
+                              detail::are_distinct(std::span{all_keys}.first(entries.size()));
+        std::vector<Result<SendMessageResult>> results;
+        results.reserve(entries.size());
+        core_.locked([&](Engine& engine) {
+            const auto times = engine.begin_send(entries.front().message_group_id, distinct);
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                engine.prefetch(all_keys[i]);
+            }
+            Tally tally{engine};
+            std::size_t room = engine.room();
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                FifoSendMessageEntry<Body>& entry = entries[i];
+                const std::size_t size = detail::body_size<Body>(entry.body);
+                if (const std::uint64_t original = engine.find_original(all_keys[i], times); original != 0)
+                    [[unlikely]] {
+                    results.emplace_back(result(original, true));
+                } else if (room == 0) [[unlikely]] {
+                    engine.give_up(all_keys[i], times);
+                    results.emplace_back(detail::queue_is_full(core_));
+                } else {
+                    const std::uint64_t ordinal =
+                        engine.send(std::move(entry.body), nullptr, entry.message_group_id,
+                                    entry.options.message_deduplication_id, all_keys[i], times);
+                    --room;
+                    detail::add_sizes(tally.sizes, detail::one_size(size));
+                    results.emplace_back(result(ordinal, false));
+                }
+            }
+        });
+        return results;
+    }
+
+    std::vector<Result<SendMessageResult>> send_checked(std::span<FifoSendMessageEntry<Body>> entries) {
+        for (const FifoSendMessageEntry<Body>& entry : entries) {
+            detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
+        }
+        auto drafts = detail::draft_batch<Body>(entries, core_);
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            if (!drafts[i].error) {
+                complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
+            }
+        }
+        std::vector<Result<SendMessageResult>> results;
+        results.reserve(entries.size());
+        core_.locked([&](Engine& engine) {
+            const auto times = engine.begin_send(entries.front().message_group_id, false);
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                FifoSendMessageEntry<Body>& entry = entries[i];
+                results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                                  : store(engine, times, entry.body, entry.message_group_id,
+                                                          entry.options, drafts[i]));
+            }
+        });
+        return results;
+    }
+
     /// Stores a message that was found good, unless it is a duplicate. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, From& body, std::string_view group_id,
-                                    FifoSendMessageOptions& options, detail::Draft& draft) {
-        const detail::Fingerprint key = engine.deduplication_key(group_id, draft.deduplication_id);
-        if (const auto original = engine.find_duplicate(key)) {
-            return result(engine, *original, true);
+    Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From& body,
+                                    std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft) {
+        const std::string_view deduplication_id =
+            draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
+        const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
+        if (const std::uint64_t original = engine.find_original(its_keys, times); original != 0) {
+            return result(original, true);
         }
         if (engine.room() == 0) {
+            engine.give_up(its_keys, times);
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
-        const detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), group_id, draft.deduplication_id, key);
+        const std::uint64_t ordinal =
+            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
         detail::count_sent(engine, detail::one_size(draft.size));
-        return result(engine, record.ordinal, false);
+        return result(ordinal, false);
     }
 
-    [[nodiscard]] static SendMessageResult result(Engine& engine, std::uint64_t ordinal, bool deduplicated) {
-        return {detail::IdAccess::message_id(engine.ledger().store().id_key(), ordinal), SequenceNumber{ordinal},
-                deduplicated};
+    [[nodiscard]] SendMessageResult result(std::uint64_t ordinal, bool deduplicated) const noexcept {
+        return {core_.message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
     }
+
+    // Counts the messages that a batch stored, also if it ends early.
+    struct Tally {
+        ~Tally() { detail::count_sent(engine, sizes); }
+        Engine& engine;
+        SentMessageSizes sizes{};
+    };
 
     mutable detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions> core_;
 };

@@ -37,7 +37,7 @@ bool behaves_like_model(const std::vector<Fingerprint>& ids, std::uint64_t seed)
             ++size;
         } else if (!fill && model[number]) {
             table.erase(ids[number], id_of);
-            table.shrink(id_of);
+            table.shrink();
             model[number] = false;
             --size;
         }
@@ -96,7 +96,7 @@ TEST_CASE("An index table gives memory back when its content goes", "[detail][in
     const std::size_t full = table.bytes();
     for (std::uint32_t i = 10; i < ids.size(); ++i) {
         table.erase(ids[i], id_of);
-        table.shrink(id_of);
+        table.shrink();
     }
     CHECK(table.bytes() * 50 < full);
     for (std::uint32_t i = 0; i < 10; ++i) {

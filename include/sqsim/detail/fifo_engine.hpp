@@ -3,10 +3,11 @@
 
 #include "sqsim/detail/attempts.hpp"
 #include "sqsim/detail/dedup_window.hpp"
+#include "sqsim/detail/delays.hpp"
 #include "sqsim/detail/fifo_groups.hpp"
+#include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/plans.hpp"
-#include "sqsim/detail/ring.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
 
@@ -17,7 +18,6 @@
 #include <optional>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -35,15 +35,10 @@ public:
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
     /// Lets everything happen that is due.
-    void advance_to(Nanos now) {
+    [[gnu::always_inline]] void advance_to(Nanos now) {
         ledger_.advance(now);
-        end_delays_and_leases();
-        while (Record* record = ledger_.next_past_retention()) {
-            remove(*record);
-        }
-        dedup_.expire(ledger_.now());
-        if (attempts_ != nullptr) {
-            attempts_->expire(ledger_.now());
+        if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
+            let_happen();
         }
     }
 
@@ -54,38 +49,66 @@ public:
 
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
     void count_call(Call call) { throttle_.count(call, ledger_.now()); }
-    void count_send(std::string_view group_id) { throttle_.count_send(group_id, ledger_.now()); }
 
-    /// What a deduplication id is remembered by: the id, within its group if that is the scope (R153).
-    [[nodiscard]] Fingerprint deduplication_key(std::string_view group_id,
-                                                std::string_view deduplication_id) const noexcept {
-        return options_.deduplication_scope == DeduplicationScope::queue
-                   ? fingerprint(deduplication_id)
-                   : fingerprint(deduplication_id, fingerprint(group_id));
+    /// The times of the messages of one call.
+    struct SendTimes {
+        Nanos deduplication_ends;
+        Nanos visible_at;
+        bool remembers;  // the deduplication ids
+    };
+    /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
+    /// interval is zero. Errors: as `count_call`.
+    [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
+        throttle_.count_send(group_id, ledger_.now());
+        const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
+                              saturating_add(ledger_.now(), options_.delay),
+                              options_.deduplication_interval != Nanos::zero() || !distinct};
+        if (times.remembers) {
+            note_event(times.deduplication_ends);
+        }
+        return times;
     }
 
-    /// The message that an id was accepted for within the interval (R149).
-    [[nodiscard]] std::optional<std::uint64_t> find_duplicate(const Fingerprint& key) {
-        const auto original = dedup_.find(key);
-        deduplicated_ += original ? 1U : 0U;
+    /// Asks for the memory that a send with these keys will need soon.
+    [[gnu::always_inline]] void prefetch(const FifoKeys& keys) const noexcept {
+        groups_.prefetch(keys.group);
+        dedup_.prefetch(keys.deduplication);
+    }
+
+    /// The place of the message that an id was accepted for within the interval (R149). If there is none, 0, and `send`
+    /// or `give_up` must follow.
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_original(const FifoKeys& keys, const SendTimes& times) {
+        const std::uint64_t original = times.remembers ? dedup_.find_or_claim(keys.deduplication) : 0;
+        deduplicated_ += original != 0 ? 1U : 0U;
         return original;
     }
+    void give_up(const FifoKeys& keys, const SendTimes& times) noexcept {
+        if (times.remembers) {
+            dedup_.give_up(keys.deduplication);
+        }
+    }
 
-    /// Stores a message. Precondition: `find_duplicate(key)` found nothing.
+    /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing.
     template <class From>
-    Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
-                 std::string_view deduplication_id, const Fingerprint& key) {
+    [[gnu::always_inline]] std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras,
+                                              std::string_view group_id, std::string_view deduplication_id,
+                                              const FifoKeys& keys, const SendTimes& times) {
+        DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
-        record.ordinal = ledger_.next_ordinal();
+        const std::uint64_t ordinal = ledger_.next_ordinal();
+        record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        dedup_.insert(key, record.ordinal, saturating_add(ledger_.now(), options_.deduplication_interval));
-        add(record, saturating_add(ledger_.now(), options_.delay));
-        return record;
+        claim.confirm(ordinal, times.deduplication_ends);
+        add(record, keys.group, times.visible_at);
+        return ordinal;
     }
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
-    void admit(MovedMessage&& moved) { add(ledger_.admit(std::move(moved), false, true), ledger_.now()); }
+    void admit(MovedMessage&& moved) {
+        Record& record = ledger_.admit(std::move(moved), false, true);
+        add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
+    }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
     /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178).
@@ -97,35 +120,34 @@ public:
             result.over_limit = true;
             return result;
         }
-        while (result.messages < plan.maximum && ledger_.in_flight() < most) {
-            groups_.widen_horizon();
-            const std::optional<std::uint32_t> group = groups_.take();
-            if (!group) {
+        const auto may_go_on = [&] { return result.messages < plan.maximum && ledger_.in_flight() < most; };
+        while (may_go_on()) {
+            Record* record = groups_.take();
+            if (record == nullptr) {
                 break;
             }
-            std::uint32_t slot = groups_.head(*group);
-            while (slot != groups_.none && result.messages < plan.maximum && ledger_.in_flight() < most) {
-                Record& record = ledger_.store()[slot];
-                if (record.state != State::visible || !groups_.within_horizon(record)) {
-                    break;
-                }
-                slot = groups_.next(record);
+            const std::uint32_t group = groups_.number(*record);
+            bool may_be_available = plan.visibility_timeout == Nanos::zero();
+            do {
+                Record* const next = groups_.next(*record);
                 if (plan.max_receive_count > 0 &&
-                    record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
-                    dead(take_away(record, false));
-                    continue;
+                    record->receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
+                    dead(take_away(*record, false));
+                    may_be_available = true;
+                } else {
+                    ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
+                    groups_.note_lease(*record);
+                    take(*record);
+                    ++result.messages;
                 }
-                lease(record, plan);
-                take(record);
-                ++result.messages;
+                record = next;
+            } while (record != nullptr && may_go_on() && record->state == State::visible &&
+                     groups_.within_horizon(*record));
+            if (may_be_available) {
+                groups_.reopen_later(group);
             }
-            reopen_.push_back(*group);
         }
-        // Only now: one call never returns a message twice (R146).
-        for (const std::uint32_t group : reopen_) {
-            groups_.reopen(group);
-        }
-        reopen_.clear();
+        groups_.reopen();  // only now: one call never returns a message twice (R146)
         ledger_.totals.number_of_messages_received += result.messages;
         return result;
     }
@@ -136,26 +158,25 @@ public:
         if (attempt_id.empty()) {
             return receive(plan, take, dead);
         }
-        if (const std::size_t messages = repeat(attempt_id, plan, take); messages != 0) {
-            return {messages, false};
+        if (attempts_ == nullptr) {
+            attempts_ = std::make_unique<Attempts>();
         }
-        std::vector<Attempts::Lease> leases;
-        const auto note_and_take = [&](Record& record) {
-            leases.push_back({record.slot, record.generation});
-            take(record);
-        };
-        const Received result = receive(plan, note_and_take, dead);
-        if (!leases.empty()) {
-            if (attempts_ == nullptr) {
-                attempts_ = std::make_unique<Attempts>();
-            }
-            attempts_->remember(attempt_id, std::move(leases), ledger_.now());
-        }
+        const Received result = attempts_->receive(*this, attempt_id, plan, take, dead);
+        note_event(attempts_->next_end());
         return result;
     }
 
+    /// Repeats the receive of a message that is in flight: its timeout begins anew.
+    template <class Take>
+    void repeat(Record& record, const ReceivePlan& plan, Take& take) {
+        set_deadline(record, plan.visibility_timeout, plan.default_timeout);
+        take(record);
+        groups_.open_if_head(record);
+        ++ledger_.totals.number_of_messages_received;
+    }
+
     /// R110, R111: only the lease that lasts can delete.
-    HandleStatus erase(const ReceiptHandle& handle) {
+    [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
         const auto [status, record] = ledger_.find(handle);
         if (status == HandleStatus::ok && record->state != State::in_flight) {
             return HandleStatus::expired;
@@ -172,11 +193,8 @@ public:
     /// R117, R120, R123.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
         const auto [status, record] = ledger_.find(handle);
-        if (status != HandleStatus::ok) {
-            return {status};
-        }
-        if (record->state != State::in_flight) {
-            return {HandleStatus::expired};
+        if (status != HandleStatus::ok || record->state != State::in_flight) {
+            return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
@@ -190,7 +208,10 @@ public:
     /// Whether there is enough to tidy up for `tidy` to be worth its time.
     [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
     /// Gives up memory that is no longer needed.
-    void tidy() { ledger_.tidy(false); }
+    void tidy() {
+        ledger_.tidy(false);
+        groups_.sweep();
+    }
 
     /// How many more messages the capacity allows.
     [[nodiscard]] std::size_t room() const noexcept {
@@ -203,7 +224,7 @@ public:
         for (Record* record : ledger_.arrivals().all()) {
             remove(*record);
         }
-        delayed_.clear();
+        delays_.clear();
         dedup_.clear();
         attempts_.reset();
     }
@@ -212,11 +233,7 @@ public:
     /// it, which are those that wait for one in flight.
     template <class Accept>
     [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
-        Record* oldest = nullptr;
-        ledger_.arrivals().for_each([&](Record& record) {
-            oldest = groups_.is_available_head(record) ? &record : nullptr;
-            return oldest == nullptr;
-        });
+        Record* const oldest = groups_.oldest_available();
         if (oldest == nullptr || !accept(*oldest)) {
             return std::nullopt;
         }
@@ -226,7 +243,7 @@ public:
     /// Changes the delay, also of the messages that are delayed now (R130).
     void set_delay(Nanos delay) {
         options_.delay = delay;
-        end_delays_and_leases();
+        let_happen();
     }
 
     /// When a delay or a lease ends, or since when the message is visible.
@@ -248,49 +265,33 @@ public:
     }
 
 private:
-    struct Delayed {
-        std::uint32_t slot;
-        std::uint32_t generation;
-    };
-
-    /// Repeats an earlier receive with the same attempt id: the same messages and handles with their timeouts reset,
-    /// unless one of them was deleted, changed, or is visible again (R100). Returns how many were handed to `take`.
-    template <class Take>
-    std::size_t repeat(std::string_view attempt_id, const ReceivePlan& plan, Take take) {
-        std::vector<Attempts::Lease>* leases = attempts_ != nullptr ? attempts_->find(attempt_id) : nullptr;
-        if (leases == nullptr || leases->size() > plan.maximum) {
-            return 0;
-        }
-        for (const Attempts::Lease& lease : *leases) {
-            const Record& record = ledger_.store()[lease.slot];
-            if (record.generation != lease.generation || record.state != State::in_flight ||
-                record.visibility_changed) {
-                attempts_->forget(attempt_id);
-                return 0;
-            }
-        }
-        for (const Attempts::Lease& lease : *leases) {
-            Record& record = ledger_.store()[lease.slot];
-            set_deadline(record, plan.visibility_timeout, plan.default_timeout);
-            take(record);
-            groups_.open_if_head(record);
-        }
-        ledger_.totals.number_of_messages_received += leases->size();
-        return leases->size();
-    }
-
-    void add(Record& record, Nanos visible_at) {
-        groups_.append(record, [&] { ledger_.add(record, visible_at); });
+    [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+        groups_.append(record, group_id, visible_at);
         if (record.state == State::delayed) {
-            delayed_.push_back({record.slot, record.generation});
+            delays_.add(record);
+            note_event(visible_at);
         }
     }
 
-    void lease(Record& record, const ReceivePlan& plan) {
-        groups_.change_state(record, [&] { ledger_.lease(record, plan.visibility_timeout, plan.default_timeout); });
-    }
     void set_deadline(Record& record, Nanos timeout, bool is_default) {
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
+    }
+
+    /// Something will happen then that is not the ledger's: `advance_to` must not pass it.
+    void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
+
+    void let_happen() {
+        end_delays_and_leases();
+        while (Record* record = ledger_.next_past_retention()) {
+            remove(*record);
+        }
+        dedup_.expire(ledger_.now());
+        quiet_until_ = std::min(next_delay_end(), dedup_.next_end());
+        if (attempts_ != nullptr) {
+            attempts_->expire(ledger_.now());
+            note_event(attempts_->next_end());
+        }
+        ledger_.settle();
     }
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
@@ -304,8 +305,7 @@ private:
             }
             Record* record = nullptr;
             if (delay_end <= lease_end) {
-                record = &ledger_.store()[delayed_.front().slot];
-                delayed_.pop_front();
+                record = delays_.first(ledger_.store());
                 record->deadline = delay_end;
             } else {
                 record = ledger_.next_due();
@@ -315,25 +315,17 @@ private:
         }
     }
 
-    /// When the oldest delayed message becomes visible: the queue's delay after it was sent, whatever it was then.
-    [[nodiscard]] Nanos next_delay_end() {
-        while (!delayed_.empty()) {
-            const Record& record = ledger_.store()[delayed_.front().slot];
-            if (record.generation == delayed_.front().generation && record.state == State::delayed) {
-                return saturating_add(record.sent_at, options_.delay);
-            }
-            delayed_.pop_front();
-        }
-        return never;
+    [[nodiscard]] Nanos next_delay_end() noexcept {
+        const Record* first = delays_.first(ledger_.store());
+        return first != nullptr ? saturating_add(first->sent_at, options_.delay) : never;
     }
 
-    void remove(Record& record) {
+    [[gnu::always_inline]] void remove(Record& record) {
         if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
         groups_.leave(record);
         ledger_.remove(record);
-        groups_.sweep();
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
@@ -344,12 +336,12 @@ private:
     FifoQueueOptions options_;
     Ledger<Body> ledger_;
     FifoGroups<Body> groups_;
-    std::vector<std::uint32_t> reopen_{};  // the groups that one receive took
-    Ring<Delayed> delayed_{};              // in the order sent, which is that of their delays' ends
+    Delays delays_{};
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
     Throttle throttle_;
     std::uint64_t deduplicated_ = 0;
+    Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

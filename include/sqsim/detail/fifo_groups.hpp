@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/group_table.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ready_list.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <utility>
+#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -27,10 +29,12 @@ public:
     /// `window`: how many stored messages are looked at for available groups (R104).
     FifoGroups(Ledger<Body>& ledger, std::size_t window) noexcept : ledger_{ledger}, window_{window} {}
 
-    /// Adds a message at the end of its group; `store` makes it visible or delayed.
-    template <class Store>
-    void append(Record& record, Store store) {
-        const std::uint32_t number = groups_.find_or_create(Layout::group_id(record));
+    /// Asks for the memory that `append` will need soon.
+    [[gnu::always_inline]] void prefetch(const Fingerprint& group_id) const noexcept { groups_.prefetch(group_id); }
+
+    /// Adds a message at the end of its group, visible now or delayed until `visible_at`.
+    [[gnu::always_inline]] void append(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+        const std::uint32_t number = groups_.find_or_create(group_id);
         Group& group = groups_[number];
         GroupLink& link = Layout::link(record);
         link.group = number;
@@ -38,11 +42,28 @@ public:
         link.next = none;
         (group.tail == none ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot;
         group.tail = record.slot;
-        change_state(record, store);
-        open_if_head(record);
+        if (horizon_ == boundless && ledger_.counts().total() >= window_) [[unlikely]] {
+            horizon_ = record.ordinal - 1;
+            within_horizon_ = ledger_.counts().total();
+        }
+        ledger_.add(record, visible_at);
+        if (record.state == State::visible) {
+            link.visible_sequence = ++visible_sequence_;
+            open_if_head(record);
+        }
     }
 
-    /// Every change of a message's state goes through here.
+    /// A visible message was leased: it is in flight, or with a timeout of zero visible again.
+    [[gnu::always_inline]] void note_lease(Record& record) noexcept {
+        GroupLink& link = Layout::link(record);
+        if (record.state == State::in_flight) {
+            in_flight_ += ++groups_[link.group].in_flight == 1 ? 1U : 0U;
+        } else {
+            link.visible_sequence = ++visible_sequence_;
+        }
+    }
+
+    /// Every other change of a message's state goes through here.
     template <class Change>
     void change_state(Record& record, Change change) {
         Group& group = groups_[Layout::link(record).group];
@@ -60,51 +81,67 @@ public:
     }
 
     /// Takes a message that leaves the queue out of its group, which may thereby become available.
-    void leave(Record& record) {
-        change_state(record, [&] { ledger_.set_state(record, State::free); });
-        if (within_horizon(record)) {
+    [[gnu::always_inline]] void leave(Record& record) {
+        const GroupLink& link = Layout::link(record);
+        const std::uint32_t number = link.group;
+        Group& group = groups_[number];
+        if (record.state == State::in_flight) {
+            in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
+        }
+        if (horizon_ != boundless && within_horizon(record)) [[unlikely]] {
             --within_horizon_;
             opened_ += beyond_.empty() ? 0U : 1U;  // a group may come within the horizon
         }
-        const GroupLink link = Layout::link(record);
-        Group& group = groups_[link.group];
+        if (link.previous == none && link.next == none) {
+            groups_.erase(number);
+            return;
+        }
         (link.previous == none ? group.head : Layout::link(ledger_.store()[link.previous]).next) = link.next;
         (link.next == none ? group.tail : Layout::link(ledger_.store()[link.next]).previous) = link.previous;
-        if (group.head == none) {
-            groups_.erase(link.group);
-        } else if (link.previous == none) {
+        if (link.previous == none) {
             open_if_head(ledger_.store()[group.head]);
         }
     }
 
-    /// Takes the next available group out of the order. Its messages are delivered from `head` on.
-    [[nodiscard]] std::optional<std::uint32_t> take() {
+    /// Takes the next available group out of the order, and returns its head, from which on its messages are
+    /// delivered; null if there is none.
+    [[gnu::always_inline]] [[nodiscard]] Record* take() {
+        if (horizon_ != boundless) [[unlikely]] {
+            widen_horizon();
+        }
         while (const Ready* first = available_.peek()) {
             const Ready taken = *first;
             available_.pop();
-            if (!is_meant(taken)) {
+            Record& record = ledger_.store()[taken.slot];
+            if (!is_meant(taken, record)) {
                 continue;
             }
-            Record& head_of_group = ledger_.store()[taken.slot];
-            if (within_horizon(head_of_group)) {
-                return Layout::link(head_of_group).group;
+            if (within_horizon(record)) {
+                return &record;
             }
-            beyond_.push({head_of_group.ordinal, taken.slot, taken.generation, false});
+            beyond_.push({record.ordinal, taken.slot, taken.generation, false});
         }
-        return std::nullopt;
+        return nullptr;
     }
 
-    [[nodiscard]] std::uint32_t head(std::uint32_t group) const noexcept { return groups_[group].head; }
-    [[nodiscard]] static std::uint32_t next(Record& record) noexcept { return Layout::link(record).next; }
-
-    /// Puts a group back that was taken, if it still exists and is available.
-    void reopen(std::uint32_t group) {
-        if (groups_.contains(group)) {
-            open_if_head(ledger_.store()[groups_[group].head]);
+    /// The message behind one in its group; null if it is the last.
+    [[gnu::always_inline]] [[nodiscard]] Record* next(Record& record) const noexcept {
+        const std::uint32_t slot = Layout::link(record).next;
+        return slot == none ? nullptr : &ledger_.store()[slot];
+    }
+    [[nodiscard]] static std::uint32_t number(Record& record) noexcept { return Layout::link(record).group; }
+    /// Puts the groups back that were taken and named, those that still exist and are available.
+    void reopen_later(std::uint32_t group) { reopen_.push_back(group); }
+    void reopen() {
+        for (const std::uint32_t group : reopen_) {
+            if (groups_.contains(group)) {
+                open_if_head(ledger_.store()[groups_[group].head]);
+            }
         }
+        reopen_.clear();
     }
 
-    void open_if_head(Record& record) {
+    [[gnu::always_inline]] void open_if_head(Record& record) {
         if (is_available_head(record)) {
             available_.push({Layout::link(record).visible_sequence, record.slot, record.generation, false});
             ++opened_;
@@ -116,40 +153,27 @@ public:
         return record.state == State::visible && Layout::link(record).previous == none;
     }
 
+    /// The available head that came first; null if there is none. Linear in the messages before it.
+    [[nodiscard]] Record* oldest_available() const {
+        Record* oldest = nullptr;
+        ledger_.arrivals().for_each([&](Record& record) {
+            oldest = is_available_head(record) ? &record : nullptr;
+            return oldest == nullptr;
+        });
+        return oldest;
+    }
+
     /// Something else than a group's head lets a receive find more.
     void note_opening() noexcept { ++opened_; }
 
-    /// Widens the part of the backlog that is looked at, up to the window, and finds the groups that begin there.
-    void widen_horizon() {
-        while (within_horizon_ < window_) {
-            const Record* record = ledger_.arrivals().next_stored();
-            if (record == nullptr) {
-                break;
-            }
-            horizon_ = record->ordinal;
-            ++within_horizon_;
-        }
-        while (const Ready* first = beyond_.peek()) {
-            Record& record = ledger_.store()[first->slot];
-            if (is_meant(*first)) {
-                if (!within_horizon(record)) {
-                    break;
-                }
-                open_if_head(record);
-            }
-            beyond_.pop();
-        }
-    }
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
     /// Forgets stale entries if they may be most of all.
     void sweep() {
         const std::size_t bound = 2 * ledger_.counts().total() + 64;
-        const auto meant = [this](const Ready& entry) { return is_meant(entry); };
-        if (available_.size() > bound) {
+        if (available_.size() > bound || beyond_.size() > bound) [[unlikely]] {
+            const auto meant = [this](const Ready& entry) { return is_meant(entry, ledger_.store()[entry.slot]); };
             available_.remove_unless(meant);
-        }
-        if (beyond_.size() > bound) {
             beyond_.remove_unless(meant);
         }
     }
@@ -167,19 +191,49 @@ private:
         std::uint32_t in_flight = 0;
     };
 
-    [[nodiscard]] bool is_meant(const Ready& entry) const noexcept {
-        Record& record = ledger_.store()[entry.slot];
+    static constexpr std::uint64_t boundless = ~std::uint64_t{0};
+
+    [[nodiscard]] static bool is_meant(const Ready& entry, Record& record) noexcept {
         return record.generation == entry.generation && is_available_head(record);
+    }
+
+    /// Widens the part of the backlog that is looked at, up to the window, and finds the groups that begin there. Once
+    /// the backlog is small again, it is looked at as a whole.
+    void widen_horizon() {
+        if (ledger_.counts().total() <= window_ / 2) {
+            horizon_ = boundless;
+        }
+        while (horizon_ != boundless && within_horizon_ < window_) {
+            const Record* record = ledger_.arrivals().next_stored();
+            if (record == nullptr) {
+                break;
+            }
+            if (record->ordinal > horizon_) {
+                horizon_ = record->ordinal;
+                ++within_horizon_;
+            }
+        }
+        while (const Ready* first = beyond_.peek()) {
+            Record& record = ledger_.store()[first->slot];
+            if (is_meant(*first, record)) {
+                if (!within_horizon(record)) {
+                    break;
+                }
+                open_if_head(record);
+            }
+            beyond_.pop();
+        }
     }
 
     Ledger<Body>& ledger_;
     GroupTable<Group> groups_{};
-    ReadyList available_{};  // heads of available groups, by when they became visible
-    ReadyList beyond_{};     // the same beyond the horizon, by ordinal
+    ReadyList available_{};                // heads of available groups, by when they became visible
+    ReadyList beyond_{};                   // the same beyond the horizon, by ordinal
+    std::vector<std::uint32_t> reopen_{};  // groups that one receive took
     std::uint64_t visible_sequence_ = 0;
     std::size_t window_;
-    std::uint64_t horizon_ = 0;       // the ordinal of the last stored message that is looked at
-    std::size_t within_horizon_ = 0;  // stored messages up to there
+    std::uint64_t horizon_ = boundless;  // the ordinal of the last message looked at; none while all fit the window
+    std::size_t within_horizon_ = 0;     // stored messages up to there, if there is one
     std::size_t in_flight_ = 0;
     std::size_t opened_ = 0;
 };

@@ -17,32 +17,36 @@ class GroupTable {
 public:
     /// The number of a group, which is created if it does not exist.
     [[nodiscard]] std::uint32_t find_or_create(std::string_view group_id) {
-        const Fingerprint id = fingerprint(group_id);
-        if (const auto found = table_.find(id, id_of())) {
-            return *found;
+        return find_or_create(fingerprint(group_id));
+    }
+    [[gnu::always_inline]] [[nodiscard]] std::uint32_t find_or_create(const Fingerprint& id) {
+        if (first_unused_ == none) {
+            add_unused();
         }
-        std::uint32_t number = first_unused_;
-        if (number == none) {
-            number = static_cast<std::uint32_t>(groups_.size());
-            groups_.emplace_back();
-        } else {
-            first_unused_ = groups_[number].next_unused;
+        const std::uint32_t number = table_.insert(id, first_unused_, id_of());
+        if (number == first_unused_) {
+            Entry& entry = groups_[number];
+            first_unused_ = entry.next_unused;
+            entry.next_unused = in_use;
+            entry.id = id;
         }
-        groups_[number].id = id;
-        table_.insert(id, number, id_of());
         return number;
     }
 
-    void erase(std::uint32_t number) {
-        table_.erase(groups_[number].id, id_of());
+    /// Asks for the memory that `find_or_create` will need soon.
+    [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+
+    [[gnu::always_inline]] void erase(std::uint32_t number) {
+        Entry& entry = groups_[number];
+        table_.erase_number(entry.id, number);
         if (table_.size() == 0 && groups_.size() > 64) {
             clear();  // gives back what a crowd of groups took; a few groups that come and go keep their memory
             return;
         }
-        groups_[number].group = Group{};
-        groups_[number].next_unused = first_unused_;
+        entry.group = Group{};
+        entry.next_unused = first_unused_;
         first_unused_ = number;
-        table_.shrink(id_of());
+        table_.shrink();
     }
 
     void clear() {
@@ -56,7 +60,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return table_.size(); }
 
     [[nodiscard]] bool contains(std::uint32_t number) const noexcept {
-        return number < groups_.size() && table_.find(groups_[number].id, id_of()) == number;
+        return number < groups_.size() && groups_[number].next_unused == in_use;
     }
 
     /// Calls `visit(number)` for every group in use. Linear.
@@ -71,6 +75,7 @@ public:
 
 private:
     static constexpr std::uint32_t none = 0xFFFF'FFFF;
+    static constexpr std::uint32_t in_use = 0xFFFF'FFFE;
 
     struct Entry {
         Fingerprint id{};
@@ -83,6 +88,12 @@ private:
         const Fingerprint& operator()(std::uint32_t number) const noexcept { return table.groups_[number].id; }
     };
     [[nodiscard]] IdOf id_of() const noexcept { return {*this}; }
+
+    void add_unused() {
+        const auto number = static_cast<std::uint32_t>(groups_.size());
+        groups_.emplace_back();
+        first_unused_ = number;
+    }
 
     std::vector<Entry> groups_{};
     std::uint32_t first_unused_ = none;

@@ -131,7 +131,7 @@ public:
     void settle() { quiet_until_ = next_event(); }
 
     /// Adds a message that is visible now, or is delayed until `visible_at`. Needs both sides.
-    void add(Record& record, Nanos visible_at) {
+    [[gnu::always_inline]] void add(Record& record, Nanos visible_at) {
         record.state = State::free;
         record.deadline = std::max(visible_at, now_);
         record.was_delayed = visible_at > now_;
@@ -149,7 +149,7 @@ public:
     }
 
     /// Begins a new lease of a message. With a timeout of zero the message is visible at once (R115).
-    void lease(Record& record, Nanos timeout, bool is_default) {
+    [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) {
         ++record.generation;
         record.visibility_changed = false;
         record.received_at = now_;
@@ -198,7 +198,7 @@ public:
     }
 
     /// Lets the lease end `timeout` from now.
-    void set_deadline(Record& record, Nanos timeout, bool is_default) {
+    [[gnu::always_inline]] void set_deadline(Record& record, Nanos timeout, bool is_default) {
         record.deadline = saturating_add(now_, timeout);
         set_state(record, timeout == Nanos::zero() ? State::visible : State::in_flight);
         if (record.state == State::in_flight) {
@@ -277,7 +277,7 @@ public:
         HandleStatus status;
         Record* record = nullptr;
     };
-    [[nodiscard]] Found find(const ReceiptHandle& handle) const noexcept {
+    [[gnu::always_inline]] [[nodiscard]] Found find(const ReceiptHandle& handle) const noexcept {
         const std::uint32_t slot = IdAccess::slot(handle);
         const std::uint32_t generation = IdAccess::generation(handle);
         if (IdAccess::queue(handle) != tag_ || !store_->contains(slot)) {

@@ -22,12 +22,11 @@ struct Ready {
 /// heap. Like all references to messages an entry may be stale: whoever takes it checks.
 class ReadyList {
 public:
-    void push(const Ready& ready) {
-        if (rising_.empty() || rising_.back().order < ready.order) {
-            rising_.push_back(ready);
+    [[gnu::always_inline]] void push(const Ready& ready) {
+        if (rising_.empty() || rising_.back().order < ready.order) [[likely]] {
+            rising_.push_back({ready.order, ready.slot, ready.generation, ready.duplicate});
         } else {
-            heap_.push_back(ready);
-            std::push_heap(heap_.begin(), heap_.end(), Later{});
+            push_late(ready);
         }
     }
 
@@ -40,12 +39,11 @@ public:
     }
 
     /// Removes the entry that `peek` returned.
-    void pop() noexcept {
-        if (!heap_.empty() && peek() == &heap_.front()) {
-            std::pop_heap(heap_.begin(), heap_.end(), Later{});
-            heap_.pop_back();
-        } else {
+    [[gnu::always_inline]] void pop() noexcept {
+        if (heap_.empty() || peek() != &heap_.front()) [[likely]] {
             rising_.pop_front();
+        } else {
+            pop_late();
         }
     }
 
@@ -68,6 +66,15 @@ private:
     struct Later {  // a type: a pointer to a function is not inlined
         [[nodiscard]] bool operator()(const Ready& a, const Ready& b) const noexcept { return a.order > b.order; }
     };
+
+    void push_late(Ready ready) {
+        heap_.push_back(ready);
+        std::push_heap(heap_.begin(), heap_.end(), Later{});
+    }
+    void pop_late() noexcept {
+        std::pop_heap(heap_.begin(), heap_.end(), Later{});
+        heap_.pop_back();
+    }
 
     Ring<Ready> rising_{};
     std::vector<Ready> heap_{};

@@ -109,7 +109,7 @@ public:
     }
 
     /// A slot with room for so many bytes. Errors: `std::bad_alloc`.
-    [[nodiscard]] Record& take(std::size_t payload_size) {
+    [[gnu::always_inline]] [[nodiscard]] Record& take(std::size_t payload_size) {
         Record* record = try_take(payload_size);
         const std::uint8_t number = class_of[(payload_size + 63) / 64];
         if (record == nullptr && classes_[number].used >= slack_) {

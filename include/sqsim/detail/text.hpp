@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -127,17 +128,53 @@ namespace sqsim::inline SQSIM_ABI::detail {
     return true;
 }
 
+/// As `strangeness`, but a space and #x7F count, too.
+[[nodiscard]] inline std::uint64_t oddness(const char* bytes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, sizeof word);
+    return word | (word - 0x2121'2121'2121'2121U) | (word + 0x0101'0101'0101'0101U);
+}
+
+/// The same of sixteen bytes.
+[[nodiscard]] inline std::uint64_t oddness_of_16(const char* bytes) noexcept {
+#if defined(__GNUC__)
+    using Vector [[gnu::vector_size(16)]] = signed char;
+    Vector vector;
+    std::memcpy(&vector, bytes, 16);
+    const Vector odd = (vector < 0x21) | (vector > 0x7E);
+    std::array<std::uint64_t, 2> words;
+    std::memcpy(words.data(), &odd, 16);
+    return words[0] | words[1];
+#else
+    return oddness(bytes) | oddness(bytes + 8);
+#endif
+}
+
 /// Whether a text is 1 to 128 letters, digits and punctuation marks of ASCII: a group or deduplication id (R51).
 [[nodiscard]] inline bool is_identifier(std::string_view text) noexcept {
     if (text.empty() || text.size() > 128) {
         return false;
     }
-    for (const char c : text) {
-        if (c <= ' ' || c > '~') {
-            return false;
+    if (text.size() < 8) {
+        for (const char c : text) {
+            if (c <= ' ' || c > '~') {
+                return false;
+            }
         }
+        return true;
     }
-    return true;
+    const char* bytes = text.data();
+    const char* const last = bytes + (text.size() - 8);
+    std::uint64_t odd = oddness(last);
+    if (text.size() >= 16) {
+        odd |= oddness_of_16(last - 8);
+        for (; bytes < last - 8; bytes += 16) {
+            odd |= oddness_of_16(bytes);
+        }
+    } else {
+        odd |= oddness(bytes);
+    }
+    return (odd & 0x8080'8080'8080'8080U) == 0;
 }
 
 /// A duration in seconds as the service's texts give it, e.g. "43201", "-1", "0.5".

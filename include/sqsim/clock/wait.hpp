@@ -128,6 +128,33 @@ private:
     std::condition_variable changed_{};
 };
 
+/// Tries whenever there is news, without blocking, until that succeeds, a stop is requested, or so much real time has
+/// passed. `has_news()` is called without the lock, `predicate()` under it. Returns: whether it held.
+template <class Lock, class HasNews, class Predicate>
+[[nodiscard]] bool watch(std::unique_lock<Lock>& lock, const std::stop_token& stop, std::chrono::nanoseconds limit,
+                         HasNews has_news, Predicate& predicate) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    do {
+        lock.unlock();
+        for (int round = 1; !has_news() && !stop.stop_requested(); ++round) {
+            if (round % 64 == 0 && std::chrono::steady_clock::now() >= end) {
+                break;
+            }
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        }
+        lock.lock();
+        if (stop.stop_requested()) {
+            return false;
+        }
+        if (predicate()) {
+            return true;
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return false;
+}
+
 /// When a predicate is worth evaluating again although nobody notified: it may say so itself.
 template <class TimePoint, class Predicate>
 [[nodiscard]] TimePoint next_look(TimePoint deadline, Predicate& predicate) {

@@ -28,6 +28,8 @@ public:
 
     /// Returns: how many messages are new.
     std::size_t note() noexcept { return order_.note(); }
+    /// Whether there are new messages. From any thread.
+    [[nodiscard]] bool has_news() const noexcept { return order_.has_news(); }
     /// No earlier than when the last message was sent that was noted.
     [[nodiscard]] Nanos last_sent_at() const noexcept { return Nanos{order_.stamp()}; }
 

@@ -172,6 +172,11 @@ public:
             if (entries.empty()) {
                 break;
             }
+            if (store_->is_concurrent()) {  // other threads have written these records, and those of the next receive
+                for (const auto& entry : entries.first(std::min(entries.size(), 2 * (most - count)))) {
+                    prefetch<true>((*store_)[entry.slot]);
+                }
+            }
             std::size_t passed = 0;
             while (passed != entries.size() && count != most) {
                 Record* const record = arrivals_.fresh_at(entries[passed++]);

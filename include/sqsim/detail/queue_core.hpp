@@ -333,7 +333,8 @@ private:
                               const std::stop_token& stop, Take& take, typename C::time_point start) {
         const Nanos wait_time = options.wait_time.value_or(engine_.options().receive_message_wait_time);
         ReceiveAttempt<QueueCore, Take> attempt{*this, options, maximum, wait_time == Nanos::zero(), take};
-        if (!attempt.try_now() && !attempt.is_short_poll()) {
+        if (!attempt.try_now() && !attempt.is_short_poll() &&
+            !received_at_once(section, options, wait_time, stop, attempt)) {
             const Sleeper sleeper{senders_};  // before the next attempt: no send goes unseen
             const Nanos deadline = saturating_add(to_nanos(start), wait_time);
             static_cast<void>(engine_.take_opened());
@@ -355,6 +356,26 @@ private:
                   "or let them timeout before receiving more.");
         }
         return attempt.received().messages;
+    }
+
+    /// Watches for sends for as long as the options say. Returns whether something was received.
+    template <class Attempt>
+    bool received_at_once(Section& section, const ReceiveMessageOptions& options, Nanos wait_time,
+                          const std::stop_token& stop, Attempt& attempt) {
+        if constexpr (is_driven || std::is_same_v<Lock, NullMutex>) {
+            return false;
+        } else {
+            if (options.spin <= Nanos::zero()) {
+                return false;
+            }
+            // What happens by itself ends the watching: a wait that blocks is woken by it.
+            const Nanos next = std::min(engine_.next_event(), tasks_.next_due());
+            const Nanos until_next = saturating_add(next, -engine_.ledger().now());
+            const auto& arrivals = engine_.ledger().arrivals();
+            return watch(
+                section.lock, stop, std::min({options.spin, wait_time, until_next}),
+                [&] { return arrivals.has_news(); }, attempt);
+        }
     }
 
     [[nodiscard]] static const std::string& checked_name(const Options& options) {

@@ -77,6 +77,15 @@ struct alignas(64) Record {
 
 static_assert(sizeof(Record) == 64);
 
+/// Starts to fetch a record and what lies behind it, which are soon read or, if `to_write`, written.
+template <bool to_write>
+void prefetch([[maybe_unused]] const Record& record) noexcept {
+#if defined(__GNUC__)
+    __builtin_prefetch(&record, to_write ? 1 : 0);
+    __builtin_prefetch(&record + 1, to_write ? 1 : 0);
+#endif
+}
+
 /// A message's place in its group, at the front of the payload.
 struct GroupLink {
     std::uint32_t group = 0;
@@ -185,13 +194,13 @@ public:
     }
 
     [[nodiscard]] std::uint64_t id_key() const noexcept { return id_key_; }
+    /// Whether several threads may use the store.
+    [[nodiscard]] bool is_concurrent() const noexcept { return concurrent_; }
 
 protected:
     RecordOwner(std::uint64_t id_key, bool concurrent, bool text_bodies) noexcept
         : id_key_{id_key}, concurrent_{concurrent}, text_bodies_{text_bodies} {}
     virtual ~RecordOwner() = default;
-
-    [[nodiscard]] bool is_concurrent() const noexcept { return concurrent_; }
 
     /// Whether a payload is nothing but characters.
     [[gnu::always_inline]] [[nodiscard]] bool has_plain_payload(const Record& record) const noexcept {

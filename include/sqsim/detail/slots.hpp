@@ -127,7 +127,8 @@ public:
         std::vector<std::uint32_t> free(blocks_.size());
         for_each_free([&](Record& record) { ++free[record.slot >> place_bits]; });
         std::vector<bool> ends(blocks_.size());
-        for (const Region& region : regions_) {
+        for (std::size_t i = kept_regions; i < regions_.size(); ++i) {
+            const Region& region = regions_[i];
             bool all_free = true;
             for (std::uint32_t block = region.first_block; block != region.end_block; ++block) {
                 all_free = all_free && free[block] == blocks_[block].used;
@@ -172,6 +173,8 @@ public:
     }
 
 private:
+    // Never given back: a queue whose backlog comes and goes would take them again at once.
+    static constexpr std::size_t kept_regions = 4;
     static constexpr std::uint32_t place_bits = 10;
     static constexpr std::uint32_t place_mask = (std::uint32_t{1} << place_bits) - 1;
     static constexpr std::array<std::uint32_t, 13> payload_sizes{
@@ -252,6 +255,9 @@ private:
         for (std::size_t rest = exchange_->handed_count; rest != 0 && free_[number] == nullptr;) {
             // Writing to many at once lets their transfers from the other core overlap.
             for (std::size_t i = std::min<std::size_t>(rest, 32); i != 0; --i) {
+                prefetch<true>(*exchange_->handed[rest - i]);
+            }
+            for (std::size_t i = std::min<std::size_t>(rest, 32); i != 0; --i) {
                 put_back(*exchange_->handed[--rest]);
             }
             exchange_->handed_count = rest;
@@ -300,7 +306,9 @@ private:
             const auto first = static_cast<std::uint32_t>(blocks_.size());
             const std::uint32_t end = add_blocks(number, pages.memory(), size / stride);
             regions_.push_back({std::move(pages), first, end});
-            returnable_ += size / stride;
+            if (regions_.size() > kept_regions) {
+                returnable_ += size / stride;
+            }
         }
     }
 

@@ -146,6 +146,9 @@ template <class Options>
     if (MaybeError error = check("VisibilityTimeout", options.visibility_timeout, limits.maximum_visibility_timeout)) {
         return error;
     }
+    if (options.spin < Nanos::zero()) {
+        return invalid_value(seconds_text(options.spin), "spin", "Must be >= 0.");
+    }
     if (fifo && !options.receive_request_attempt_id.empty()) {  // a standard queue ignores it (R101)
         return check_identifier(options.receive_request_attempt_id, "ReceiveRequestAttemptId");
     }
@@ -155,7 +158,7 @@ template <class Options>
 /// Throws if the options of a receive are bad. Almost always they are the default ones.
 inline void require_good_receive(const ReceiveMessageOptions& options, const Limits& limits, bool fifo) {
     const bool is_default = options.max_number_of_messages == 10 && !options.wait_time && !options.visibility_timeout &&
-                            options.receive_request_attempt_id.empty();
+                            options.spin == Nanos::zero() && options.receive_request_attempt_id.empty();
     if (!is_default) {
         raise_if(check_receive(options, limits, fifo));
     }

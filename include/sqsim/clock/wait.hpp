@@ -129,14 +129,16 @@ private:
 };
 
 /// Tries whenever there is news, without blocking, until that succeeds, a stop is requested, or so much real time has
-/// passed. `has_news()` is called without the lock, `predicate()` under it. Returns: whether it held.
-template <class Lock, class HasNews, class Predicate>
+/// passed. There is news when `latest()` is no longer what `known()` was when the lock was let go. Only `latest()` is
+/// called without the lock. Returns: whether `predicate()` held.
+template <class Lock, class Known, class Latest, class Predicate>
 [[nodiscard]] bool watch(std::unique_lock<Lock>& lock, const std::stop_token& stop, std::chrono::nanoseconds limit,
-                         HasNews has_news, Predicate& predicate) {
+                         Known known, Latest latest, Predicate& predicate) {
     const auto end = std::chrono::steady_clock::now() + limit;
     do {
+        const auto old = known();
         lock.unlock();
-        for (int round = 1; !has_news() && !stop.stop_requested(); ++round) {
+        for (int round = 1; latest() == old && !stop.stop_requested(); ++round) {
             if (round % 64 == 0 && std::chrono::steady_clock::now() >= end) {
                 break;
             }

@@ -28,8 +28,9 @@ public:
 
     /// Returns: how many messages are new.
     std::size_t note() noexcept { return order_.note(); }
-    /// Whether there are new messages. From any thread.
-    [[nodiscard]] bool has_news() const noexcept { return order_.has_news(); }
+    /// Two numbers that differ if there are messages not noted: that of the owner, and one for any thread.
+    [[nodiscard]] std::uint64_t noted() const noexcept { return order_.seen(); }
+    [[nodiscard]] std::uint64_t published() const noexcept { return order_.published(); }
     /// No earlier than when the last message was sent that was noted.
     [[nodiscard]] Nanos last_sent_at() const noexcept { return Nanos{order_.stamp()}; }
 

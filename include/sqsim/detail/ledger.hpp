@@ -295,7 +295,7 @@ public:
         if (record.generation - generation > 0x8000'0000U || generation == 0) {
             return {HandleStatus::invalid};
         }
-        if (record.state == State::free || record.generation - generation >= record.receives()) {
+        if (record.generation - generation >= record.receives() || record.state == State::free) {
             return {HandleStatus::gone};
         }
         return {record.generation == generation ? HandleStatus::ok : HandleStatus::superseded, &record};

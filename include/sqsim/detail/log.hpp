@@ -75,20 +75,13 @@ public:
 
     /// Sees what was published. Returns: how many entries are new.
     [[gnu::always_inline]] std::size_t note() noexcept {
-        const std::uint64_t published = published_.load(std::memory_order_acquire);
-        const std::uint64_t before = seen_;
-        if (published == before) {
-            return 0;
-        }
-        seen_ = published;
-        noted_.store(published, std::memory_order_relaxed);
-        return static_cast<std::size_t>(published - before);
+        const std::uint64_t before = std::exchange(seen_, published_.load(std::memory_order_acquire));
+        return static_cast<std::size_t>(seen_ - before);
     }
 
-    /// Whether something was published since the last `note`. From any thread.
-    [[nodiscard]] bool has_news() const noexcept {
-        return published_.load(std::memory_order_relaxed) != noted_.load(std::memory_order_relaxed);
-    }
+    /// How much was published ever, as far as the reader has seen; and at all, which any thread may ask.
+    [[nodiscard]] std::uint64_t seen() const noexcept { return seen_; }
+    [[nodiscard]] std::uint64_t published() const noexcept { return published_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(seen_ - head_.position_); }
 
@@ -284,7 +277,6 @@ private:
     // The reader's.
     alignas(two_cache_lines) Cursor head_{};
     std::uint64_t seen_ = 0;
-    std::atomic<std::uint64_t> noted_{0};  // the same, for those who look without the lock
     std::atomic<Chunk*> spares_{nullptr};
 };
 

@@ -95,7 +95,7 @@ public:
     /// Ends a message's life in the queue: every reference to it but those of `Message` objects becomes stale.
     [[gnu::always_inline]] void remove(Record& record) noexcept {
         record.state = State::free;
-        ++record.generation;
+        record.born = ++record.generation;
         drop(record);
     }
 
@@ -202,7 +202,6 @@ private:
         record.was_delayed = false;
         record.survived_delete = false;
         record.first_received_at = never;
-        record.born = record.generation;
         if ((layout & layout_linked) != 0) {
             ::new (Layout::begin(record) + Layout::link_offset(layout)) GroupLink{};
         }

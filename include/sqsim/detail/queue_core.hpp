@@ -373,8 +373,8 @@ private:
             const Nanos until_next = saturating_add(next, -engine_.ledger().now());
             const auto& arrivals = engine_.ledger().arrivals();
             return watch(
-                section.lock, stop, std::min({options.spin, wait_time, until_next}),
-                [&] { return arrivals.has_news(); }, attempt);
+                section.lock, stop, std::min({options.spin, wait_time, until_next}), [&] { return arrivals.noted(); },
+                [&] { return arrivals.published(); }, attempt);
         }
     }
 

@@ -66,8 +66,9 @@ struct alignas(64) Record {
     Nanos deadline{};                     // of the delay or the lease; once visible: since when
     Nanos received_at{};                  // when the lease began
     Nanos first_received_at{};            // never: not yet
-    // Counts receives, deletes and reuses of the slot, so that every reference made for an earlier life or lease is
-    // recognised as stale. Between `born` and `generation` lie the receives in this queue.
+    // Counts receives and removals, so that every reference made for an earlier life or lease is recognised as stale.
+    // Between `born`, when the life before this one ended, and `generation` lie the receives in this queue. Both belong
+    // to the lock even while a sender fills the slot: only who finds them as expected may look at the other fields.
     std::uint32_t generation = 0;
     std::uint32_t born = 0;
 

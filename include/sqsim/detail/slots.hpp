@@ -288,7 +288,7 @@ private:
         auto* const record = ::new (block.memory + std::size_t{block.used} * block.stride) Record{};
         ++classes_[block.number].used;
         record->slot = number << place_bits | block.used++;
-        record->generation = block.generation;
+        record->born = record->generation = block.generation;
         return *record;
     }
 

@@ -265,7 +265,7 @@ public:
             arrivals_.sweep(stored());
         }
         const std::size_t returnable = store_->slots().returnable();
-        if (removed_since_trim_ > returnable && stored() < returnable / 4) {
+        if (removed_since_trim_ > returnable / 2 && stored() < returnable / 4) {
             removed_since_trim_ = 0;
             store_->collect();
             store_->slots().trim();

@@ -68,8 +68,9 @@ public:
 
     /// A new record for a message with this body.
     template <class From>
-    [[gnu::always_inline]] [[nodiscard]] Record& store(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
-                                std::string_view deduplication_id, bool linked) {
+    [[gnu::always_inline]] [[nodiscard]] Record& store(From&& body, std::unique_ptr<const Extras> extras,
+                                                       std::string_view group_id, std::string_view deduplication_id,
+                                                       bool linked) {
         const std::size_t size = size_of(body);
         Record& record = allocate(layout_for(size, extras != nullptr, linked), size, group_id, deduplication_id);
         fill(record, std::forward<From>(body), std::move(extras));
@@ -182,8 +183,8 @@ private:
                                          (extras ? layout_extras : 0U) | (linked ? layout_linked : 0U));
     }
 
-    [[gnu::always_inline]] [[nodiscard]] Record& allocate(std::uint8_t layout, std::size_t body_size, std::string_view group_id,
-                                   std::string_view deduplication_id) {
+    [[gnu::always_inline]] [[nodiscard]] Record&
+    allocate(std::uint8_t layout, std::size_t body_size, std::string_view group_id, std::string_view deduplication_id) {
         collect();
         Record& record = slots_.take(Layout::ids_offset(layout, body_size) + group_id.size() + deduplication_id.size());
         begin(record, layout, body_size, group_id, deduplication_id);

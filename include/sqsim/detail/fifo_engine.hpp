@@ -7,6 +7,7 @@
 #include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
@@ -106,7 +107,7 @@ public:
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
     void admit(MovedMessage&& moved) {
-        Record& record = ledger_.admit(std::move(moved), false, true);
+        Record& record = detail::admit(ledger_, std::move(moved), false, true);
         add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
     }
 
@@ -177,7 +178,7 @@ public:
 
     /// R110, R111: only the lease that lasts can delete.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        const auto [status, record] = ledger_.find(handle);
+        const auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::ok && record->state != State::in_flight) {
             return HandleStatus::expired;
         }
@@ -192,7 +193,7 @@ public:
 
     /// R117, R120, R123.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
-        const auto [status, record] = ledger_.find(handle);
+        const auto [status, record] = ledger_.handles().find(handle);
         if (status != HandleStatus::ok || record->state != State::in_flight) {
             return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
@@ -330,7 +331,7 @@ private:
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
         groups_.leave(record);
-        return ledger_.take_away(record, redriven, options_.name);
+        return detail::take_away(ledger_, record, redriven, options_.name);
     }
 
     FifoQueueOptions options_;

@@ -4,6 +4,7 @@
 #include "sqsim/decision.hpp"
 #include "sqsim/detail/delivery_order.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
@@ -102,7 +103,7 @@ public:
     /// sides.
     void admit(MovedMessage&& moved) {
         const bool keep_sent_at = !moved.redriven;
-        add(ledger_.admit(std::move(moved), keep_sent_at, false), ledger_.now());
+        add(detail::admit(ledger_, std::move(moved), keep_sent_at, false), ledger_.now());
         credit_ = std::min(credit_, room());
     }
 
@@ -141,7 +142,7 @@ public:
 
     /// R107-R110.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        Record* const current = ledger_.find_current(handle);
+        Record* const current = ledger_.handles().find_current(handle);
         if (current == nullptr || decisions_ != nullptr) [[unlikely]] {
             return erase_other(handle);
         }
@@ -152,7 +153,7 @@ public:
 
     /// R117-R122.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
-        auto [status, record] = ledger_.find(handle);
+        auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::invalid || status == HandleStatus::gone) {
             return {status};
         }
@@ -260,7 +261,7 @@ private:
     }
 
     HandleStatus erase_other(const ReceiptHandle& handle) {
-        auto [status, record] = ledger_.find(handle);
+        auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::invalid) {
             return status;
         }
@@ -371,7 +372,7 @@ private:
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
         track(record, record.state, State::free);
-        return ledger_.take_away(record, redriven, options_.name);
+        return detail::take_away(ledger_, record, redriven, options_.name);
     }
 
     /// How many messages this poll can see (R90): a short poll may miss some or all.

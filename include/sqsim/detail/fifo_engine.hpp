@@ -7,6 +7,7 @@
 #include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
@@ -256,11 +257,7 @@ public:
     [[nodiscard]] const FifoQueueOptions& options() const noexcept { return options_; }
 
     [[nodiscard]] QueueMetrics metrics() {
-        QueueMetrics metrics = ledger_.all_totals();
-        metrics.approximate_age_of_oldest_message = ledger_.age_of_oldest([](const Record&) { return true; });
-        metrics.approximate_number_of_messages_visible = ledger_.counts().visible;
-        metrics.approximate_number_of_messages_not_visible = ledger_.in_flight();
-        metrics.approximate_number_of_messages_delayed = ledger_.counts().delayed;
+        QueueMetrics metrics = metrics_of(ledger_, [](const Record&) { return true; });
         metrics.fifo = FifoMetrics{groups_.in_flight(), deduplicated_};
         return metrics;
     }

@@ -13,7 +13,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -257,21 +256,6 @@ public:
         }
     }
 
-    /// The age of the oldest message that counts, from its arrival (R177). Linear in those before it that do not.
-    template <class Counts>
-    [[nodiscard]] std::optional<Nanos> age_of_oldest(Counts counts) {
-        std::optional<Nanos> age;
-        arrivals_.for_each([&](Record& record) {
-            if (counts(record)) {
-                const Extras* extras = Layout::extras(record);
-                age =
-                    now_ - (extras != nullptr && extras->body_record != nullptr ? extras->arrived_at : record.sent_at);
-            }
-            return !age;
-        });
-        return age;
-    }
-
     void set_retention(Nanos retention) noexcept {
         retention_ = retention;
         quiet_until_ = Nanos::min();
@@ -279,16 +263,8 @@ public:
 
     /// The counters that only grow, but those of sends.
     QueueMetrics totals{};
-
-    /// All of them. Needs both sides.
-    [[nodiscard]] QueueMetrics all_totals() const {
-        QueueMetrics all = totals;
-        if (sent_.count != 0) {
-            all.number_of_messages_sent = sent_.count;
-            all.sent_message_size = sent_;
-        }
-        return all;
-    }
+    /// Those of sends. Needs both sides.
+    [[nodiscard]] const SentMessageSizes& sent() const noexcept { return sent_; }
 
 private:
     /// Gives a new message its place in the order. Senders' side.

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "sqsim/detail/message_store.hpp"
-#include "sqsim/error.hpp"
 #include "sqsim/ids.hpp"
+#include "sqsim/options.hpp"
 
 #include <cstdint>
 

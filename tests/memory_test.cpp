@@ -192,7 +192,7 @@ TEST_CASE("Handles of a spike in a FIFO queue are gone when its memory is", "[me
     } else {
         old = drain(queue);
     }
-    REQUIRE(old.size() > 900);
+    REQUIRE(old.size() > 500);
     CHECK(queue.counts().total() == 0);
     CHECK(count_gone(queue, old) == old.size());
     send_fifo_spike(queue);

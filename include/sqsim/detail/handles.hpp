@@ -12,7 +12,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// What the receipt handles of a queue refer to.
 ///
 /// A handle is the queue's tag, a slot, and the generation that the record there had when its message was received. So
-/// nothing is kept of handles: a stale one names a generation that has passed.
+/// nothing is kept of handles: a stale one names a generation that has passed. A view, made where it is used.
 template <class Body>
 class Handles {
 public:

@@ -36,11 +36,11 @@ public:
     using Layout = PayloadOf<Body>;
 
     Ledger(std::uint64_t tag, std::uint64_t id_key, bool concurrent, Nanos retention)
-        : store_{MessageStore<Body>::make(id_key, concurrent)}, handles_{*store_, tag}, retention_{retention} {}
+        : store_{MessageStore<Body>::make(id_key, concurrent)}, tag_{tag}, retention_{retention} {}
 
     [[nodiscard]] MessageStore<Body>& store() const noexcept { return *store_; }
-    [[nodiscard]] const Handles<Body>& handles() const noexcept { return handles_; }
-    [[nodiscard]] ReceiptHandle handle(const Record& record) const noexcept { return handles_.make(record); }
+    [[gnu::always_inline]] [[nodiscard]] Handles<Body> handles() const noexcept { return {*store_, tag_}; }
+    [[nodiscard]] ReceiptHandle handle(const Record& record) const noexcept { return handles().make(record); }
     [[nodiscard]] Arrivals<Body>& arrivals() noexcept { return arrivals_; }
     [[nodiscard]] QueueCounts counts() const noexcept {
         return {count(State::visible), count(State::in_flight), count(State::delayed)};
@@ -287,7 +287,7 @@ private:
     }
 
     typename MessageStore<Body>::Pointer store_;
-    Handles<Body> handles_;
+    std::uint64_t tag_;
     // The owner's; what is above, both sides read.
     alignas(two_cache_lines) Nanos retention_;
     Nanos now_ = Nanos::min();

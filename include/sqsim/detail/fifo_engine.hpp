@@ -7,6 +7,8 @@
 #include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/ledger_metrics.hpp"
+#include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
@@ -106,7 +108,7 @@ public:
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
     void admit(MovedMessage&& moved) {
-        Record& record = ledger_.admit(std::move(moved), false, true);
+        Record& record = detail::admit(ledger_, std::move(moved), false, true);
         add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
     }
 
@@ -177,7 +179,7 @@ public:
 
     /// R110, R111: only the lease that lasts can delete.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        const auto [status, record] = ledger_.find(handle);
+        const auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::ok && record->state != State::in_flight) {
             return HandleStatus::expired;
         }
@@ -192,7 +194,7 @@ public:
 
     /// R117, R120, R123.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
-        const auto [status, record] = ledger_.find(handle);
+        const auto [status, record] = ledger_.handles().find(handle);
         if (status != HandleStatus::ok || record->state != State::in_flight) {
             return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
@@ -255,11 +257,7 @@ public:
     [[nodiscard]] const FifoQueueOptions& options() const noexcept { return options_; }
 
     [[nodiscard]] QueueMetrics metrics() {
-        QueueMetrics metrics = ledger_.all_totals();
-        metrics.approximate_age_of_oldest_message = ledger_.age_of_oldest([](const Record&) { return true; });
-        metrics.approximate_number_of_messages_visible = ledger_.counts().visible;
-        metrics.approximate_number_of_messages_not_visible = ledger_.in_flight();
-        metrics.approximate_number_of_messages_delayed = ledger_.counts().delayed;
+        QueueMetrics metrics = metrics_of(ledger_, [](const Record&) { return true; });
         metrics.fifo = FifoMetrics{groups_.in_flight(), deduplicated_};
         return metrics;
     }
@@ -330,7 +328,7 @@ private:
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
         groups_.leave(record);
-        return ledger_.take_away(record, redriven, options_.name);
+        return detail::take_away(ledger_, record, redriven, options_.name);
     }
 
     FifoQueueOptions options_;

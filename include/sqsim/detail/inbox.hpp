@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/moved_message.hpp"
 
 #include <atomic>
 #include <mutex>

@@ -3,8 +3,9 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/arrivals.hpp"
+#include "sqsim/detail/handles.hpp"
+#include "sqsim/detail/lease_timers.hpp"
 #include "sqsim/detail/message_store.hpp"
-#include "sqsim/detail/timers.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
@@ -12,27 +13,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
-
-/// A message on its way from one queue to another. Holds a reference to the record that it leaves.
-struct MovedMessage {
-    RecordOwner* owner = nullptr;
-    Record* record = nullptr;
-    bool redriven = false;  // by a move task: a new message (R191)
-    MessageId message_id{};
-    std::uint32_t receives = 0;
-    Nanos sent_at{};
-    Nanos first_received_at{};
-    std::uint64_t source_tag = 0;
-    std::string source_name{};
-};
 
 [[gnu::always_inline]] inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
     if (more.count != 0) {
@@ -54,6 +39,9 @@ public:
         : store_{MessageStore<Body>::make(id_key, concurrent)}, tag_{tag}, retention_{retention} {}
 
     [[nodiscard]] MessageStore<Body>& store() const noexcept { return *store_; }
+    [[gnu::always_inline]] [[nodiscard]] Handles<Body> handles() const noexcept { return {*store_, tag_}; }
+    [[nodiscard]] ReceiptHandle handle(const Record& record) const noexcept { return handles().make(record); }
+    [[nodiscard]] Arrivals<Body>& arrivals() noexcept { return arrivals_; }
     [[nodiscard]] QueueCounts counts() const noexcept {
         return {count(State::visible), count(State::in_flight), count(State::delayed)};
     }
@@ -193,7 +181,7 @@ public:
                 }
                 --by_state_[static_cast<std::size_t>(State::visible)];
                 ++by_state_[static_cast<std::size_t>(State::in_flight)];
-                timers_.schedule(deadline, record->slot, record->generation, is_default);
+                timers_.schedule_ungrouped(*record, deadline, is_default);
                 ++count;
                 take(*record);
             }
@@ -215,7 +203,7 @@ public:
 
     /// The next message whose delay or lease has ended, still in its old state; null if there is none.
     [[nodiscard]] Record* next_due() {
-        const Timer* timer = next_timer();
+        const Timer* timer = timers_.peek();
         if (timer == nullptr || timer->deadline > now_) {
             return nullptr;
         }
@@ -226,7 +214,7 @@ public:
 
     /// When the next delay or lease that was scheduled ends; `never` if there is none.
     [[nodiscard]] Nanos next_lease_end() {
-        const Timer* timer = next_timer();
+        const Timer* timer = timers_.peek();
         return timer != nullptr ? timer->deadline : never;
     }
 
@@ -259,138 +247,18 @@ public:
     void tidy(bool all_fresh) {
         removed_since_trim_ += std::exchange(removed_, 0);
         const std::size_t timed = count(State::in_flight) + count(State::delayed);
-        if (timed == 0) {
-            timers_.drop_all();
-        } else {
-            timers_.sweep(timed, [this](const Timer& timer) { return is_meant(timer); });
-        }
+        timers_.sweep(timed);
         if (timed == 0 && all_fresh) {
             arrivals_.drop_until_cursor();
         } else {
             arrivals_.sweep(stored());
         }
         const std::size_t returnable = store_->slots().returnable();
-        if (removed_since_trim_ > returnable && stored() < returnable / 4) {
+        if (removed_since_trim_ > returnable / 2 && stored() < returnable / 4) {
             removed_since_trim_ = 0;
             store_->collect();
             store_->slots().trim();
         }
-    }
-
-    /// What a handle refers to. `superseded` comes with the record, too.
-    struct Found {
-        HandleStatus status;
-        Record* record = nullptr;
-    };
-    [[gnu::always_inline]] [[nodiscard]] Found find(const ReceiptHandle& handle) const noexcept {
-        const std::uint32_t slot = IdAccess::slot(handle);
-        const std::uint32_t generation = IdAccess::generation(handle);
-        if (IdAccess::queue(handle) != tag_ || !store_->contains(slot)) {
-            const bool was_ours =
-                IdAccess::queue(handle) == tag_ && generation - 1 < store_->slots().generation_before(slot);
-            return {was_ours ? HandleStatus::gone : HandleStatus::invalid};
-        }
-        Record& record = (*store_)[slot];
-        // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future.
-        if (record.generation - generation > 0x8000'0000U || generation == 0) {
-            return {HandleStatus::invalid};
-        }
-        if (record.generation - generation >= record.receives() || record.state == State::free) {
-            return {HandleStatus::gone};
-        }
-        return {record.generation == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
-    }
-
-    /// The message of a handle that is its latest; null if that is not what it is.
-    [[gnu::always_inline]] [[nodiscard]] Record* find_current(const ReceiptHandle& handle) const noexcept {
-        const std::uint32_t slot = IdAccess::slot(handle);
-        if (IdAccess::queue(handle) != tag_ || !store_->contains(slot)) {
-            return nullptr;
-        }
-        Record& record = (*store_)[slot];
-        const bool is_current =
-            record.generation == IdAccess::generation(handle) && record.state != State::free && record.receives() != 0;
-        return is_current ? &record : nullptr;
-    }
-
-    [[nodiscard]] ReceiptHandle handle(const Record& record) const noexcept {
-        return IdAccess::handle(tag_, record.slot, record.generation);
-    }
-
-    [[nodiscard]] Arrivals<Body>& arrivals() noexcept { return arrivals_; }
-
-    /// Packs a message for another queue and takes it out of this one.
-    [[nodiscard]] MovedMessage take_away(Record& record, bool redriven, std::string_view source_name) {
-        store_->retain(record);
-        MovedMessage moved{.owner = store_.get(),
-                           .record = &record,
-                           .redriven = redriven,
-                           .message_id = message_id<Body>(record, *store_),
-                           .receives = receive_count<Body>(record),
-                           .sent_at = record.sent_at,
-                           .first_received_at = record.first_received_at,
-                           .source_tag = tag_,
-                           .source_name = std::string{source_name}};
-        remove(record);
-        return moved;
-    }
-
-    /// Stores a message that came from another queue, without making it visible. Keeps the sent time of a dead-letter
-    /// move if asked to (R175, R176).
-    [[nodiscard]] Record& admit(MovedMessage&& moved, bool keep_sent_at, bool fifo) {
-        const std::uint64_t ordinal = next_ordinal();
-        auto extras = std::make_unique<Extras>();
-        extras->body_owner = moved.owner;
-        extras->body_record = moved.record;
-        const Extras* origin = Layout::extras(*moved.record);
-        if (origin != nullptr && origin->body_record != nullptr) {  // moved before: refer to the first record
-            extras->body_owner = origin->body_owner;
-            extras->body_record = origin->body_record;
-            extras->body_owner->retain(*extras->body_record);
-        }
-        extras->arrived_at = now_;
-        if (!moved.redriven) {
-            extras->from_dead_letter_move = true;
-            extras->message_id = moved.message_id;
-            extras->earlier_receives = moved.receives;
-            extras->source_tag = moved.source_tag;
-            extras->source_name = std::move(moved.source_name);
-        }
-        const std::string_view group_id = Layout::group_id(*moved.record);
-        std::string deduplication_id;
-        if (fifo) {  // R157: so that equal ids of unrelated messages do not meet
-            deduplication_id =
-                (moved.redriven ? IdAccess::message_id(store_->id_key(), ordinal) : moved.message_id).to_string();
-        }
-        const bool moved_twice = extras->body_record != moved.record;
-        Record& record = store_->store_moved(std::move(extras), group_id, deduplication_id, !group_id.empty());
-        if (moved_twice) {
-            moved.owner->release(*moved.record);
-        }
-        record.ordinal = ordinal;
-        record.sent_at = keep_sent_at ? moved.sent_at : now_;
-        record.first_received_at = moved.redriven ? never : moved.first_received_at;
-        if (record.sent_at < now_) {
-            arrivals_.add_late(record);
-        } else {
-            record.sent_at = send_time(record.sent_at);
-        }
-        return record;
-    }
-
-    /// The age of the oldest message that counts, from its arrival (R177). Linear in those before it that do not.
-    template <class Counts>
-    [[nodiscard]] std::optional<Nanos> age_of_oldest(Counts counts) {
-        std::optional<Nanos> age;
-        arrivals_.for_each([&](Record& record) {
-            if (counts(record)) {
-                const Extras* extras = Layout::extras(record);
-                age =
-                    now_ - (extras != nullptr && extras->body_record != nullptr ? extras->arrived_at : record.sent_at);
-            }
-            return !age;
-        });
-        return age;
     }
 
     void set_retention(Nanos retention) noexcept {
@@ -400,16 +268,8 @@ public:
 
     /// The counters that only grow, but those of sends.
     QueueMetrics totals{};
-
-    /// All of them. Needs both sides.
-    [[nodiscard]] QueueMetrics all_totals() const {
-        QueueMetrics all = totals;
-        if (sent_.count != 0) {
-            all.number_of_messages_sent = sent_.count;
-            all.sent_message_size = sent_;
-        }
-        return all;
-    }
+    /// Those of sends. Needs both sides.
+    [[nodiscard]] const SentMessageSizes& sent() const noexcept { return sent_; }
 
 private:
     /// Gives a new message its place in the order. Senders' side.
@@ -423,29 +283,7 @@ private:
 
     [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
         quiet_until_ = std::min(quiet_until_, record.deadline);
-        const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);
-        if ((record.layout & layout_linked) != 0) {
-            Layout::link(record).timer = static_cast<std::uint32_t>(sequence);
-        }
-    }
-
-    /// Whether a timer is that of a delay or lease that lasts. In groups also which of several with one deadline, for
-    /// their order is that of the groups: a deadline may be changed and changed back.
-    [[gnu::always_inline]] [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
-        Record& record = (*store_)[timer.slot];
-        return record.generation == timer.generation && record.deadline == timer.deadline &&
-               (record.state == State::in_flight || record.state == State::delayed) &&
-               ((record.layout & layout_linked) == 0 ||
-                Layout::link(record).timer == static_cast<std::uint32_t>(timer.sequence));
-    }
-
-    [[nodiscard]] const Timer* next_timer() {
-        const Timer* timer = timers_.peek();
-        while (timer != nullptr && !is_meant(*timer)) {
-            timers_.pop();
-            timer = timers_.peek();
-        }
-        return timer;
+        timers_.schedule(record, is_default);
     }
 
     [[nodiscard]] std::size_t count(State state) const noexcept { return by_state_[static_cast<std::size_t>(state)]; }
@@ -463,7 +301,7 @@ private:
     std::array<std::size_t, 4> by_state_{};  // how many messages; that of `free` means nothing
     std::size_t removed_ = 0;                // since the last `tidy`
     std::size_t removed_since_trim_ = 0;
-    Timers timers_{};
+    LeaseTimers<Body> timers_{*store_};
     Arrivals<Body> arrivals_{*store_};
     // The senders'.
     alignas(two_cache_lines) std::uint64_t last_ordinal_ = 0;

@@ -119,7 +119,7 @@ public:
         return record != nullptr ? *record : take_new(number);
     }
 
-    /// How many slots there are whose memory could go back to the system.
+    /// How many slots hold memory that could go back to the system.
     [[nodiscard]] std::size_t returnable() const noexcept { return returnable_; }
 
     /// Gives memory back to the system where all slots of a region are free. Linear in the free slots.
@@ -209,7 +209,8 @@ private:
         std::uint32_t stride;
         std::uint16_t used = 0;  // slots that hold a record
         std::uint16_t size;
-        std::uint8_t number;           // of the class
+        std::uint8_t number;  // of the class
+        bool returnable;
         std::uint32_t generation = 0;  // no slot had a later one before the memory went back to the system
     };
 
@@ -287,6 +288,7 @@ private:
         Block& block = blocks_[number];
         auto* const record = ::new (block.memory + std::size_t{block.used} * block.stride) Record{};
         ++classes_[block.number].used;
+        returnable_ += block.returnable ? 1 : 0;
         record->slot = number << place_bits | block.used++;
         record->born = record->generation = block.generation;
         return *record;
@@ -299,28 +301,27 @@ private:
             const std::size_t slots = blocks == 0 ? 16 : std::size_t{8} << blocks;
             memories_.emplace_back(
                 static_cast<std::byte*>(::operator new (slots* stride, std::align_val_t{alignof(Record)})));
-            add_blocks(number, memories_.back().get(), slots);
+            add_blocks(number, memories_.back().get(), slots, false);
         } else {
             const std::size_t size = (1024 * stride + Pages::unit - 1) / Pages::unit * Pages::unit;
             Pages pages{size};
             const auto first = static_cast<std::uint32_t>(blocks_.size());
-            const std::uint32_t end = add_blocks(number, pages.memory(), size / stride);
+            const std::uint32_t end =
+                add_blocks(number, pages.memory(), size / stride, regions_.size() >= kept_regions);
             regions_.push_back({std::move(pages), first, end});
-            if (regions_.size() > kept_regions) {
-                returnable_ += size / stride;
-            }
         }
     }
 
     /// Returns the number behind the last of the new blocks.
-    std::uint32_t add_blocks(std::uint8_t number, std::byte* memory, std::size_t slots) {
+    std::uint32_t add_blocks(std::uint8_t number, std::byte* memory, std::size_t slots, bool returnable) {
         SizeClass& size_class = classes_[number];
         const std::size_t stride = sizeof(Record) + payload_sizes[number];
         for (std::size_t start = 0; start < slots; start += place_mask + 1) {
             blocks_.push_back({.memory = memory + start * stride,
                                .stride = static_cast<std::uint32_t>(stride),
                                .size = static_cast<std::uint16_t>(std::min<std::size_t>(slots - start, place_mask + 1)),
-                               .number = number});
+                               .number = number,
+                               .returnable = returnable});
             size_class.open.insert(size_class.open.begin(), static_cast<std::uint32_t>(blocks_.size() - 1));
             ++size_class.blocks;
         }
@@ -334,6 +335,7 @@ private:
                 classes_[block.number].open.push_back(number);
             }
             classes_[block.number].used -= block.used;
+            returnable_ -= block.used;
             block.used = 0;
         }
         region.pages.discard();

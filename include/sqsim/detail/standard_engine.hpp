@@ -2,11 +2,14 @@
 #pragma once
 
 #include "sqsim/decision.hpp"
+#include "sqsim/detail/choices.hpp"
 #include "sqsim/detail/delivery_order.hpp"
+#include "sqsim/detail/fair_queue.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/ledger_metrics.hpp"
+#include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ready_list.hpp"
-#include "sqsim/detail/tenants.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/options.hpp"
 
@@ -31,13 +34,13 @@ class StandardEngine {
 public:
     StandardEngine(const QueueOptions& options, std::uint64_t tag, std::uint64_t id_key, bool concurrent)
         : options_{options}, ledger_{tag, id_key, concurrent, options.message_retention_period},
-          tenants_{options.fair_queue} {}
+          fair_queue_{ledger_, options.fair_queue} {}
 
     [[nodiscard]] Ledger<Body>& ledger() noexcept { return ledger_; }
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
     /// Installs what decides where the service may behave in several ways; null is exact delivery.
-    void decide_by(DecisionSource* decisions) noexcept { decisions_ = decisions; }
+    void decide_by(DecisionSource* decisions) noexcept { choices_.decide_by(decisions); }
 
     /// Stores messages without options beside the owner's operations, the next of which sees them; all or none.
     /// Senders' side. Returns: the place of the last one, or 0 if both sides are needed.
@@ -102,7 +105,7 @@ public:
     /// sides.
     void admit(MovedMessage&& moved) {
         const bool keep_sent_at = !moved.redriven;
-        add(ledger_.admit(std::move(moved), keep_sent_at, false), ledger_.now());
+        add(detail::admit(ledger_, std::move(moved), keep_sent_at, false), ledger_.now());
         credit_ = std::min(credit_, room());
     }
 
@@ -128,7 +131,7 @@ public:
         const Nanos visibility_timeout = timeout.value_or(options_.visibility_timeout);
         const std::size_t in_flight = ledger_.in_flight();
         const std::size_t limit = options_.limits.maximum_in_flight;
-        if (decisions_ != nullptr || !order_.is_that_of_arrival() || visibility_timeout == Nanos::zero() ||
+        if (!choices_.are_made() || !order_.is_that_of_arrival() || visibility_timeout == Nanos::zero() ||
             in_flight >= limit) [[unlikely]] {
             return 0;
         }
@@ -141,8 +144,8 @@ public:
 
     /// R107-R110.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        Record* const current = ledger_.find_current(handle);
-        if (current == nullptr || decisions_ != nullptr) [[unlikely]] {
+        Record* const current = ledger_.handles().find_current(handle);
+        if (current == nullptr || !choices_.are_made()) [[unlikely]] {
             return erase_other(handle);
         }
         ++ledger_.totals.number_of_messages_deleted;
@@ -152,7 +155,7 @@ public:
 
     /// R117-R122.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
-        auto [status, record] = ledger_.find(handle);
+        auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::invalid || status == HandleStatus::gone) {
             return {status};
         }
@@ -163,7 +166,7 @@ public:
             return {HandleStatus::ok, true};
         }
         ledger_.set_deadline(*record, timeout, false);
-        track(*record, State::in_flight, record->state);
+        fair_queue_.track(*record, State::in_flight, record->state);
         if (record->state == State::visible) {
             give_back(returning(*record));
         }
@@ -205,33 +208,20 @@ public:
 
     /// Needs both sides.
     [[nodiscard]] QueueMetrics metrics() {
-        QueueMetrics metrics = ledger_.all_totals();
         // A message received three times or more is taken for poison, and the next oldest counts (R114).
-        metrics.approximate_age_of_oldest_message =
-            ledger_.age_of_oldest([](Record& record) { return record.receives() < 3; });
-        const QueueCounts counts = ledger_.counts();
-        metrics.approximate_number_of_messages_visible = counts.visible;
-        metrics.approximate_number_of_messages_not_visible = counts.in_flight;
-        metrics.approximate_number_of_messages_delayed = counts.delayed;
-        if (tenants_.used()) {
-            metrics.fair_queue = fair_metrics();
-        }
+        QueueMetrics metrics = metrics_of(ledger_, [](const Record& record) { return record.receives() < 3; });
+        metrics.fair_queue = fair_queue_.metrics();
         return metrics;
     }
 
 private:
-    [[nodiscard]] static bool is_grouped(const Record& record) noexcept { return (record.layout & layout_linked) != 0; }
-    [[nodiscard]] std::uint32_t tenant(Record& record) const noexcept {
-        return Ledger<Body>::Layout::link(record).group;
-    }
-
     /// The general case: messages come back, in groups, or in an order that something decides.
     template <class Take, class Dead>
     std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {
         std::size_t count = 0;
-        const std::size_t maximum = seen_by_poll(plan);
+        const std::size_t maximum = choices_.seen_by_poll(plan, ledger_.counts().visible);
         while (count < maximum && ledger_.in_flight() < options_.limits.maximum_in_flight) {
-            const auto next = order_.take(decisions_);
+            const auto next = order_.take(choices_.source());
             if (next.record == nullptr) {
                 break;
             }
@@ -243,8 +233,7 @@ private:
                 continue;
             }
             lease(record, plan);
-            if (decisions_ != nullptr && !next.duplicate && record.state == State::in_flight &&
-                decisions_->choose(Site::duplicate, record.ordinal, 2) != 0) {
+            if (!next.duplicate && record.state == State::in_flight && choices_.is_doubled(record)) {
                 again_.push_back({record.ordinal, record.slot, record.generation, true});
             }
             take(record);
@@ -260,24 +249,20 @@ private:
     }
 
     HandleStatus erase_other(const ReceiptHandle& handle) {
-        auto [status, record] = ledger_.find(handle);
+        auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::invalid) {
             return status;
         }
         ++ledger_.totals.number_of_messages_deleted;
-        if (status == HandleStatus::superseded && decisions_ != nullptr &&
-            decisions_->choose(Site::stale_delete, record->ordinal, 2) != 0) {
+        if (status == HandleStatus::superseded && choices_.stale_delete_works(*record)) {
             status = HandleStatus::ok;
         }
         if (status != HandleStatus::ok) {
             return status;
         }
-        if (decisions_ != nullptr && !record->survived_delete &&
-            decisions_->choose(Site::lost_delete, record->ordinal, 2) != 0) {
-            record->survived_delete = true;
-            return status;
+        if (!choices_.is_delete_lost(*record)) {
+            remove(*record);
         }
-        remove(*record);
         return status;
     }
 
@@ -298,40 +283,13 @@ private:
         } else {
             ++opened_;
         }
-        if (is_grouped(record)) {
-            Ledger<Body>::Layout::link(record).group = tenants_.number(Ledger<Body>::Layout::group_id(record));
-            track(record, State::free, record.state);
-        }
-    }
-
-    /// Tells the tenants that a message went from one state to another.
-    void track(Record& record, State before, State after) {
-        if (tenants_.used()) [[unlikely]] {
-            track_tenant(record, before, after);
-        }
-    }
-    void track_tenant(Record& record, State before, State after) {
-        if (before == State::in_flight && after != State::in_flight) {
-            count_processing_time(record);
-        }
-        if (is_grouped(record)) {
-            tenants_.change(tenant(record), before, after, ledger_.now(), ledger_.in_flight());
-        }
-    }
-
-    /// Counts the time of a lease that ends now.
-    void count_processing_time(Record& record) {
-        const Nanos now = ledger_.now();
-        tenants_.add_processing_time(now, now - record.received_at);
-        if (is_grouped(record)) {
-            tenants_.add_processing_time(tenant(record), now, now - record.received_at);
-        }
+        fair_queue_.enter(record);
     }
 
     void become_visible(Record& record) {
         const State before = record.state;
         ledger_.set_state(record, State::visible);
-        track(record, before, record.state);
+        fair_queue_.track(record, before, record.state);
         give_back(returning(record));
     }
 
@@ -351,11 +309,11 @@ private:
 
     void lease(Record& record, const ReceivePlan& plan) {
         const State before = record.state;
-        if (before == State::in_flight && tenants_.used()) {
-            count_processing_time(record);
+        if (before == State::in_flight) {
+            fair_queue_.note_second_lease(record);
         }
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
-        track(record, before, record.state);
+        fair_queue_.track(record, before, record.state);
         if (record.state == State::visible) {
             again_.push_back(returning(record));
         }
@@ -365,51 +323,20 @@ private:
         if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             ++opened_;  // a receive may wait for the limit
         }
-        track(record, record.state, State::free);
+        fair_queue_.track(record, record.state, State::free);
         ledger_.remove(record);
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
-        track(record, record.state, State::free);
-        return ledger_.take_away(record, redriven, options_.name);
-    }
-
-    /// How many messages this poll can see (R90): a short poll may miss some or all.
-    [[nodiscard]] std::size_t seen_by_poll(const ReceivePlan& plan) {
-        if (decisions_ == nullptr || !plan.short_poll || ledger_.counts().visible == 0) {
-            return plan.maximum;
-        }
-        const auto alternatives = static_cast<std::uint32_t>(std::min<std::size_t>(plan.maximum, 1000)) + 1;
-        const std::uint32_t choice = decisions_->choose(Site::short_poll, 0, alternatives);
-        return choice == 0 ? plan.maximum : choice - 1;
-    }
-
-    [[nodiscard]] FairQueueMetrics fair_metrics() {
-        FairQueueMetrics metrics;
-        QueueCounts quiet = ledger_.counts();
-        tenants_.for_each([&](std::uint32_t number) {
-            if (tenants_.noisy(number, ledger_.now(), ledger_.in_flight())) {
-                ++metrics.approximate_number_of_noisy_groups;
-                quiet.visible -= tenants_.counts(number).visible;
-                quiet.in_flight -= tenants_.counts(number).in_flight;
-                quiet.delayed -= tenants_.counts(number).delayed;
-            }
-        });
-        metrics.approximate_number_of_messages_visible_in_quiet_groups = quiet.visible;
-        metrics.approximate_number_of_messages_not_visible_in_quiet_groups = quiet.in_flight;
-        metrics.approximate_number_of_messages_delayed_in_quiet_groups = quiet.delayed;
-        metrics.approximate_age_of_oldest_message_in_quiet_groups = ledger_.age_of_oldest([&](Record& record) {
-            return record.receives() < 3 &&
-                   !(is_grouped(record) && tenants_.noisy(tenant(record), ledger_.now(), ledger_.in_flight()));
-        });
-        return metrics;
+        fair_queue_.track(record, record.state, State::free);
+        return detail::take_away(ledger_, record, redriven, options_.name);
     }
 
     QueueOptions options_;  // read by both sides, written by both together
     Ledger<Body> ledger_;
-    DecisionSource* decisions_ = nullptr;
-    Tenants tenants_;
-    DeliveryOrder<Body> order_{ledger_, tenants_};
+    Choices choices_{};
+    FairQueue<Body> fair_queue_;
+    DeliveryOrder<Body> order_{ledger_, fair_queue_.tenants()};
     std::vector<Ready> again_{};  // visible again within one receive
     std::size_t opened_ = 0;
     alignas(two_cache_lines) std::size_t credit_ =

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/decision.hpp"
+#include "sqsim/detail/plans.hpp"
+#include "sqsim/detail/record.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// Where a standard queue may behave in several ways: what a decision source says, or without one the usual.
+class Choices {
+public:
+    void decide_by(DecisionSource* source) noexcept { source_ = source; }
+
+    /// Whether everything is the usual.
+    [[nodiscard]] bool are_made() const noexcept { return source_ == nullptr; }
+    [[nodiscard]] DecisionSource* source() const noexcept { return source_; }
+
+    /// How many messages a poll can see (R90): a short poll may miss some or all.
+    [[nodiscard]] std::size_t seen_by_poll(const ReceivePlan& plan, std::size_t visible) {
+        if (source_ == nullptr || !plan.short_poll || visible == 0) {
+            return plan.maximum;
+        }
+        const auto alternatives = static_cast<std::uint32_t>(std::min<std::size_t>(plan.maximum, 1000)) + 1;
+        const std::uint32_t choice = source_->choose(Site::short_poll, 0, alternatives);
+        return choice == 0 ? plan.maximum : choice - 1;
+    }
+
+    /// Whether a message that is delivered now is delivered once more.
+    [[nodiscard]] bool is_doubled(const Record& record) { return chooses(Site::duplicate, record); }
+
+    /// Whether a delete by an older handle works (R108).
+    [[nodiscard]] bool stale_delete_works(const Record& record) { return chooses(Site::stale_delete, record); }
+
+    /// Whether a delete is lost: only the first of a message can be.
+    [[nodiscard]] bool is_delete_lost(Record& record) {
+        if (record.survived_delete || !chooses(Site::lost_delete, record)) {
+            return false;
+        }
+        record.survived_delete = true;
+        return true;
+    }
+
+private:
+    [[nodiscard]] bool chooses(Site site, const Record& record) {
+        return source_ != nullptr && source_->choose(site, record.ordinal, 2) != 0;
+    }
+
+    DecisionSource* source_ = nullptr;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/message_store.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/options.hpp"
+
+#include <cstdint>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// What the receipt handles of a queue refer to.
+///
+/// A handle is the queue's tag, a slot, and the generation that the record there had when its message was received. So
+/// nothing is kept of handles: a stale one names a generation that has passed. A view, made where it is used.
+template <class Body>
+class Handles {
+public:
+    Handles(const MessageStore<Body>& store, std::uint64_t tag) noexcept : store_{store}, tag_{tag} {}
+
+    [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; }
+
+    /// The handle of a message's latest receive.
+    [[nodiscard]] ReceiptHandle make(const Record& record) const noexcept {
+        return IdAccess::handle(tag_, record.slot, record.generation);
+    }
+
+    /// What a handle refers to. `superseded` comes with the record, too.
+    struct Found {
+        HandleStatus status;
+        Record* record = nullptr;
+    };
+    [[gnu::always_inline]] [[nodiscard]] Found find(const ReceiptHandle& handle) const noexcept {
+        const std::uint32_t slot = IdAccess::slot(handle);
+        const std::uint32_t generation = IdAccess::generation(handle);
+        if (IdAccess::queue(handle) != tag_ || !store_.contains(slot)) {
+            const bool was_ours =
+                IdAccess::queue(handle) == tag_ && generation - 1 < store_.slots().generation_before(slot);
+            return {was_ours ? HandleStatus::gone : HandleStatus::invalid};
+        }
+        Record& record = store_[slot];
+        // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future.
+        if (record.generation - generation > 0x8000'0000U || generation == 0) {
+            return {HandleStatus::invalid};
+        }
+        if (record.generation - generation >= record.receives() || record.state == State::free) {
+            return {HandleStatus::gone};
+        }
+        return {record.generation == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
+    }
+
+    /// The message of a handle that is its latest; null if that is not what it is.
+    [[gnu::always_inline]] [[nodiscard]] Record* find_current(const ReceiptHandle& handle) const noexcept {
+        const std::uint32_t slot = IdAccess::slot(handle);
+        if (IdAccess::queue(handle) != tag_ || !store_.contains(slot)) {
+            return nullptr;
+        }
+        Record& record = store_[slot];
+        const bool is_current =
+            record.generation == IdAccess::generation(handle) && record.receives() != 0 && record.state != State::free;
+        return is_current ? &record : nullptr;
+    }
+
+private:
+    const MessageStore<Body>& store_;
+    std::uint64_t tag_;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/timers.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// When the delays and leases of a queue's messages end.
+///
+/// A delay or lease that is over early, or that was changed, stays as a stale timer until it would have ended or is
+/// swept away.
+template <class Body>
+class LeaseTimers {
+    using Layout = PayloadOf<Body>;
+
+public:
+    explicit LeaseTimers(const MessageStore<Body>& store) noexcept : store_{store} {}
+
+    /// Adds the record's deadline. `is_default`: as for `Timers`.
+    [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
+        const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);
+        if ((record.layout & layout_linked) != 0) {
+            Layout::link(record).timer = static_cast<std::uint32_t>(sequence);
+        }
+    }
+    /// The same for a record that is in no group, and has this deadline.
+    [[gnu::always_inline]] void schedule_ungrouped(const Record& record, Nanos deadline, bool is_default) {
+        timers_.schedule(deadline, record.slot, record.generation, is_default);
+    }
+
+    /// The next delay or lease that ends; null if there is none.
+    [[nodiscard]] const Timer* peek() {
+        const Timer* timer = timers_.peek();
+        while (timer != nullptr && !is_meant(*timer)) {
+            timers_.pop();
+            timer = timers_.peek();
+        }
+        return timer;
+    }
+
+    /// Removes what `peek` has just returned.
+    void pop() noexcept { timers_.pop(); }
+
+    /// Forgets stale timers where they may be most of all; `lasting` delays and leases are not stale.
+    void sweep(std::size_t lasting) {
+        if (lasting == 0) {
+            timers_.drop_all();
+        } else {
+            timers_.sweep(lasting, [this](const Timer& timer) { return is_meant(timer); });
+        }
+    }
+
+private:
+    /// Whether a timer is that of a delay or lease that lasts. In groups also which of several with one deadline, for
+    /// their order is that of the groups: a deadline may be changed and changed back.
+    [[gnu::always_inline]] [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
+        Record& record = store_[timer.slot];
+        return record.generation == timer.generation && record.deadline == timer.deadline &&
+               (record.state == State::in_flight || record.state == State::delayed) &&
+               ((record.layout & layout_linked) == 0 ||
+                Layout::link(record).timer == static_cast<std::uint32_t>(timer.sequence));
+    }
+
+    const MessageStore<Body>& store_;
+    Timers timers_{};
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

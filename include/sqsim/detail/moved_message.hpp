@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/record.hpp"
+#include "sqsim/ids.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// A message on its way from one queue to another. Holds a reference to the record that it leaves.
+struct MovedMessage {
+    RecordOwner* owner = nullptr;
+    Record* record = nullptr;
+    bool redriven = false;  // by a move task: a new message (R191)
+    MessageId message_id{};
+    std::uint32_t receives = 0;
+    Nanos sent_at{};
+    Nanos first_received_at{};
+    std::uint64_t source_tag = 0;
+    std::string source_name{};
+};
+
+/// Packs a message for another queue and takes it out of this one.
+template <class Body>
+[[nodiscard]] MovedMessage take_away(Ledger<Body>& ledger, Record& record, bool redriven,
+                                     std::string_view source_name) {
+    ledger.store().retain(record);
+    MovedMessage moved{.owner = &ledger.store(),
+                       .record = &record,
+                       .redriven = redriven,
+                       .message_id = message_id<Body>(record, ledger.store()),
+                       .receives = receive_count<Body>(record),
+                       .sent_at = record.sent_at,
+                       .first_received_at = record.first_received_at,
+                       .source_tag = ledger.handles().tag(),
+                       .source_name = std::string{source_name}};
+    ledger.remove(record);
+    return moved;
+}
+
+/// What a message has in the queue that it was moved to: where its body is, and where it came from.
+template <class Body>
+[[nodiscard]] std::unique_ptr<Extras> extras_of(MovedMessage& moved, Nanos arrived_at) {
+    auto extras = std::make_unique<Extras>();
+    extras->body_owner = moved.owner;
+    extras->body_record = moved.record;
+    const Extras* origin = PayloadOf<Body>::extras(*moved.record);
+    if (origin != nullptr && origin->body_record != nullptr) {  // moved before: refer to the first record
+        extras->body_owner = origin->body_owner;
+        extras->body_record = origin->body_record;
+        extras->body_owner->retain(*extras->body_record);
+    }
+    extras->arrived_at = arrived_at;
+    if (!moved.redriven) {
+        extras->from_dead_letter_move = true;
+        extras->message_id = moved.message_id;
+        extras->earlier_receives = moved.receives;
+        extras->source_tag = moved.source_tag;
+        extras->source_name = std::move(moved.source_name);
+    }
+    return extras;
+}
+
+/// Stores a message that came from another queue, without making it visible. Keeps the sent time of a dead-letter
+/// move if asked to (R175, R176). Needs both sides of the ledger.
+template <class Body>
+[[nodiscard]] Record& admit(Ledger<Body>& ledger, MovedMessage&& moved, bool keep_sent_at, bool fifo) {
+    using Layout = PayloadOf<Body>;
+    const std::uint64_t ordinal = ledger.next_ordinal();
+    auto extras = extras_of<Body>(moved, ledger.now());
+    const std::string_view group_id = Layout::group_id(*moved.record);
+    std::string deduplication_id;
+    if (fifo) {  // R157: so that equal ids of unrelated messages do not meet
+        deduplication_id =
+            (moved.redriven ? IdAccess::message_id(ledger.store().id_key(), ordinal) : moved.message_id).to_string();
+    }
+    const bool moved_twice = extras->body_record != moved.record;
+    Record& record = ledger.store().store_moved(std::move(extras), group_id, deduplication_id, !group_id.empty());
+    if (moved_twice) {
+        moved.owner->release(*moved.record);
+    }
+    record.ordinal = ordinal;
+    record.sent_at = keep_sent_at ? moved.sent_at : ledger.now();
+    record.first_received_at = moved.redriven ? never : moved.first_received_at;
+    if (record.sent_at < ledger.now()) {
+        ledger.arrivals().add_late(record);
+    } else {
+        record.sent_at = ledger.send_time(record.sent_at);
+    }
+    return record;
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+
+// Catches a slot that is given out twice or lies in another one, memory that does not go back to the system or goes
+// back under somebody's hands, a generation that falls, and slots that get lost between the two sides.
+
+#include "catch.hpp"
+
+#include "sqsim/detail/pages.hpp"
+#include "sqsim/detail/rng.hpp"
+#include "sqsim/detail/slots.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using sqsim::detail::Pages;
+using sqsim::detail::Record;
+using sqsim::detail::Slots;
+using sqsim::detail::SplitMix;
+
+namespace {
+
+#if defined(__linux__)
+constexpr bool memory_goes_back = true;
+#else
+constexpr bool memory_goes_back = false;
+#endif
+
+std::byte* payload(Record& record) { return reinterpret_cast<std::byte*>(&record) + sizeof(Record); }
+
+/// Takes many slots of one size and gives each a generation.
+std::vector<Record*> take_many(Slots& slots, std::size_t count, std::size_t size, std::uint32_t generation) {
+    std::vector<Record*> records;
+    for (std::size_t i = 0; i < count; ++i) {
+        records.push_back(&slots.take(size));
+        records.back()->generation += generation;
+    }
+    return records;
+}
+
+void recycle_all(Slots& slots, const std::vector<Record*>& records) {
+    for (Record* record : records) {
+        slots.recycle(*record);
+    }
+}
+
+std::vector<std::uint32_t> numbers_of(const std::vector<Record*>& records) {
+    std::vector<std::uint32_t> numbers;
+    for (const Record* record : records) {
+        numbers.push_back(record->slot);
+    }
+    return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("Slots of all sizes are found by their numbers, are large enough, and hold what was written",
+          "[detail][slots]") {
+    const bool two_sided = GENERATE(false, true);
+    struct Taken {
+        Record* record;
+        std::size_t size;
+        unsigned char fill;
+    };
+    Slots slots{two_sided};
+    std::map<std::uint32_t, Taken> taken;
+    SplitMix random{7};
+    bool good = true;
+    for (int step = 0; step < 30'000; ++step) {
+        if (random.below(100) < 55 || taken.empty()) {
+            const bool edge = random.below(2) == 0;
+            constexpr std::array<std::size_t, 10> edges{0, 1, 63, 64, 65, 256, 257, 4096, 4097, Slots::largest_payload};
+            const std::size_t size = edge ? edges[random.below(edges.size())] : random.below(Slots::largest_payload);
+            Record* record = random.below(2) == 0 ? slots.try_take(size) : &slots.take(size);
+            if (record == nullptr) {
+                record = &slots.take(size);
+            }
+            const auto fill = static_cast<unsigned char>(random.below(256));
+            std::memset(payload(*record), fill, size);
+            good = good && taken.emplace(record->slot, Taken{record, size, fill}).second &&
+                   slots.contains(record->slot) && &slots[record->slot] == record;
+        } else {
+            auto found = taken.lower_bound(random.below(taken.rbegin()->first + 1));
+            Record& record = slots[found->first];
+            good = good && &record == found->second.record && record.slot == found->first;
+            const std::byte* const begin = payload(record);
+            good = good && std::all_of(begin, begin + found->second.size,
+                                       [&](std::byte b) { return b == std::byte{found->second.fill}; });
+            taken.erase(found);
+            if (random.below(8) == 0) {
+                slots.put_back(record);  // one side is idle, so we are both
+            } else {
+                slots.recycle(record);
+            }
+            if (slots.has_batch() && random.below(3) == 0) {
+                slots.hand_over();
+            }
+        }
+        if (step % 1000 == 999) {
+            good = good && slots.count_taken() == taken.size();
+        }
+    }
+    CHECK(good);
+    CHECK_FALSE(slots.contains(0xFFFF'FFFFU));
+}
+
+TEST_CASE("One side alone makes no slot that it does not need", "[detail][slots]") {
+    Slots slots{false};
+    std::set<const Record*> used;
+    for (int round = 0; round < 1000; ++round) {
+        const auto records = take_many(slots, 50, 100, 1);
+        used.insert(records.begin(), records.end());
+        recycle_all(slots, records);
+    }
+    CHECK(used.size() == 50);
+    CHECK_FALSE(slots.has_batch());  // nothing is to be handed over
+}
+
+TEST_CASE("Memory goes back to the system, and handles of then are still known", "[detail][slots]") {
+    const bool two_sided = GENERATE(false, true);
+    constexpr std::size_t many = 40'000;
+    constexpr std::size_t size = 64;
+    Slots slots{two_sided};
+    const auto first = take_many(slots, many, size, 3);
+    const auto numbers = numbers_of(first);
+    CHECK(std::set<std::uint32_t>(numbers.begin(), numbers.end()).size() == many);
+    const std::size_t returnable = slots.returnable();
+    CHECK(returnable > many - 1100);
+    CHECK(returnable < many + 100);
+    slots.trim();  // nothing is free
+    CHECK(slots.returnable() == returnable);
+    CHECK(slots.count_taken() == many);
+
+    first[many / 2]->generation = 9;
+    recycle_all(slots, first);
+    slots.trim();
+    CHECK(slots.returnable() == 0);
+    CHECK(slots.count_taken() == 0);
+
+    std::size_t contained = 0;
+    std::size_t known = 0;
+    std::size_t stale_found = 0;
+    for (std::size_t i = 0; i < many; ++i) {
+        const std::uint32_t slot = numbers[i];
+        const std::uint32_t latest = i == many / 2 ? 9 : 3;
+        contained += slots.contains(slot) ? 1U : 0U;
+        known += slots.contains(slot) || slots.generation_before(slot) >= latest ? 1U : 0U;
+        // What still names the slot finds a record that is free, not another memory.
+        stale_found += slots[slot].state != sqsim::detail::State::free ? 1U : 0U;
+    }
+    CHECK(contained <= 1024);  // those from before there were regions
+    CHECK(known == many);
+    CHECK(stale_found == 0);
+    if (memory_goes_back) {
+        CHECK(slots[numbers.back()].generation == 0);
+    }
+
+    const auto second = take_many(slots, many, size, 0);
+    const auto again = numbers_of(second);
+    std::map<std::uint32_t, std::uint32_t> before;
+    for (std::size_t i = 0; i < many; ++i) {
+        before[numbers[i]] = i == many / 2 ? 9 : 3;
+    }
+    CHECK(std::set<std::uint32_t>(again.begin(), again.end()).size() == many);
+    CHECK(std::all_of(second.begin(), second.end(), [&](const Record* record) {
+        const auto found = before.find(record->slot);
+        return found == before.end() || record->generation >= found->second;
+    }));
+    const auto reused = std::count_if(again.begin(), again.end(), [&](auto slot) { return before.contains(slot); });
+    CHECK(reused > static_cast<std::ptrdiff_t>(many * 9 / 10));  // the same memory, not more of it
+    CHECK(slots.count_taken() == many);
+}
+
+TEST_CASE("A region stays as long as one of its slots is taken, and others go", "[detail][slots]") {
+    const std::size_t size = GENERATE(std::size_t{64}, std::size_t{1000}, Slots::largest_payload);
+    const std::uint32_t many = size == 64 ? 60'000 : 12'000;  // more regions than slots are kept
+    Slots slots{false};
+    std::map<std::uint32_t, std::uint32_t> latest;  // generations
+    SplitMix random{size};
+    bool good = true;
+    for (int round = 0; round < 6; ++round) {
+        auto records = take_many(slots, many, size, 1 + random.below(5));
+        for (Record* record : records) {
+            good = good && record->generation > latest[record->slot];
+            latest[record->slot] = record->generation;
+            std::memset(payload(*record), static_cast<int>(record->slot & 0xFF), size);
+        }
+        std::vector<Record*> kept;
+        for (int i = 0; i < 3; ++i) {
+            kept.push_back(std::exchange(records[random.below(many)], nullptr));
+        }
+        std::erase(kept, nullptr);
+        std::erase(records, nullptr);
+        recycle_all(slots, records);
+        const std::size_t before = slots.returnable();
+        slots.trim();
+        good = good && slots.returnable() < before && slots.count_taken() == kept.size();
+        for (Record* record : kept) {
+            const std::byte* const begin = payload(*record);
+            good = good && slots.contains(record->slot) && &slots[record->slot] == record &&
+                   record->generation == latest[record->slot] &&
+                   std::all_of(begin, begin + size, [&](std::byte b) { return b == std::byte(record->slot & 0xFF); });
+        }
+        for (const auto& [slot, generation] : latest) {
+            good = good && (slots.contains(slot) || slots.generation_before(slot) >= generation);
+        }
+        recycle_all(slots, kept);
+    }
+    CHECK(good);
+}
+
+TEST_CASE("What the owner frees serves senders alone, once it is handed over", "[detail][slots]") {
+    Slots slots{true};
+    const auto records = take_many(slots, 1000, 64, 1);
+    while (slots.try_take(64) != nullptr) {
+    }
+    recycle_all(slots, records);
+    CHECK(slots.has_batch());
+    CHECK(slots.try_take(64) == nullptr);  // not yet
+    slots.hand_over();
+    CHECK_FALSE(slots.has_batch());
+    std::set<const Record*> taken;
+    while (const Record* record = slots.try_take(64)) {
+        taken.insert(record);
+    }
+    CHECK(taken == std::set<const Record*>(records.begin(), records.end()));
+}
+
+TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots][threads]") {
+    constexpr std::uint32_t rounds = 60'000;
+    constexpr std::size_t most = 2000;  // on their way to the owner
+    Slots slots{true};
+    std::mutex owner;  // always before the senders'
+    std::mutex senders;
+    std::vector<Record*> sent;  // the senders' lock's
+    std::atomic<bool> good{true};
+    std::atomic<bool> end{false};
+    std::atomic<std::uint32_t> beside{0};  // taken without the owner's lock
+    const auto hand_to_owner = [&](Record& record, std::uint32_t number) {
+        std::memcpy(payload(record), &number, sizeof number);
+        sent.push_back(&record);
+    };
+    std::jthread sender{[&] {
+        for (std::uint32_t i = 0; i < rounds;) {
+            const std::size_t size = i % 5 == 0 ? 500 : 60;
+            bool full = false;
+            Record* record = nullptr;
+            {
+                const std::scoped_lock lock{senders};
+                full = sent.size() >= most;
+                record = full ? nullptr : slots.try_take(size);
+                if (record != nullptr) {
+                    hand_to_owner(*record, i++);
+                    beside.fetch_add(1, std::memory_order_relaxed);
+                }
+            }
+            if (full) {
+                std::this_thread::yield();
+            } else if (record == nullptr) {
+                const std::scoped_lock lock{owner, senders};
+                hand_to_owner(slots.take(size), i++);
+            }
+        }
+        end.store(true);
+    }};
+    std::uint32_t expected = 0;
+    std::vector<Record*> received;
+    while (expected != rounds) {
+        const std::scoped_lock lock{owner};
+        {
+            const std::scoped_lock other{senders};
+            received.swap(sent);
+        }
+        for (Record* record : received) {
+            std::uint32_t number = 0;
+            std::memcpy(&number, payload(slots[record->slot]), sizeof number);
+            good = good && number == expected++ && slots.contains(record->slot);
+            slots.recycle(*record);
+            if (slots.has_batch()) {
+                const std::scoped_lock other{senders};
+                slots.hand_over();
+                if (expected % 16 == 0) {
+                    slots.trim();
+                }
+            }
+        }
+        received.clear();
+    }
+    sender.join();
+    CHECK(end.load());
+    CHECK(good.load());
+    CHECK(beside.load() > rounds / 10);
+    CHECK(slots.count_taken() == 0);
+}
+
+TEST_CASE("Pages start at a huge page's address, and read as zeros once they were given back", "[detail][slots]") {
+    Pages pages{2 * Pages::unit};
+    std::byte* const memory = pages.memory();
+    if (memory_goes_back) {
+        CHECK(reinterpret_cast<std::size_t>(memory) % Pages::unit == 0);
+    }
+    std::memset(memory, 1, 2 * Pages::unit);
+    Pages moved{std::move(pages)};
+    CHECK(moved.memory() == memory);
+    const bool discarded = moved.discard();
+    CHECK(discarded == memory_goes_back);
+    const std::byte expected{discarded ? std::uint8_t{0} : std::uint8_t{1}};
+    CHECK(std::all_of(memory, memory + 2 * Pages::unit, [&](std::byte b) { return b == expected; }));
+    std::memset(memory, 2, 2 * Pages::unit);
+    CHECK(memory[2 * Pages::unit - 1] == std::byte{2});
+}

@@ -23,7 +23,8 @@ namespace {
 class Compilation {
 public:
     explicit Compilation(const std::vector<std::string>& headers) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "sqsim_bench_XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / ("sqsim_bench_" + std::string(6, 'X'))).string();
         folder_ = ::mkdtemp(pattern.data()) == nullptr ? "." : pattern;
         std::ofstream file{folder_ / "use.cpp"};
         for (const std::string& header : headers) {

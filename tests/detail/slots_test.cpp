@@ -25,6 +25,7 @@
 using sqsim::detail::Pages;
 using sqsim::detail::Record;
 using sqsim::detail::Slots;
+using sqsim::detail::SlotSizes;
 using sqsim::detail::SplitMix;
 
 namespace {
@@ -78,8 +79,8 @@ TEST_CASE("Slots of all sizes are found by their numbers, are large enough, and 
     for (int step = 0; step < 30'000; ++step) {
         if (random.below(100) < 55 || taken.empty()) {
             const bool edge = random.below(2) == 0;
-            constexpr std::array<std::size_t, 10> edges{0, 1, 63, 64, 65, 256, 257, 4096, 4097, Slots::largest_payload};
-            const std::size_t size = edge ? edges[random.below(edges.size())] : random.below(Slots::largest_payload);
+            constexpr std::array<std::size_t, 10> edges{0, 1, 63, 64, 65, 256, 257, 4096, 4097, SlotSizes::largest};
+            const std::size_t size = edge ? edges[random.below(edges.size())] : random.below(SlotSizes::largest);
             Record* record = random.below(2) == 0 ? slots.try_take(size) : &slots.take(size);
             if (record == nullptr) {
                 record = &slots.take(size);
@@ -181,7 +182,7 @@ TEST_CASE("Memory goes back to the system, and handles of then are still known",
 }
 
 TEST_CASE("A region stays as long as one of its slots is taken, and others go", "[detail][slots]") {
-    const std::size_t size = GENERATE(std::size_t{64}, std::size_t{1000}, Slots::largest_payload);
+    const std::size_t size = GENERATE(std::size_t{64}, std::size_t{1000}, SlotSizes::largest);
     const std::uint32_t many = size == 64 ? 60'000 : 12'000;  // more regions than slots are kept
     Slots slots{false};
     std::map<std::uint32_t, std::uint32_t> latest;  // generations

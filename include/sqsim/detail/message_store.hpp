@@ -138,7 +138,7 @@ public:
 
 private:
     static constexpr std::size_t largest_inline_body = 4096;
-    static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= Slots::largest_payload);
+    static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= SlotSizes::largest);
 
     struct AlignedDelete {
         void operator()(std::byte* memory) const noexcept {

@@ -7,6 +7,9 @@
 #include "sqsim/detail/inbox.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/receive_attempt.hpp"
+#include "sqsim/detail/redrive_link.hpp"
+#include "sqsim/detail/section.hpp"
+#include "sqsim/detail/senders.hpp"
 #include "sqsim/detail/task_list.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -42,13 +45,14 @@ template <class C, class Body, class Lock, class Engine, class Options>
 class QueueCore final : public EventSource {
 public:
     using message_type = Message<Body, typename C::time_point>;
+    using lock_type = Lock;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
+    static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
     QueueCore(C& clock, const Options& options)
         : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)},
-          engine_{options, tag_, make_id_key(clock), !std::is_same_v<Lock, NullMutex>},
-          maximum_message_size_{options.maximum_message_size} {
+          engine_{options, tag_, make_id_key(clock), is_shared}, maximum_message_size_{options.maximum_message_size} {
         engine_.advance_to(to_nanos(clock_.now()));
         if constexpr (is_driven) {
             clock_.attach(*this);
@@ -62,10 +66,7 @@ public:
         }
         tasks_.queue_ends(this);
         clear_redrive_policy();
-        for (QueueCore* source : sources_) {  // they go on without a dead-letter queue (R182)
-            const std::scoped_lock lock{source->mutex_};
-            source->dead_letter_queue_ = nullptr;
-        }
+        RedriveLink<QueueCore>::end(*this);
     }
 
     /// Stores good messages without options and without the queue's lock, all or none. Returns: the place of the last
@@ -132,7 +133,7 @@ public:
                 return received;
             }
         }
-        return receive_other(section, options, maximum, stop, take, start);
+        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take}.receive(section, stop, start);
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
@@ -153,35 +154,11 @@ public:
         return {checked(handle, changed.status)};
     }
 
+    /// Lets this queue be the source of a dead-letter queue, in place of an earlier one; or of none.
     void set_redrive_policy(QueueCore& dead_letter_queue, int max_receive_count) {
-        raise_if(check_redrive_policy(dead_letter_queue.name(), max_receive_count, engine_.options().limits));
-        if (&dead_letter_queue.clock_ != &clock_) {
-            raise(Errc::invalid_parameter_value, "Dead-letter queue '" + std::string{dead_letter_queue.name()} +
-                                                     "' must use the same clock object as the source '" +
-                                                     std::string{name()} + "'.");
-        }
-        clear_redrive_policy();
-        {
-            const std::scoped_lock lock{dead_letter_queue.mutex_};
-            dead_letter_queue.sources_.push_back(this);
-        }
-        const std::scoped_lock lock{mutex_};
-        dead_letter_queue_ = &dead_letter_queue;
-        max_receive_count_ = max_receive_count;
+        RedriveLink<QueueCore>::set(*this, dead_letter_queue, max_receive_count);
     }
-
-    void clear_redrive_policy() {
-        QueueCore* old = nullptr;
-        {
-            const std::scoped_lock lock{mutex_};
-            old = std::exchange(dead_letter_queue_, nullptr);
-            max_receive_count_ = 0;
-        }
-        if (old != nullptr) {
-            const std::scoped_lock lock{old->mutex_};
-            std::erase(old->sources_, this);
-        }
-    }
+    void clear_redrive_policy() { RedriveLink<QueueCore>::clear(*this); }
 
     /// Takes a message that another queue moves here: into the inbox. `take_in` must follow, without that queue's lock.
     void post(MovedMessage&& moved) { inbox_.post(std::move(moved)); }
@@ -191,11 +168,12 @@ public:
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
     [[nodiscard]] QueueCore* source_with_tag(std::uint64_t tag) const noexcept {
+        const auto& sources = redrive_.sources;
         const auto found =
-            std::find_if(sources_.begin(), sources_.end(), [&](auto* source) { return source->tag_ == tag; });
-        return found == sources_.end() ? nullptr : *found;
+            std::find_if(sources.begin(), sources.end(), [&](auto* source) { return source->tag_ == tag; });
+        return found == sources.end() ? nullptr : *found;
     }
-    [[nodiscard]] const std::vector<QueueCore*>& sources() const noexcept { return sources_; }
+    [[nodiscard]] const std::vector<QueueCore*>& sources() const noexcept { return redrive_.sources; }
 
     /// The move tasks. Those that the clock does not drive are driven by this queue's calls and waiting receives.
     [[nodiscard]] TaskList<Lock>& tasks() noexcept { return tasks_; }
@@ -271,112 +249,10 @@ public:
 private:
     template <class Core, class Take>
     friend class ReceiveAttempt;
+    friend struct RedriveLink<QueueCore>;
+    friend struct detail::Section<QueueCore>;
 
-    /// The time under the lock. At its end those are woken who should be, and what was removed is freed.
-    struct Section {
-        explicit Section(QueueCore& queue_) : queue{queue_}, lock{queue_.mutex_} {}
-        Section(const Section&) = delete;
-        Section& operator=(const Section&) = delete;
-        ~Section() { finish(); }
-
-        [[gnu::always_inline]] void finish() noexcept {
-            if (!lock.owns_lock()) {
-                return;
-            }
-            MessageStore<Body>& store = queue.engine_.ledger().store();
-            if (queue.condition_.waiting() != 0 || queue.engine_.is_untidy() || store.slots().has_batch() ||
-                store.has_doomed()) [[unlikely]] {
-                finish_with_more();
-            } else {
-                lock.unlock();
-            }
-        }
-
-        [[gnu::noinline]] void finish_with_more() noexcept {
-            queue.wake();
-            MessageStore<Body>& store = queue.engine_.ledger().store();
-            if (queue.engine_.is_untidy() || store.slots().has_batch()) {
-                queue.tidy();
-            }
-            Record* const doomed = store.take_doomed();
-            lock.unlock();
-            store.bury(doomed);
-        }
-
-        QueueCore& queue;
-        std::unique_lock<Lock> lock;
-    };
-
-    /// What sends need that do not take the queue's lock.
-    struct alignas(two_cache_lines) Senders {
-        Lock mutex{};
-        std::size_t sleepers = 0;  // receives that wait, whom such a send would not wake
-    };
-
-    struct Sleeper {
-        explicit Sleeper(Senders& senders_) : senders{senders_} {
-            const std::scoped_lock lock{senders.mutex};
-            ++senders.sleepers;
-        }
-        Sleeper(const Sleeper&) = delete;
-        Sleeper& operator=(const Sleeper&) = delete;
-        ~Sleeper() {
-            const std::scoped_lock lock{senders.mutex};
-            --senders.sleepers;
-        }
-        Senders& senders;
-    };
-
-    /// The rest of a receive: there may be nothing, or something to wait for, or more to do than to hand messages out.
-    template <class Take>
-    std::size_t receive_other(Section& section, const ReceiveMessageOptions& options, std::size_t maximum,
-                              const std::stop_token& stop, Take& take, typename C::time_point start) {
-        const Nanos wait_time = options.wait_time.value_or(engine_.options().receive_message_wait_time);
-        ReceiveAttempt<QueueCore, Take> attempt{*this, options, maximum, wait_time == Nanos::zero(), take};
-        if (!attempt.try_now() && !attempt.is_short_poll() &&
-            !received_at_once(section, options, wait_time, stop, attempt)) {
-            const Sleeper sleeper{senders_};  // before the next attempt: no send goes unseen
-            const Nanos deadline = saturating_add(to_nanos(start), wait_time);
-            static_cast<void>(engine_.take_opened());
-            const bool received = wait_until(clock_, section.lock, condition_, stop,
-                                             to_time_point<typename C::time_point>(deadline), attempt);
-            if (!received && engine_.ledger().counts().visible != 0) {
-                condition_.notify_one();  // the wake-up may have been meant for this receive, which was stopped
-            }
-        }
-        const bool refused = attempt.received().over_limit && attempt.is_short_poll() && !is_fifo;
-        if (attempt.received().messages == 0 && !refused) {
-            ++engine_.ledger().totals.number_of_empty_receives;
-        }
-        section.finish();
-        attempt.work_outside();
-        if (refused) {
-            raise(Errc::over_limit,
-                  "Too many messages have been received without being deleted. Please delete your received messages "
-                  "or let them timeout before receiving more.");
-        }
-        return attempt.received().messages;
-    }
-
-    /// Watches for sends for as long as the options say. Returns whether something was received.
-    template <class Attempt>
-    bool received_at_once(Section& section, const ReceiveMessageOptions& options, Nanos wait_time,
-                          const std::stop_token& stop, Attempt& attempt) {
-        if constexpr (is_driven || std::is_same_v<Lock, NullMutex>) {
-            return false;
-        } else {
-            if (options.spin <= Nanos::zero()) {
-                return false;
-            }
-            // What happens by itself ends the watching: a wait that blocks is woken by it.
-            const Nanos next = std::min(engine_.next_event(), tasks_.next_due());
-            const Nanos until_next = saturating_add(next, -engine_.ledger().now());
-            const auto& arrivals = engine_.ledger().arrivals();
-            return watch(
-                section.lock, stop, std::min({options.spin, wait_time, until_next}), [&] { return arrivals.noted(); },
-                [&] { return arrivals.published(); }, attempt);
-        }
-    }
+    using Section = detail::Section<QueueCore>;
 
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
@@ -454,12 +330,10 @@ private:
     Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
     Engine engine_;
     std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
-    QueueCore* dead_letter_queue_ = nullptr;
-    int max_receive_count_ = 0;
-    std::vector<QueueCore*> sources_{};  // the queues whose dead-letter queue this is
+    RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};
     Inbox<Lock> inbox_{};
-    mutable Senders senders_{};
+    mutable Senders<Lock> senders_{};
 };
 
 /// The core of a public queue, for move tasks and the simulation.

@@ -2,12 +2,17 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
+#include "sqsim/detail/senders.hpp"
+#include "sqsim/error.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
 #include <cstddef>
+#include <stop_token>
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -18,15 +23,41 @@ template <class Core, class Take>
 class ReceiveAttempt {
 public:
     /// `take(record)` gets what is received, up to so many.
-    ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, std::size_t maximum, bool short_poll, Take& take)
-        : core_{core}, options_{options}, take_{take} {
+    ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, std::size_t maximum, Take& take)
+        : core_{core}, options_{options}, take_{take}, wait_time_{options.wait_time.value_or(
+                                                           core.engine_.options().receive_message_wait_time)} {
         plan_.maximum = std::min(maximum, static_cast<std::size_t>(core.limits().maximum_number_of_messages));
         plan_.default_timeout = !options.visibility_timeout.has_value();
-        plan_.short_poll = short_poll;
+        plan_.short_poll = wait_time_ == Nanos::zero();
     }
 
-    [[nodiscard]] const Received& received() const noexcept { return received_; }
-    [[nodiscard]] bool is_short_poll() const noexcept { return plan_.short_poll; }
+    /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
+    template <class Section, class TimePoint>
+    std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
+        if (!try_now() && !plan_.short_poll && !watches(section, stop)) {
+            const Sleeper sleeper{core_.senders_};
+            static_cast<void>(core_.engine_.take_opened());
+            const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
+            const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
+            if (!received && core_.engine_.ledger().counts().visible != 0) {
+                core_.condition_.notify_one();  // the wake-up may have been meant for this receive, which was stopped
+            }
+        }
+        const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
+        if (received_.messages == 0 && !refused) {
+            ++core_.engine_.ledger().totals.number_of_empty_receives;
+        }
+        section.finish();
+        work_outside();
+        if (refused) {
+            raise(Errc::over_limit,
+                  "Too many messages have been received without being deleted. Please delete your received messages "
+                  "or let them timeout before receiving more.");
+        }
+        return received_.messages;
+    }
+
+    // The predicate of the wait.
 
     /// Tries again, at the time that it is now.
     [[nodiscard]] bool operator()() {
@@ -40,9 +71,9 @@ public:
     [[nodiscard]] bool try_now() {
         // Both may have changed during the wait.
         plan_.visibility_timeout = options_.visibility_timeout.value_or(core_.engine_.options().visibility_timeout);
-        plan_.max_receive_count = core_.dead_letter_queue_ != nullptr ? core_.max_receive_count_ : 0;
+        plan_.max_receive_count = core_.redrive_.dead_letter_queue != nullptr ? core_.redrive_.max_receive_count : 0;
         const auto dead = [&](MovedMessage&& moved) {
-            dead_letter_queue_ = core_.dead_letter_queue_;
+            dead_letter_queue_ = core_.redrive_.dead_letter_queue;
             dead_letter_queue_->post(std::move(moved));
         };
         if constexpr (Core::is_fifo) {
@@ -73,9 +104,29 @@ public:
     }
 
 private:
+    /// Watches for sends for as long as the options say. Returns whether something was received.
+    template <class Section>
+    [[nodiscard]] bool watches(Section& section, const std::stop_token& stop) {
+        if constexpr (Core::is_driven || !Core::is_shared) {
+            return false;
+        } else {
+            if (options_.spin <= Nanos::zero()) {
+                return false;
+            }
+            // What happens by itself ends the watching: a wait that blocks is woken by it.
+            const Nanos next = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
+            const Nanos until_next = saturating_add(next, -core_.engine_.ledger().now());
+            const auto& arrivals = core_.engine_.ledger().arrivals();
+            return watch(
+                section.lock, stop, std::min({options_.spin, wait_time_, until_next}), [&] { return arrivals.noted(); },
+                [&] { return arrivals.published(); }, *this);
+        }
+    }
+
     Core& core_;
     const ReceiveMessageOptions& options_;
     Take& take_;
+    Nanos wait_time_;
     ReceivePlan plan_{};
     Received received_{};
     Core* dead_letter_queue_ = nullptr;  // that something was posted to

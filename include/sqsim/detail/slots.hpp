@@ -3,6 +3,7 @@
 
 #include "sqsim/detail/pages.hpp"
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/slot_sizes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,13 +34,11 @@ public:
     Slots& operator=(const Slots&) = delete;
     ~Slots() = default;
 
-    static constexpr std::size_t largest_payload = 4480;
-
     // Senders.
 
     /// A free slot with room for so many bytes; null if the senders have none left.
     [[gnu::always_inline]] [[nodiscard]] Record* try_take(std::size_t payload_size) noexcept {
-        const std::uint8_t number = class_of[(payload_size + 63) / 64];
+        const std::uint8_t number = SlotSizes::class_of[(payload_size + 63) / 64];
         Record*& free = free_[number];
         if (free == nullptr && !restock(number)) {
             return nullptr;
@@ -111,7 +110,7 @@ public:
     /// A slot with room for so many bytes. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] [[nodiscard]] Record& take(std::size_t payload_size) {
         Record* record = try_take(payload_size);
-        const std::uint8_t number = class_of[(payload_size + 63) / 64];
+        const std::uint8_t number = SlotSizes::class_of[(payload_size + 63) / 64];
         if (record == nullptr && classes_[number].used >= slack_) {
             hand_over();
             record = try_take(payload_size);
@@ -177,20 +176,6 @@ private:
     static constexpr std::size_t kept_regions = 4;
     static constexpr std::uint32_t place_bits = 10;
     static constexpr std::uint32_t place_mask = (std::uint32_t{1} << place_bits) - 1;
-    static constexpr std::array<std::uint32_t, 13> payload_sizes{
-        64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, largest_payload};
-
-    // The smallest class for a payload of so many times 64 bytes.
-    static constexpr auto class_of = [] {
-        std::array<std::uint8_t, payload_sizes.back() / 64 + 1> table{};
-        std::uint8_t number = 0;
-        for (std::size_t lines = 0; lines < table.size(); ++lines) {
-            number = static_cast<std::uint8_t>(number + (lines * 64 > payload_sizes[number] ? 1 : 0));
-            table[lines] = number;
-        }
-        return table;
-    }();
-
     struct AlignedDelete {
         void operator()(std::byte* memory) const noexcept {
             ::operator delete (memory, std::align_val_t{alignof(Record)});
@@ -295,7 +280,7 @@ private:
     }
 
     void grow(std::uint8_t number) {
-        const std::size_t stride = sizeof(Record) + payload_sizes[number];
+        const std::size_t stride = sizeof(Record) + SlotSizes::payloads[number];
         const std::uint32_t blocks = classes_[number].blocks;
         if (blocks < 7) {
             const std::size_t slots = blocks == 0 ? 16 : std::size_t{8} << blocks;
@@ -315,7 +300,7 @@ private:
     /// Returns the number behind the last of the new blocks.
     std::uint32_t add_blocks(std::uint8_t number, std::byte* memory, std::size_t slots, bool returnable) {
         SizeClass& size_class = classes_[number];
-        const std::size_t stride = sizeof(Record) + payload_sizes[number];
+        const std::size_t stride = sizeof(Record) + SlotSizes::payloads[number];
         for (std::size_t start = 0; start < slots; start += place_mask + 1) {
             blocks_.push_back({.memory = memory + start * stride,
                                .stride = static_cast<std::uint32_t>(stride),
@@ -343,14 +328,14 @@ private:
 
     std::unique_ptr<Exchange> exchange_{};  // if there are two sides
     std::vector<Block> blocks_{};
-    std::array<SizeClass, payload_sizes.size()> classes_{};
+    std::array<SizeClass, SlotSizes::payloads.size()> classes_{};
     std::vector<std::unique_ptr<std::byte, AlignedDelete>> memories_{};
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
     std::size_t slack_ =
         0;  // so many slots of a class are made before others are waited for that are being handed over
     // The senders'.
-    alignas(two_cache_lines) std::array<Record*, payload_sizes.size()> free_{};
+    alignas(two_cache_lines) std::array<Record*, SlotSizes::payloads.size()> free_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

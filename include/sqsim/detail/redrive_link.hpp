@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/validate.hpp"
+#include "sqsim/error.hpp"
+
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// How a queue is tied to its dead-letter queue, and to those whose dead-letter queue it is. Each end belongs to the
+/// lock of its queue; no two of these are held together.
+template <class Core>
+struct RedriveLink {
+    Core* dead_letter_queue = nullptr;
+    int max_receive_count = 0;
+    std::vector<Core*> sources{};
+
+    /// Errors: throws for a count out of range (R165) and for queues on different clocks.
+    static void set(Core& source, Core& dead_letter_queue, int max_receive_count) {
+        raise_if(check_redrive_policy(dead_letter_queue.name(), max_receive_count, source.limits()));
+        if (&dead_letter_queue.clock() != &source.clock()) {
+            raise(Errc::invalid_parameter_value, "Dead-letter queue '" + std::string{dead_letter_queue.name()} +
+                                                     "' must use the same clock object as the source '" +
+                                                     std::string{source.name()} + "'.");
+        }
+        clear(source);
+        {
+            const std::scoped_lock lock{dead_letter_queue.mutex_};
+            dead_letter_queue.redrive_.sources.push_back(&source);
+        }
+        const std::scoped_lock lock{source.mutex_};
+        source.redrive_.dead_letter_queue = &dead_letter_queue;
+        source.redrive_.max_receive_count = max_receive_count;
+    }
+
+    static void clear(Core& source) {
+        Core* old = nullptr;
+        {
+            const std::scoped_lock lock{source.mutex_};
+            old = std::exchange(source.redrive_.dead_letter_queue, nullptr);
+            source.redrive_.max_receive_count = 0;
+        }
+        if (old != nullptr) {
+            const std::scoped_lock lock{old->mutex_};
+            std::erase(old->redrive_.sources, &source);
+        }
+    }
+
+    /// A dead-letter queue ends: its sources go on without one (R182).
+    static void end(Core& dead_letter_queue) {
+        for (Core* source : dead_letter_queue.redrive_.sources) {
+            const std::scoped_lock lock{source->mutex_};
+            source->redrive_.dead_letter_queue = nullptr;
+        }
+    }
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/record.hpp"
+
+#include <mutex>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// The time under the lock. At its end those are woken who should be, and what was removed is freed.
+template <class Core>
+struct Section {
+    explicit Section(Core& queue_) : queue{queue_}, lock{queue_.mutex_} {}
+    Section(const Section&) = delete;
+    Section& operator=(const Section&) = delete;
+    ~Section() { finish(); }
+
+    [[gnu::always_inline]] void finish() noexcept {
+        if (!lock.owns_lock()) {
+            return;
+        }
+        auto& store = queue.engine_.ledger().store();
+        if (queue.condition_.waiting() != 0 || queue.engine_.is_untidy() || store.slots().has_batch() ||
+            store.has_doomed()) [[unlikely]] {
+            finish_with_more();
+        } else {
+            lock.unlock();
+        }
+    }
+
+    [[gnu::noinline]] void finish_with_more() noexcept {
+        queue.wake();
+        auto& store = queue.engine_.ledger().store();
+        if (queue.engine_.is_untidy() || store.slots().has_batch()) {
+            queue.tidy();
+        }
+        Record* const doomed = store.take_doomed();
+        lock.unlock();
+        store.bury(doomed);
+    }
+
+    Core& queue;
+    std::unique_lock<typename Core::lock_type> lock;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

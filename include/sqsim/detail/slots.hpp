@@ -24,6 +24,9 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// to need both sides excludes either; a queue of one thread has both always.
 class Slots {
 public:
+    /// So many regions of pages never go back: a queue whose backlog comes and goes would take them again at once.
+    static constexpr std::size_t kept_regions = 2;
+
     explicit Slots(bool two_sided) {
         if (two_sided) {
             exchange_ = std::make_unique<Exchange>();
@@ -172,8 +175,6 @@ public:
     }
 
 private:
-    // Never given back: a queue whose backlog comes and goes would take them again at once.
-    static constexpr std::size_t kept_regions = 4;
     static constexpr std::uint32_t place_bits = 10;
     static constexpr std::uint32_t place_mask = (std::uint32_t{1} << place_bits) - 1;
     struct AlignedDelete {

@@ -5,6 +5,7 @@
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/fifo_engine.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
+#include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/sha256.hpp"

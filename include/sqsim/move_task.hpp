@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/task.hpp"
 #include "sqsim/error.hpp"

@@ -56,6 +56,7 @@ const std::map<std::string, double> ranks{
     {"detail/section.hpp", 6.5},
     {"detail/senders.hpp", 6.5},
     {"detail/queue_core.hpp", 6.5},
+    {"detail/core_access.hpp", 6.5},
     {"detail/sending.hpp", 6.5},
     {"detail/shared_verbs.hpp", 6.5},
     // lock + wait + engine

@@ -128,6 +128,13 @@ private:
     std::condition_variable changed_{};
 };
 
+/// Leaves the processor to its other half while a thread spins.
+inline void pause_a_moment() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
 /// Tries whenever there is news, without blocking, until that succeeds, a stop is requested, or so much real time has
 /// passed. There is news when `latest()` is no longer what `known()` was when the lock was let go. Only `latest()` is
 /// called without the lock. Returns: whether `predicate()` held.
@@ -142,9 +149,7 @@ template <class Lock, class Known, class Latest, class Predicate>
             if (round % 64 == 0 && std::chrono::steady_clock::now() >= end) {
                 break;
             }
-#if defined(__x86_64__)
-            __builtin_ia32_pause();
-#endif
+            pause_a_moment();
         }
         lock.lock();
         if (stop.stop_requested()) {

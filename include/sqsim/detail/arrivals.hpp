@@ -40,16 +40,19 @@ public:
         std::push_heap(late_.begin(), late_.end());
     }
 
-    /// Forgets stale entries at the front, and all if they may be most; `stored` are not stale. Needs both sides.
-    void sweep(std::size_t stored) {
+    /// Forgets stale entries at the front; `stored` are not stale.
+    void drop_stale(std::size_t stored) {
         drop_stale_front();
-        if (order_.size() > 2 * stored + 64) {
-            order_.compact([this](const Entry& entry) { return is_stored(entry); }, cursor_);
-        }
         if (late_.size() > 2 * stored + 64) {
             std::erase_if(late_, [this](const Late& late) { return !is_stored({late.slot, late.born}); });
             std::make_heap(late_.begin(), late_.end());
         }
+    }
+
+    /// Whether most entries are stale; `stored` are not. `compact` forgets these, and needs both sides.
+    [[nodiscard]] bool is_mostly_stale(std::size_t stored) const noexcept { return order_.size() > 2 * stored + 64; }
+    void compact() {
+        order_.compact([this](const Entry& entry) { return is_stored(entry); }, cursor_);
     }
 
     /// Forgets the entries before the cursor: no stored message is among them.

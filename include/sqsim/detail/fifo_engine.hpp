@@ -209,11 +209,13 @@ public:
 
     /// Whether there is enough to tidy up for `tidy` to be worth its time.
     [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
-    /// Gives up memory that is no longer needed.
     void tidy() {
         ledger_.tidy(false);
         groups_.sweep();
     }
+    /// Whether memory is wasted; `compact` ends that. Needs both sides.
+    [[nodiscard]] bool is_wasteful() const noexcept { return ledger_.is_wasteful(); }
+    void compact() { ledger_.compact(); }
 
     /// How many more messages the capacity allows.
     [[nodiscard]] std::size_t room() const noexcept {

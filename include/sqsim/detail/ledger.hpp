@@ -241,9 +241,8 @@ public:
     /// Whether enough was removed for `tidy` to be worth its time.
     [[nodiscard]] bool is_untidy() const noexcept { return removed_ > 64; }
 
-    /// Forgets stale entries where they may be most of all, and gives memory back that the messages no longer fill.
-    /// Linear in what was removed since the last time. `all_fresh`: the visible messages are those behind the cursor.
-    /// Needs both sides.
+    /// Forgets stale entries where they come to the front. `all_fresh`: the visible messages are those behind the
+    /// cursor. Linear in what was removed since the last time.
     void tidy(bool all_fresh) {
         removed_since_trim_ += std::exchange(removed_, 0);
         const std::size_t timed = count(State::in_flight) + count(State::delayed);
@@ -251,10 +250,18 @@ public:
         if (timed == 0 && all_fresh) {
             arrivals_.drop_until_cursor();
         } else {
-            arrivals_.sweep(stored());
+            arrivals_.drop_stale(stored());
         }
-        const std::size_t returnable = store_->slots().returnable();
-        if (removed_since_trim_ > returnable / 2 && stored() < returnable / 4) {
+    }
+
+    /// Whether most arrivals are stale, or much memory is unused.
+    [[nodiscard]] bool is_wasteful() const noexcept { return arrivals_.is_mostly_stale(stored()) || may_trim(); }
+    /// Ends that. Linear in the stale entries and the free slots. Needs both sides.
+    void compact() {
+        if (arrivals_.is_mostly_stale(stored())) {
+            arrivals_.compact();
+        }
+        if (may_trim()) {
             removed_since_trim_ = 0;
             store_->collect();
             store_->slots().trim();
@@ -279,6 +286,11 @@ private:
         record.deadline = sent_at;
         arrivals_.add(record);
         record.state = State::visible;
+    }
+
+    [[nodiscard]] bool may_trim() const noexcept {
+        const std::size_t returnable = store_->slots().returnable();
+        return removed_since_trim_ > returnable / 2 && stored() < returnable / 4;
     }
 
     [[gnu::always_inline]] void schedule(Record& record, bool is_default) {

@@ -77,7 +77,7 @@ public:
             return 0;
         }
         const Nanos now = to_nanos(clock_.now());
-        const std::scoped_lock lock{senders_.mutex};
+        const auto lock = lock_soon(senders_.mutex);
         return senders_.sleepers == 0 ? engine_.try_send(std::forward<Bodies>(bodies), sizes, now) : 0;
     }
 
@@ -85,7 +85,7 @@ public:
     template <class Operation>
     auto locked_with_senders(Operation operation) {
         return locked([&](Engine& engine) {
-            const std::scoped_lock lock{senders_.mutex};
+            const auto lock = lock_soon(senders_.mutex);
             engine.advance_to(engine.ledger().now());  // sees what was sent meanwhile
             return operation(engine);
         });
@@ -122,6 +122,9 @@ public:
         Section section{*this};
         catch_up(to_nanos(start));
         engine_.count_call(Call::receive);
+        if constexpr (is_shared) {
+            engine_.ledger().store().collect();  // what this thread has freed is still near
+        }
         for (const ReceiptHandle& handle : done) {
             static_cast<void>(engine_.erase(handle));
         }
@@ -167,12 +170,7 @@ public:
     }
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
-    [[nodiscard]] QueueCore* source_with_tag(std::uint64_t tag) const noexcept {
-        const auto& sources = redrive_.sources;
-        const auto found =
-            std::find_if(sources.begin(), sources.end(), [&](auto* source) { return source->tag_ == tag; });
-        return found == sources.end() ? nullptr : *found;
-    }
+    [[nodiscard]] QueueCore* source_with_tag(std::uint64_t tag) const noexcept { return redrive_.source_with_tag(tag); }
     [[nodiscard]] const std::vector<QueueCore*>& sources() const noexcept { return redrive_.sources; }
 
     /// The move tasks. Those that the clock does not drive are driven by this queue's calls and waiting receives.
@@ -288,11 +286,20 @@ private:
     }
 
     void tidy() {
-        const std::scoped_lock lock{senders_.mutex};
-        engine_.advance_to(engine_.ledger().now());
-        engine_.ledger().store().slots().hand_over();
         if (engine_.is_untidy()) {
             engine_.tidy();
+        }
+        Slots& slots = engine_.ledger().store().slots();
+        if (!slots.has_batch() && !engine_.is_wasteful()) {
+            return;
+        }
+        const std::unique_lock lock{senders_.mutex, std::try_to_lock};
+        if (lock.owns_lock()) {  // what is worth doing now is worth it after the next send
+            engine_.advance_to(engine_.ledger().now());
+            slots.hand_over();
+            if (engine_.is_wasteful()) {
+                engine_.compact();
+            }
         }
     }
 
@@ -334,14 +341,6 @@ private:
     TaskList<Lock> tasks_{};
     Inbox<Lock> inbox_{};
     mutable Senders<Lock> senders_{};
-};
-
-/// The core of a public queue, for move tasks and the simulation.
-struct CoreAccess {
-    template <class QueueType>
-    [[nodiscard]] static auto& core(QueueType& queue) noexcept {
-        return queue.core_;
-    }
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

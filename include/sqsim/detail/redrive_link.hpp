@@ -4,6 +4,8 @@
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -18,6 +20,12 @@ struct RedriveLink {
     Core* dead_letter_queue = nullptr;
     int max_receive_count = 0;
     std::vector<Core*> sources{};
+
+    [[nodiscard]] Core* source_with_tag(std::uint64_t tag) const noexcept {
+        const auto found =
+            std::find_if(sources.begin(), sources.end(), [&](auto* source) { return source->tag_ == tag; });
+        return found == sources.end() ? nullptr : *found;
+    }
 
     /// Errors: throws for a count out of range (R165) and for queues on different clocks.
     static void set(Core& source, Core& dead_letter_queue, int max_receive_count) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/senders.hpp"
 
 #include <mutex>
 
@@ -10,7 +11,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// The time under the lock. At its end those are woken who should be, and what was removed is freed.
 template <class Core>
 struct Section {
-    explicit Section(Core& queue_) : queue{queue_}, lock{queue_.mutex_} {}
+    explicit Section(Core& queue_) : queue{queue_}, lock{lock_soon(queue_.mutex_)} {}
     Section(const Section&) = delete;
     Section& operator=(const Section&) = delete;
     ~Section() { finish(); }

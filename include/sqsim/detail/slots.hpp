@@ -260,7 +260,8 @@ private:
         const std::uint32_t block = size_class.open.back();
         Record& record = construct(block);
         if (exchange_ != nullptr && size_class.used >= slack_) {  // some more, for senders alone cannot do this
-            for (int i = 0; i < 16 && blocks_[block].used != blocks_[block].size; ++i) {
+            const std::uint32_t more = std::min(size_class.used / 8, 256U);
+            for (std::uint32_t i = 0; i < more && blocks_[block].used != blocks_[block].size; ++i) {
                 put_back(construct(block));
             }
         }

@@ -95,11 +95,13 @@ public:
 
     /// Whether there is enough to tidy up for `tidy` to be worth its time.
     [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
-    /// Gives up memory that is no longer needed. Needs both sides.
     void tidy() {
         ledger_.tidy(order_.is_that_of_arrival());
         order_.sweep();
     }
+    /// Whether memory is wasted; `compact` ends that. Needs both sides.
+    [[nodiscard]] bool is_wasteful() const noexcept { return ledger_.is_wasteful(); }
+    void compact() { ledger_.compact(); }
 
     /// Stores a message that another queue moved here. A dead-letter move keeps the time of the send (R175). Needs both
     /// sides.

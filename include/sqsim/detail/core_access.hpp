@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// The core of a public queue, for move tasks and the simulation.
+struct CoreAccess {
+    template <class QueueType>
+    [[nodiscard]] static auto& core(QueueType& queue) noexcept {
+        return queue.core_;
+    }
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -203,8 +204,10 @@ inline const std::vector<Configuration>& fifo_configurations() {
 }
 
 /// A standard queue and its model under the same verbs.
-struct Standard {
-    using Queue = sqsim::Queue<sqsim::ManualClock, std::string, sqsim::NullMutex>;
+template <class Lock>
+struct StandardWith {
+    using Queue = sqsim::Queue<sqsim::ManualClock, std::string, Lock>;
+    static constexpr bool waits = !std::is_same_v<Lock, sqsim::NullMutex>;
     template <Mistake mistake>
     using Model = StandardModel<mistake>;
     static constexpr bool is_fifo = false;
@@ -229,8 +232,13 @@ struct Standard {
     }
 };
 
-struct Fifo {
-    using Queue = sqsim::FifoQueue<sqsim::ManualClock, std::string, sqsim::NullMutex>;
+using Standard = StandardWith<sqsim::NullMutex>;
+using SharedStandard = StandardWith<std::mutex>;
+
+template <class Lock>
+struct FifoWith {
+    using Queue = sqsim::FifoQueue<sqsim::ManualClock, std::string, Lock>;
+    static constexpr bool waits = StandardWith<Lock>::waits;
     template <Mistake mistake>
     using Model = FifoModel<mistake>;
     static constexpr bool is_fifo = true;
@@ -246,6 +254,8 @@ struct Fifo {
         return options;
     }
 };
+using Fifo = FifoWith<sqsim::NullMutex>;
+using SharedFifo = FifoWith<std::mutex>;
 
 /// What differed, at which operation.
 struct Mismatch {
@@ -466,9 +476,21 @@ private:
             if constexpr (Kind::is_fifo) {
                 return real(q).try_send_message(d.body, d.group, {.message_deduplication_id = d.deduplication_id});
             } else {
-                return real(q).try_send_message(d.body, delay_option(d));
+                return d.delay ? real(q).try_send_message(d.body, delay_option(d)) : send_plainly(q, d.body);
             }
         }());
+    }
+
+    /// Without options a send goes another way.
+    sqsim::Result<sqsim::SendMessageResult> send_plainly(int q, const std::string& body) {
+        try {
+            return real(q).send_message(body);
+        } catch (const sqsim::Error& error) {
+            if (error.code() != sqsim::Errc::queue_full) {
+                throw;
+            }
+            return error;
+        }
     }
 
     static sqsim::SendMessageOptions delay_option(const Draft& d) {
@@ -506,7 +528,8 @@ private:
             }
             const bool fits = model(q).settings.capacity - model(q).messages.size() >= drafts.size() &&
                               model(q).messages.size() <= model(q).settings.capacity;
-            const std::size_t sent = real(q).send_messages(bodies, delay_option(drafts.front()));
+            const std::size_t sent = drafts.front().delay ? real(q).send_messages(bodies, delay_option(drafts.front()))
+                                                          : real(q).send_messages(bodies);
             same(sent, fits ? drafts.size() : std::size_t{0}, "messages sent");
             for (std::size_t i = 0; fits && i < drafts.size(); ++i) {
                 static_cast<void>(model(q).send(next_id(), drafts[i].body, drafts.front().delay));
@@ -587,7 +610,7 @@ private:
             timeout = std::min(duration(op.b / 2), model(q).settings.maximum_visibility);
             options.visibility_timeout = ns{*timeout};
         }
-        const bool long_poll = op.c % 8 == 0;
+        const bool long_poll = op.c % 8 == 0 && !Kind::waits;  // nobody else could move the time
         if (long_poll) {
             options.wait_time = ns{second};
         }

@@ -79,12 +79,14 @@ TEST_CASE("R107-R123, R126, R129-R137, R164-R177, R183-R198: a standard queue do
           "called",
           "[model][standard]") {
     CHECK(check_random_programs<Standard>(standard_configurations()) == "");
+    CHECK(check_random_programs<SharedStandard>(standard_configurations()) == "");
 }
 
 TEST_CASE("R100, R103, R104, R111, R127, R130-R158, R171-R178, R183-R198: a FIFO queue does what its model does, "
           "whatever is called",
           "[model][fifo]") {
     CHECK(check_random_programs<Fifo>(fifo_configurations()) == "");
+    CHECK(check_random_programs<SharedFifo>(fifo_configurations()) == "");
 }
 
 TEST_CASE("the programs that the fuzzers found worth keeping run as in the models", "[model]") {

@@ -3,9 +3,9 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/fifo_engine.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
-#include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/sha256.hpp"

@@ -40,20 +40,29 @@ void send_all(Queue& queue, int sender, std::atomic<int>& done) {
     done.fetch_add(1);
 }
 
+/// Threads that send everything, until this ends; `done` counts those that have.
+struct Sending {
+    explicit Sending(sqsim::Queue<>& queue) {
+        for (int sender = 0; sender < senders; ++sender) {
+            threads.emplace_back([&queue, sender, this] { send_all(queue, sender, done); });
+        }
+    }
+    [[nodiscard]] bool is_over() const noexcept { return done.load() == senders; }
+
+    std::atomic<int> done{0};
+    std::vector<std::jthread> threads{};  // last: they use the count
+};
+
 }  // namespace
 
-TEST_CASE("R70: sends of two threads meet receives, deletes and looks: each arrives once, in its sender's order",
+TEST_CASE("Sends of two threads meet receives, deletes and looks: each arrives once, in its sender's order",
           "[beside][threads]") {
     sqsim::Queue<> queue;
-    std::atomic<int> done{0};
-    std::vector<std::jthread> threads;
-    for (int sender = 0; sender < senders; ++sender) {
-        threads.emplace_back([&queue, sender, &done] { send_all(queue, sender, done); });
-    }
+    Sending sending{queue};
     std::array<int, senders> next{};
     int wrong = 0;
     std::array<decltype(queue)::message_type, 10> messages;
-    for (int round = 0; done.load() != senders || queue.counts().total() != 0; ++round) {
+    for (int round = 0; !sending.is_over() || queue.counts().total() != 0; ++round) {
         const std::size_t received = queue.receive_messages(messages);
         for (std::size_t i = 0; i < received; ++i) {
             const std::string body{messages[i].body()};
@@ -67,7 +76,6 @@ TEST_CASE("R70: sends of two threads meet receives, deletes and looks: each arri
             static_cast<void>(queue.next_event());
         }
     }
-    threads.clear();
     CHECK(wrong == 0);
     CHECK(next == std::array<int, senders>{per_sender, per_sender});
     CHECK(queue.metrics().number_of_messages_sent == senders * per_sender);
@@ -76,14 +84,10 @@ TEST_CASE("R70: sends of two threads meet receives, deletes and looks: each arri
 
 TEST_CASE("R196: purges while others send remove what was sent and nothing else", "[beside][threads]") {
     sqsim::Queue<> queue;
-    std::atomic<int> done{0};
-    std::vector<std::jthread> threads;
-    for (int sender = 0; sender < senders; ++sender) {
-        threads.emplace_back([&queue, sender, &done] { send_all(queue, sender, done); });
-    }
+    Sending sending{queue};
     std::array<int, senders> next{};
     int wrong = 0;
-    while (done.load() != senders || queue.counts().total() != 0) {
+    while (!sending.is_over() || queue.counts().total() != 0) {
         if (const auto message = queue.receive_message()) {
             const std::string body{message->body()};
             const auto sender = static_cast<std::size_t>(body[0] - '0');
@@ -93,7 +97,6 @@ TEST_CASE("R196: purges while others send remove what was sent and nothing else"
         }
         queue.purge();
     }
-    threads.clear();
     CHECK(wrong == 0);
     CHECK(queue.metrics().number_of_messages_sent == senders * per_sender);
     CHECK(queue.counts().total() == 0);

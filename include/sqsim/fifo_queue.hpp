@@ -324,7 +324,7 @@ private:
         }
         const std::uint64_t ordinal =
             engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
-        detail::count_sent(engine, detail::one_size(draft.size));
+        engine.ledger().publish(detail::one_size(draft.size));
         return result(ordinal, false);
     }
 
@@ -334,7 +334,7 @@ private:
 
     // Counts the messages that a batch stored, also if it ends early.
     struct Tally {
-        ~Tally() { detail::count_sent(engine, sizes); }
+        ~Tally() { engine.ledger().publish(sizes); }
         Engine& engine;
         SentMessageSizes sizes{};
     };

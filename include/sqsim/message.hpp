@@ -47,14 +47,8 @@ public:
         : record_{std::exchange(other.record_, nullptr)}, owner_{other.owner_}, handle_{other.handle_},
           first_received_at_{other.first_received_at_}, deadline_{other.deadline_}, receive_count_{
                                                                                         other.receive_count_} {}
-    Message& operator=(const Message& other) noexcept {
-        Message copy{other};
-        swap(*this, copy);
-        return *this;
-    }
-    Message& operator=(Message&& other) noexcept {
-        Message moved{std::move(other)};
-        swap(*this, moved);
+    Message& operator=(Message other) noexcept {
+        swap(*this, other);
         return *this;
     }
     ~Message() {

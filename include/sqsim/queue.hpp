@@ -16,7 +16,6 @@
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -85,12 +84,14 @@ public:
         return try_send_message(std::forward<body_argument>(body), std::move(options)).value();
     }
 
+    /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
+    /// receives.
     SendMessageResult send_message(body_argument body) {
         if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
             return send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
         }
         const auto size = detail::one_size(detail::body_size<Body>(body));
-        const std::uint64_t place = core_.send_beside(std::move(body), size);
+        const std::uint64_t place = core_.send_beside(std::move(body), size);  // with 0 the body is still here
         return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
                           : send_message(std::forward<body_argument>(body), SendMessageOptions{});
     }
@@ -131,20 +132,19 @@ public:
             for (const std::string_view body : bodies) {
                 engine.send(body, detail::make_extras(options), options.message_group_id, options.delay);
             }
-            detail::count_sent(engine, sizes);
+            engine.ledger().publish(sizes);
             return bodies.size();
         });
     }
 
+    /// The same without options, and faster still: as `send_message` of one body.
     std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
-        SentMessageSizes sizes{.count = bodies.size(), .minimum = unlimited};
+        SentMessageSizes sizes;
         for (const std::string_view body : bodies) {
             if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
                 return send_messages(bodies, SendMessageOptions{});  // says why not
             }
-            sizes.sum += body.size();
-            sizes.minimum = std::min(sizes.minimum, body.size());
-            sizes.maximum = std::max(sizes.maximum, body.size());
+            detail::add_sizes(sizes, detail::one_size(body.size()));
         }
         return core_.send_beside(bodies, sizes) != 0 ? bodies.size() : send_messages(bodies, SendMessageOptions{});
     }
@@ -282,7 +282,7 @@ private:
         }
         detail::Record& record =
             engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
-        detail::count_sent(engine, detail::one_size(draft.size));
+        engine.ledger().publish(detail::one_size(draft.size));
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }
 

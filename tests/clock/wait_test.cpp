@@ -10,6 +10,7 @@
 #include "sqsim/sqsim.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,8 +18,10 @@
 #include <mutex>
 #include <optional>
 #include <ratio>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -173,6 +176,28 @@ TEST_CASE("A clock that is set back stands still for a queue: leases and delays 
     REQUIRE(second);
     CHECK(second->message_id() == first->message_id());
     CHECK(second->approximate_receive_count() == 2);
+}
+
+TEMPLATE_TEST_CASE("What is sent after a clock was set back was sent at the last time seen, also by a receive",
+                   "[clock][backwards]", std::mutex, sqsim::NullMutex) {
+    WallClock clock{WallClock::time_point{1000s}};
+    sqsim::Queue<WallClock, std::string, TestType> queue{clock};
+    for (int i = 0; i < 500; ++i) {  // so many that sends find free slots by themselves
+        queue.send_message("before");
+    }
+    for (auto old = queue.receive_message(); old; old = queue.receive_message()) {
+        queue.delete_message(old->receipt_handle());
+    }
+    clock.time = WallClock::time_point{2000s};
+    REQUIRE_FALSE(queue.receive_message());
+    clock.time = WallClock::time_point{500s};
+    queue.send_message("one");
+    const std::array<std::string_view, 1> bodies{"batch"};
+    queue.send_messages(std::span<const std::string_view>{bodies});
+    const auto messages = queue.receive_messages();
+    REQUIRE(messages.size() == 2);
+    CHECK(messages[0].sent_at() == WallClock::time_point{2000s});
+    CHECK(messages[1].sent_at() == WallClock::time_point{2000s});
 }
 
 TEST_CASE("A clock set back keeps a FIFO queue's order, groups and deduplication", "[clock][backwards][fifo]") {

@@ -292,6 +292,6 @@ TEST_CASE("A sweep throws away only what is not meant, and only once that is mos
     CHECK(in_order);
     CHECK(timers.size() == 0);
     timers.schedule(Nanos{1}, 1, 0, true);
-    timers.clear();
+    timers.drop_all();
     CHECK(timers.peek() == nullptr);
 }

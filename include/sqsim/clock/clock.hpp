@@ -37,6 +37,13 @@ concept StaticClock = requires {
 }
 &&std::is_default_constructible_v<C>;
 
+/// Whether a clock says of itself that it never goes back.
+template <class C>
+inline constexpr bool is_steady = false;
+template <class C>
+requires requires { C::is_steady; }
+inline constexpr bool is_steady<C> = C::is_steady;
+
 /// Instants and durations inside the engines: nanoseconds since the clock's epoch, or between two instants.
 using Nanos = std::chrono::nanoseconds;
 

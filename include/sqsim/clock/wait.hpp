@@ -135,6 +135,18 @@ inline void pause_a_moment() noexcept {
 #endif
 }
 
+/// Locks, but watches a busy lock for a moment before it sleeps for it: it is held for less time than a sleep takes.
+template <class Lock>
+[[nodiscard]] std::unique_lock<Lock> lock_soon(Lock& mutex) {
+    for (int attempt = 0; attempt < 40; ++attempt) {
+        if (std::unique_lock lock{mutex, std::try_to_lock}) {
+            return lock;
+        }
+        pause_a_moment();
+    }
+    return std::unique_lock{mutex};
+}
+
 /// Tries whenever there is news, without blocking, until that succeeds, a stop is requested, or so much real time has
 /// passed. There is news when `latest()` is no longer what `known()` was when the lock was let go. Only `latest()` is
 /// called without the lock. Returns: whether `predicate()` held.

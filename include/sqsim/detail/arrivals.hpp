@@ -96,9 +96,8 @@ public:
     /// The next message never received and never delayed; null if there is none.
     [[gnu::always_inline]] [[nodiscard]] Record* next_fresh() noexcept {
         while (const Entry* const entry = order_.get(cursor_)) {
-            Record& record = store_[entry->slot];
-            if (is_fresh(record, *entry)) {
-                return &record;
+            if (Record* const record = fresh_at(*entry)) {
+                return record;
             }
             order_.step(cursor_);
         }
@@ -114,7 +113,8 @@ public:
     [[gnu::always_inline]] [[nodiscard]] std::span<const Entry> ahead() noexcept { return order_.ahead(cursor_); }
     [[gnu::always_inline]] [[nodiscard]] Record* fresh_at(const Entry& entry) const noexcept {
         Record& record = store_[entry.slot];
-        return is_fresh(record, entry) ? &record : nullptr;
+        const bool is_fresh = record.generation == entry.born && record.state == State::visible && !record.was_delayed;
+        return is_fresh ? &record : nullptr;
     }
     void move_past(std::size_t entries) noexcept { order_.step(cursor_, entries); }
 
@@ -146,9 +146,6 @@ private:
         }
     }
 
-    [[gnu::always_inline]] [[nodiscard]] static bool is_fresh(const Record& record, const Entry& entry) noexcept {
-        return record.generation == entry.born && record.state == State::visible && !record.was_delayed;
-    }
     [[gnu::always_inline]] [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
         const Record& record = store_[entry.slot];
         return record.born == entry.born && record.state != State::free;

@@ -207,21 +207,14 @@ public:
         return {HandleStatus::ok};
     }
 
-    /// Whether there is enough to tidy up for `tidy` to be worth its time.
-    [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
+    /// Forgets what is stale where that costs little.
     void tidy() {
         ledger_.tidy(false);
         groups_.sweep();
     }
-    /// Whether memory is wasted; `compact` ends that. Needs both sides.
-    [[nodiscard]] bool is_wasteful() const noexcept { return ledger_.is_wasteful(); }
-    void compact() { ledger_.compact(); }
 
     /// How many more messages the capacity allows.
-    [[nodiscard]] std::size_t room() const noexcept {
-        const std::size_t stored = ledger_.counts().total();
-        return stored < options_.capacity ? options_.capacity - stored : 0;
-    }
+    [[nodiscard]] std::size_t room() const noexcept { return ledger_.room(options_.capacity); }
 
     /// Removes everything, also the memory of deduplication ids (R155, R196). Linear in the stored messages.
     void purge() {

@@ -98,6 +98,11 @@ public:
 
     // The owner's side.
 
+    /// How many more messages a capacity allows.
+    [[nodiscard]] std::size_t room(std::size_t capacity) const noexcept {
+        return stored() < capacity ? capacity - stored() : 0;
+    }
+
     /// Moves to a later time and sees the new messages; an earlier time, from a clock that was set back, counts as the
     /// last one seen. Returns: how many messages are new.
     [[gnu::always_inline]] std::size_t advance(Nanos now) noexcept {
@@ -138,12 +143,7 @@ public:
 
     /// Begins a new lease of a message. With a timeout of zero the message is visible at once (R115).
     [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) {
-        ++record.generation;
-        record.visibility_changed = false;
-        record.received_at = now_;
-        if (record.first_received_at == never) {
-            record.first_received_at = now_;
-        }
+        note_receive(record, now_);
         set_deadline(record, timeout, is_default);
     }
 
@@ -171,16 +171,9 @@ public:
                 if (record == nullptr) [[unlikely]] {
                     continue;
                 }
-                ++record->generation;
-                record->state = State::in_flight;
-                record->visibility_changed = false;
-                record->received_at = now;
+                note_receive(*record, now);
                 record->deadline = deadline;
-                if (record->first_received_at == never) [[likely]] {
-                    record->first_received_at = now;
-                }
-                --by_state_[static_cast<std::size_t>(State::visible)];
-                ++by_state_[static_cast<std::size_t>(State::in_flight)];
+                set_state(*record, State::in_flight);
                 timers_.schedule_ungrouped(*record, deadline, is_default);
                 ++count;
                 take(*record);
@@ -281,11 +274,20 @@ public:
 private:
     /// Gives a new message its place in the order. Senders' side.
     [[gnu::always_inline]] void enter(Record& record, Nanos sent_at) {
-        record.ordinal = ++last_ordinal_;
+        record.ordinal = next_ordinal();
         record.sent_at = sent_at;
         record.deadline = sent_at;
         arrivals_.add(record);
         record.state = State::visible;
+    }
+
+    [[gnu::always_inline]] static void note_receive(Record& record, Nanos now) noexcept {
+        ++record.generation;
+        record.visibility_changed = false;
+        record.received_at = now;
+        if (record.first_received_at == never) {
+            record.first_received_at = now;
+        }
     }
 
     [[nodiscard]] bool may_trim() const noexcept {

@@ -91,11 +91,7 @@ public:
             return nullptr;
         }
         if (head_.entry_ == head_.end_) {
-            Chunk* const old = head_.chunk_;
-            enter_next(head_);
-            if (old != nullptr) {
-                give_back(old);
-            }
+            leave_first_chunk();
         }
         return head_.entry_;
     }
@@ -128,11 +124,7 @@ public:
             return;
         }
         while (head_.chunk_ != cursor.chunk_) {
-            Chunk* const old = head_.chunk_;
-            enter_next(head_);
-            if (old != nullptr) {
-                give_back(old);
-            }
+            leave_first_chunk();
         }
         head_ = cursor;
     }
@@ -211,6 +203,14 @@ private:
         cursor.chunk_ = cursor.chunk_ != nullptr ? cursor.chunk_->next : first_;
         cursor.entry_ = cursor.chunk_->begin();
         cursor.end_ = cursor.chunk_->end();
+    }
+
+    void leave_first_chunk() noexcept {
+        Chunk* const old = head_.chunk_;
+        enter_next(head_);
+        if (old != nullptr) {
+            give_back(old);
+        }
     }
 
     void add_chunk() {

@@ -140,17 +140,6 @@ private:
     static constexpr std::size_t largest_inline_body = 4096;
     static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= SlotSizes::largest);
 
-    struct AlignedDelete {
-        void operator()(std::byte* memory) const noexcept {
-            ::operator delete (memory, std::align_val_t{alignof(Record)});
-        }
-    };
-    using Box = std::unique_ptr<std::byte, AlignedDelete>;
-
-    [[nodiscard]] static Box allocate_box(std::size_t size) {
-        return Box{static_cast<std::byte*>(::operator new (size, std::align_val_t{alignof(Record)}))};
-    }
-
     // Gives a slot back whose body could not be constructed.
     struct Unfinished {
         Unfinished(MessageStore& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
@@ -220,7 +209,8 @@ private:
             }
         }
         Unfinished unfinished{*this, record};
-        Box box{(record.layout & layout_boxed) != 0 ? allocate_box(record.body_size) : nullptr};  // may throw
+        AlignedMemory box{(record.layout & layout_boxed) != 0 ? allocate_aligned(record.body_size)
+                                                              : nullptr};  // may throw
         if (box != nullptr) {
             ::new (Layout::begin(record) + Layout::body_offset(record.layout)) BodyBox{box.get()};
         }

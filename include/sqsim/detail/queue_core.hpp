@@ -48,6 +48,8 @@ public:
     using lock_type = Lock;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
+    /// A send beside the queue's lock does not know the last time that the queue has seen.
+    static constexpr bool may_go_back = !is_driven && !is_steady<C>;
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
     QueueCore(C& clock, const Options& options)
@@ -70,10 +72,11 @@ public:
     }
 
     /// Stores good messages without options and without the queue's lock, all or none. Returns: the place of the last
-    /// one, or 0 if that was not possible: a receive waits, a task is due, there is no room.
+    /// one, or 0 if that was not possible and nothing was taken: a receive waits, a task is due, there is no room, the
+    /// clock may be set back.
     template <class Bodies>
     [[gnu::always_inline]] std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
-        if (tasks_.any()) {
+        if (may_go_back || tasks_.any()) {
             return 0;
         }
         const Nanos now = to_nanos(clock_.now());
@@ -286,19 +289,20 @@ private:
     }
 
     void tidy() {
-        if (engine_.is_untidy()) {
+        auto& ledger = engine_.ledger();
+        if (ledger.is_untidy()) {
             engine_.tidy();
         }
-        Slots& slots = engine_.ledger().store().slots();
-        if (!slots.has_batch() && !engine_.is_wasteful()) {
+        Slots& slots = ledger.store().slots();
+        if (!slots.has_batch() && !ledger.is_wasteful()) {
             return;
         }
         const std::unique_lock lock{senders_.mutex, std::try_to_lock};
         if (lock.owns_lock()) {  // what is worth doing now is worth it after the next send
-            engine_.advance_to(engine_.ledger().now());
+            engine_.advance_to(ledger.now());
             slots.hand_over();
-            if (engine_.is_wasteful()) {
-                engine_.compact();
+            if (ledger.is_wasteful()) {
+                ledger.compact();
             }
         }
     }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -17,6 +18,16 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// What is written by different threads lies so far apart: processors fetch lines in pairs.
 inline constexpr std::size_t two_cache_lines = 128;
+
+struct AlignedDelete {
+    void operator()(std::byte* memory) const noexcept { ::operator delete (memory, std::align_val_t{64}); }
+};
+/// Memory with the alignment of a record.
+using AlignedMemory = std::unique_ptr<std::byte, AlignedDelete>;
+
+[[nodiscard]] inline AlignedMemory allocate_aligned(std::size_t size) {
+    return AlignedMemory{static_cast<std::byte*>(::operator new (size, std::align_val_t{64}))};
+}
 
 enum class State : std::uint8_t { free, delayed, visible, in_flight };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/record.hpp"
-#include "sqsim/detail/senders.hpp"
 
 #include <mutex>
 
@@ -20,9 +20,8 @@ struct Section {
         if (!lock.owns_lock()) {
             return;
         }
-        auto& store = queue.engine_.ledger().store();
-        if (queue.condition_.waiting() != 0 || queue.engine_.is_untidy() || store.slots().has_batch() ||
-            store.has_doomed()) [[unlikely]] {
+        const auto& store = queue.engine_.ledger().store();
+        if (queue.condition_.waiting() != 0 || is_to_tidy() || store.has_doomed()) [[unlikely]] {
             finish_with_more();
         } else {
             lock.unlock();
@@ -32,12 +31,17 @@ struct Section {
     [[gnu::noinline]] void finish_with_more() noexcept {
         queue.wake();
         auto& store = queue.engine_.ledger().store();
-        if (queue.engine_.is_untidy() || store.slots().has_batch()) {
+        if (is_to_tidy()) {
             queue.tidy();
         }
         Record* const doomed = store.take_doomed();
         lock.unlock();
         store.bury(doomed);
+    }
+
+    [[nodiscard]] bool is_to_tidy() const noexcept {
+        const auto& ledger = queue.engine_.ledger();
+        return ledger.is_untidy() || ledger.store().slots().has_batch();
     }
 
     Core& queue;

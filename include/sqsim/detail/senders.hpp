@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/record.hpp"
 
 #include <cstddef>
 #include <mutex>
 
 namespace sqsim::inline SQSIM_ABI::detail {
-
-/// Locks, but watches a busy lock for a moment before it sleeps for it: it is held for less time than a sleep takes.
-template <class Lock>
-[[nodiscard]] std::unique_lock<Lock> lock_soon(Lock& mutex) {
-    if constexpr (requires { mutex.try_lock(); }) {
-        for (int attempt = 0; attempt < 40; ++attempt) {
-            if (std::unique_lock lock{mutex, std::try_to_lock}) {
-                return lock;
-            }
-            pause_a_moment();
-        }
-    }
-    return std::unique_lock{mutex};
-}
 
 /// What sends need that do not take the queue's lock: the lock of the engine's senders' side, and whether such a send
 /// would go unseen.

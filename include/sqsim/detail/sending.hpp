@@ -184,12 +184,6 @@ template <class Body, class From, class Core>
     }
 }
 
-/// Counts accepted messages. Under the lock.
-template <class Engine>
-void count_sent(Engine& engine, const SentMessageSizes& sizes) noexcept {
-    engine.ledger().publish(sizes);
-}
-
 template <class Core>
 [[nodiscard]] Error queue_is_full(const Core& core) {
     return Error{Errc::queue_full, "Queue '" + std::string{core.name()} + "' holds " +

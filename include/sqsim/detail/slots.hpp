@@ -150,7 +150,7 @@ public:
             }
         }
         for (Region& region : regions_) {
-            if (ends[region.first_block]) {
+            if (region.first_block != region.end_block && ends[region.first_block]) {
                 forget(region);
             }
         }
@@ -177,11 +177,6 @@ public:
 private:
     static constexpr std::uint32_t place_bits = 10;
     static constexpr std::uint32_t place_mask = (std::uint32_t{1} << place_bits) - 1;
-    struct AlignedDelete {
-        void operator()(std::byte* memory) const noexcept {
-            ::operator delete (memory, std::align_val_t{alignof(Record)});
-        }
-    };
 
     // Pages that go back to the system together.
     struct Region {
@@ -286,16 +281,15 @@ private:
         const std::uint32_t blocks = classes_[number].blocks;
         if (blocks < 7) {
             const std::size_t slots = blocks == 0 ? 16 : std::size_t{8} << blocks;
-            memories_.emplace_back(
-                static_cast<std::byte*>(::operator new (slots* stride, std::align_val_t{alignof(Record)})));
+            memories_.push_back(allocate_aligned(slots * stride));
             add_blocks(number, memories_.back().get(), slots, false);
         } else {
             const std::size_t size = (1024 * stride + Pages::unit - 1) / Pages::unit * Pages::unit;
-            Pages pages{size};
             const auto first = static_cast<std::uint32_t>(blocks_.size());
-            const std::uint32_t end =
-                add_blocks(number, pages.memory(), size / stride, regions_.size() >= kept_regions);
-            regions_.push_back({std::move(pages), first, end});
+            const bool is_returnable = regions_.size() >= kept_regions;
+            regions_.push_back({Pages{size}, first, first});  // owns the memory before a block refers to it
+            Region& region = regions_.back();
+            region.end_block = add_blocks(number, region.pages.memory(), size / stride, is_returnable);
         }
     }
 
@@ -331,11 +325,11 @@ private:
     std::unique_ptr<Exchange> exchange_{};  // if there are two sides
     std::vector<Block> blocks_{};
     std::array<SizeClass, SlotSizes::payloads.size()> classes_{};
-    std::vector<std::unique_ptr<std::byte, AlignedDelete>> memories_{};
+    std::vector<AlignedMemory> memories_{};
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
-    std::size_t slack_ =
-        0;  // so many slots of a class are made before others are waited for that are being handed over
+    // So many slots of a class are made before others are waited for that are being handed over.
+    std::size_t slack_ = 0;
     // The senders'.
     alignas(two_cache_lines) std::array<Record*, SlotSizes::payloads.size()> free_{};
 };

@@ -88,20 +88,13 @@ public:
     }
 
     /// How many more messages the capacity allows.
-    [[nodiscard]] std::size_t room() const noexcept {
-        const std::size_t stored = ledger_.counts().total();
-        return stored < options_.capacity ? options_.capacity - stored : 0;
-    }
+    [[nodiscard]] std::size_t room() const noexcept { return ledger_.room(options_.capacity); }
 
-    /// Whether there is enough to tidy up for `tidy` to be worth its time.
-    [[nodiscard]] bool is_untidy() const noexcept { return ledger_.is_untidy(); }
+    /// Forgets what is stale where that costs little.
     void tidy() {
         ledger_.tidy(order_.is_that_of_arrival());
         order_.sweep();
     }
-    /// Whether memory is wasted; `compact` ends that. Needs both sides.
-    [[nodiscard]] bool is_wasteful() const noexcept { return ledger_.is_wasteful(); }
-    void compact() { ledger_.compact(); }
 
     /// Stores a message that another queue moved here. A dead-letter move keeps the time of the send (R175). Needs both
     /// sides.
@@ -341,8 +334,8 @@ private:
     DeliveryOrder<Body> order_{ledger_, fair_queue_.tenants()};
     std::vector<Ready> again_{};  // visible again within one receive
     std::size_t opened_ = 0;
-    alignas(two_cache_lines) std::size_t credit_ =
-        0;  // the senders': so many messages there is room for without asking
+    // The senders': so many messages there is room for without asking.
+    alignas(two_cache_lines) std::size_t credit_ = 0;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -76,11 +76,6 @@ public:
         }
     }
 
-    void clear() {
-        rising_.clear();
-        wheel_.clear();
-    }
-
 private:
     [[gnu::noinline]] void push_other(const Timer& timer) { wheel_.push(timer); }
 

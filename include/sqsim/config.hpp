@@ -18,3 +18,18 @@
 #else
 #    define SQSIM_ABI v0_noex
 #endif
+
+// Whether the address sanitizer watches the stacks that `sim` switches between.
+#ifndef SQSIM_ASAN
+#    if defined(__SANITIZE_ADDRESS__)
+#        define SQSIM_ASAN 1
+#    elif defined(__has_feature)
+#        if __has_feature(address_sanitizer)
+#            define SQSIM_ASAN 1
+#        else
+#            define SQSIM_ASAN 0
+#        endif
+#    else
+#        define SQSIM_ASAN 0
+#    endif
+#endif

@@ -14,7 +14,11 @@
 
 namespace sqsim::inline SQSIM_ABI::sim {
 
-/// Why an effect did not go well.
+/// What comes out of queue calls and points where a consumer's process ends. It is not a `std::exception` on purpose:
+/// code that handles errors should not handle this; if it catches everything, it should throw this on.
+class Crash {};
+
+/// How its caller sees an effect go.
 enum class EffectOutcome : std::uint8_t {
     done,      ///< it took place
     failed,    ///< it did not take place, its caller sees an error

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/limits.hpp"
+#include "sqsim/sim/detail/fiber.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::sim::detail {
+
+using Nanos = std::chrono::nanoseconds;
+
+class QueueInWorld;
+class Run;
+
+/// A message that an actor has received and not deleted.
+struct Lease {
+    const QueueInWorld* queue = nullptr;
+    std::uint64_t handle = 0;  // a hash
+    std::uint32_t subject = 0;
+    Nanos from{};
+    Nanos deadline{};
+};
+
+/// A consumer, a producer, or other code in the world that has a life of its own. Its body runs as one incarnation
+/// after the other, each of which ends in a crash, until one returns.
+struct Actor {
+    enum class State : std::uint8_t {
+        fresh,    // has not begun
+        ready,    // wants to go on
+        asleep,   // until `wakes_at`
+        waiting,  // for a message, or until `wakes_at`
+        left,     // for good
+    };
+
+    std::string name{};
+    std::function<void(Actor&)> body{};
+    std::size_t index = 0;
+    bool keeps_nothing = false;  // while it waits for a message its stack holds nothing that must be destroyed
+    Run* run = nullptr;
+    Fiber* fiber = nullptr;
+
+    State state = State::fresh;
+    bool is_started = false;   // its stack is in use
+    bool begins_anew = false;  // its stack is given up, another incarnation begins
+    bool is_fenced = false;    // crashed, but its code goes on: it swallowed the crash
+    bool is_replaced = false;  // when it returns, another begins in its place
+    bool is_ending = false;    // the run is over, it may return
+    bool must_end = false;     // the run is over, it has to
+    int empty_answers = 0;     // since the run is over
+    Nanos wakes_at{};
+    const QueueInWorld* waits_for = nullptr;
+    std::uint64_t saw_nothing_at = 0;  // the state of the world when a receive found nothing
+    std::uint32_t subject = 0;         // the message it is about
+    std::uint32_t incarnation = 1;
+    std::vector<Lease> leases{};
+    std::optional<std::stop_source> stop{};  // made when its token is asked for
+    std::shared_ptr<void> memory{};          // what the loop of a simulated consumer has on no stack
+
+    void forget() {
+        leases.clear();
+        subject = 0;
+        is_fenced = false;
+        saw_nothing_at = 0;
+        stop.reset();
+        memory.reset();
+    }
+
+    /// When the last of the leases ends that still last; nothing if none does.
+    [[nodiscard]] std::optional<Nanos> last_deadline(Nanos now) const noexcept {
+        std::optional<Nanos> last;
+        for (const Lease& lease : leases) {
+            if (lease.deadline > now && (!last || lease.deadline > *last)) {
+                last = lease.deadline;
+            }
+        }
+        return last;
+    }
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail

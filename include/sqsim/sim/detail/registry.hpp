@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/sim/detail/epoch_table.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::sim::detail {
+
+/// A 64-bit hash of a text, the same everywhere.
+[[nodiscard]] constexpr std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0xcbf2'9ce4'8422'2325U) {
+    std::uint64_t hash = seed;
+    for (const char character : text) {
+        hash = (hash ^ static_cast<unsigned char>(character)) * 0x0000'0100'0000'01b3U;
+    }
+    return sqsim::detail::mix64(hash ^ text.size());
+}
+
+/// A message as keys and reports name it: twice its number in the order of the sends, plus one for the second message
+/// that a retry of the same send made.
+using Subject = std::uint32_t;
+
+/// Numbers for the messages, handles, groups and deduplication ids of one run, from 1 on.
+class Registry {
+public:
+    void clear() {
+        messages_.clear();
+        handles_.clear();
+        texts_.clear();
+        subjects_.assign(1, 0);
+        messages_of_handles_.assign(1, 0);
+        last_text_ = 0;
+    }
+
+    /// Numbers a message that was sent, or that got a new id.
+    std::uint32_t add_message(const MessageId& id, Subject subject) {
+        subjects_.push_back(subject);
+        const auto number = static_cast<std::uint32_t>(subjects_.size() - 1);
+        messages_[std::hash<MessageId>{}(id)] = number;
+        return number;
+    }
+    [[nodiscard]] std::uint32_t message(const MessageId& id) noexcept {
+        return messages_.value_or_zero(std::hash<MessageId>{}(id));
+    }
+    [[nodiscard]] Subject subject(std::uint32_t message) const noexcept { return subjects_[message]; }
+
+    /// Numbers the handle of a delivery; the same handle gets the same number.
+    std::uint32_t add_handle(const ReceiptHandle& handle, std::uint32_t message) {
+        std::uint32_t& number = handles_[hash(handle)];
+        if (number == 0) {
+            messages_of_handles_.push_back(message);
+            number = static_cast<std::uint32_t>(messages_of_handles_.size() - 1);
+        }
+        return number;
+    }
+    /// The number of a handle; 0 if it was never received here.
+    [[nodiscard]] std::uint32_t handle(const ReceiptHandle& handle) noexcept {
+        return handles_.value_or_zero(hash(handle));
+    }
+    [[nodiscard]] std::uint32_t message_of(std::uint32_t handle) const noexcept { return messages_of_handles_[handle]; }
+
+    /// A number for a text; 0 for the empty one.
+    [[nodiscard]] std::uint32_t text(std::string_view text) {
+        if (text.empty()) {
+            return 0;
+        }
+        std::uint32_t& number = texts_[hash_text(text)];
+        if (number == 0) {
+            number = ++last_text_;
+        }
+        return number;
+    }
+
+    [[nodiscard]] static std::uint64_t hash(const ReceiptHandle& handle) noexcept {
+        return std::hash<ReceiptHandle>{}(handle);
+    }
+
+private:
+    EpochTable messages_{};
+    EpochTable handles_{};
+    EpochTable texts_{};
+    std::vector<Subject> subjects_{0};
+    std::vector<std::uint32_t> messages_of_handles_{0};
+    std::uint32_t last_text_ = 0;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail

@@ -64,6 +64,15 @@ namespace detail {
     return actor < timeline.actors.size() ? timeline.actors[actor] : "actor " + std::to_string(actor);
 }
 
+/// When the story ends: the last instant of a step. Leases may go on after it.
+[[nodiscard]] inline std::chrono::nanoseconds end_of(const Timeline& timeline) noexcept {
+    std::chrono::nanoseconds end{};
+    for (const TimelineStep& step : timeline.steps) {
+        end = std::max({end, step.at, step.until});
+    }
+    return end;
+}
+
 /// The parts of a line, before they are aligned.
 struct TextLine {
     std::string at{};

@@ -7,6 +7,7 @@
 #include "sqsim/sim/detail/registry.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/timeline.hpp"
+#include "sqsim/sim/timeline_text.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,19 +15,6 @@
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
-
-/// Seconds with as many decimals as there are, for people: "30 s", "0.5 s".
-[[nodiscard]] inline std::string duration_text(Nanos time) {
-    constexpr Nanos::rep second = 1'000'000'000;
-    std::string text = std::to_string(time.count() / second);
-    if (const Nanos::rep rest = time.count() % second; rest != 0) {
-        std::string digits = std::to_string(rest < 0 ? -rest : rest);
-        digits.insert(0, 9 - digits.size(), '0');
-        digits.resize(digits.find_last_not_of('0') + 1);
-        text += '.' + digits;
-    }
-    return text + " s";
-}
 
 /// "#2", or "#2b" for the second message of a send that was repeated.
 [[nodiscard]] inline std::string subject_text(Subject subject) {

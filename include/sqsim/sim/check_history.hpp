@@ -45,9 +45,9 @@ public:
     }
 
 private:
-    using Nanos = detail::Nanos;
-    using Life = detail::MessageLife;
-    using Sometime = detail::Sometime;
+    using Nanos = sqsim::detail::Nanos;
+    using Life = sqsim::detail::MessageLife;
+    using Sometime = sqsim::detail::Sometime;
     using Rule = HistoryRule;
 
     void look_at(const Operation& operation, std::uint32_t index) {
@@ -106,10 +106,10 @@ private:
         if ((stale || too_late) && !context_.may_be_gone(life, operation.answered) &&
             !context_.may_follow(message, index, {Action::change_message_visibility, Action::delivery})) {
             ++context_.findings.counts().stale_deletes;
-            context_.findings.add(Rule::stale_delete, index, too_late ? life.lease_end_last : detail::never,
+            context_.findings.add(Rule::stale_delete, index, too_late ? life.lease_end_last : sqsim::detail::never,
                                   static_cast<std::int64_t>(message));
         }
-        if (life.deleted.last == detail::never) {
+        if (life.deleted.last == sqsim::detail::never) {
             life.deleted = Sometime::of(operation);
             life.deleted_from = operation.queue;
             life.deleted_while_leased = held && !other_handle;
@@ -125,11 +125,11 @@ private:
             return;
         }
         const Sometime now = Sometime::of(operation);
-        const Nanos first = detail::saturating_add(operation.invoked, operation.duration);
+        const Nanos first = sqsim::detail::saturating_add(operation.invoked, operation.duration);
         const Nanos last =
-            detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
+            sqsim::detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
         if (!unknown && operation.receipt == life.receipt && context_.certainty.in_order(life.leased, now) &&
-            (life.changed.first == detail::never || context_.certainty.in_order(life.changed, now))) {
+            (life.changed.first == sqsim::detail::never || context_.certainty.in_order(life.changed, now))) {
             life.lease_end_first = first;
             life.lease_end_last = last;
         } else {  // the lease may be another one, or this the second last change
@@ -181,7 +181,7 @@ private:
             if (context_.history->drained && is_lost(life)) {
                 ++context_.findings.counts().lost;
                 context_.findings.add(Rule::lost, life.send_operation, {},
-                                      life.first_delivery != detail::no_operation ? 1 : 0);
+                                      life.first_delivery != sqsim::detail::no_operation ? 1 : 0);
             }
             if (context_.survey.has_deduplication && life.same_deduplication != 0) {
                 judge_deduplication(life);
@@ -190,14 +190,14 @@ private:
     }
 
     [[nodiscard]] bool is_lost(const Life& life) const noexcept {
-        return life.stored && life.send_operation != detail::no_operation && !life.moved &&
+        return life.stored && life.send_operation != sqsim::detail::no_operation && !life.moved &&
                !(context_.survey.has_redrive && context_.survey.queues[life.queue].is_dead_letter_queue) &&
                !context_.may_be_gone(life, context_.survey.end);
     }
 
     void judge_deduplication(const Life& life) {
         constexpr int most_steps = 16;  // groups that use one id at a time
-        if (life.first_delivery == detail::no_operation) {
+        if (life.first_delivery == sqsim::detail::no_operation) {
             return;
         }
         const Operation& operation = context_.at(life.first_delivery);
@@ -207,13 +207,13 @@ private:
             const QueueFacts& queue = context_.facts(operation.queue);
             const bool same_scope = earlier.queue == life.queue && !earlier.moved && !life.moved &&
                                     (!queue.deduplicates_by_group || earlier.group == life.group);
-            if (same_scope && earlier.first_delivery != detail::no_operation) {
+            if (same_scope && earlier.first_delivery != sqsim::detail::no_operation) {
                 const Nanos first = std::min(earlier.sent.first, life.sent.first);
                 const Nanos last = std::max(earlier.sent.last, life.sent.last);
                 const auto& purges = context_.survey.queues[life.queue];
                 const bool purged = last >= purges.purged_first && first <= purges.purged_last;  // R155
                 if (!purged &&
-                    context_.certainty.is_before(last, detail::saturating_add(first, queue.deduplication_interval))) {
+                    context_.certainty.is_before(last, sqsim::detail::saturating_add(first, queue.deduplication_interval))) {
                     context_.findings.add(Rule::duplicate_within_interval, life.first_delivery,
                                           queue.deduplication_interval, static_cast<std::int64_t>(other));
                 }
@@ -223,8 +223,8 @@ private:
         }
     }
 
-    detail::HistoryContext context_{};
-    detail::DeliveryRules deliveries_{context_};
+    sqsim::detail::HistoryContext context_{};
+    sqsim::detail::DeliveryRules deliveries_{context_};
 };
 
 /// Judges one history. For many, keep a `HistoryChecker`.

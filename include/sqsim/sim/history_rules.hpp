@@ -65,12 +65,12 @@ enum class HistoryRule : std::uint8_t {
 
 /// The name of a rule, for people.
 [[nodiscard]] constexpr std::string_view to_string(HistoryRule rule) noexcept {
-    return detail::history_rule_texts[static_cast<std::size_t>(rule)].name;
+    return sqsim::detail::history_rule_texts[static_cast<std::size_t>(rule)].name;
 }
 
 /// The rule of the service behind it, such as "R138"; empty if there is no number.
 [[nodiscard]] constexpr std::string_view source_of(HistoryRule rule) noexcept {
-    return detail::history_rule_texts[static_cast<std::size_t>(rule)].source;
+    return sqsim::detail::history_rule_texts[static_cast<std::size_t>(rule)].source;
 }
 
 /// One thing that certainly was wrong.

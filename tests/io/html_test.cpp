@@ -157,16 +157,16 @@ TEST_CASE("a page shows hostile texts as texts", "[io]") {
 }
 
 TEST_CASE("nothing in the diagram covers another label of its lane or leaves the picture", "[io]") {
-    using sqsim::sim::detail::text_width;
+    using sqsim::sim::detail::html::text_width;
     Timeline timeline = long_story(300);
     for (std::size_t i = 0; i < timeline.steps.size(); ++i) {
         timeline.steps[i].actor = i / 4 % 3;
     }
-    const auto layout = sqsim::sim::detail::LayoutMaker{timeline}.make();
+    const auto layout = sqsim::sim::detail::html::LayoutMaker{timeline}.make();
     CHECK(layout.staves > 5);
-    std::vector<sqsim::sim::detail::Spot> free(3);
-    std::vector<sqsim::sim::detail::Spot> free_of_flags(3);
-    sqsim::sim::detail::Spot last;
+    std::vector<sqsim::sim::detail::html::Spot> free(3);
+    std::vector<sqsim::sim::detail::html::Spot> free_of_flags(3);
+    sqsim::sim::detail::html::Spot last;
     for (std::size_t i = 0; i < timeline.steps.size(); ++i) {
         const auto& marker = layout.markers[i];
         const std::size_t lane = timeline.steps[i].actor;
@@ -179,15 +179,15 @@ TEST_CASE("nothing in the diagram covers another label of its lane or leaves the
             free_of_flags[lane] = {marker.at.stave, marker.at.x + text_width(marker.flag)};
         }
         CHECK(marker.at.x > layout.left);
-        CHECK(free[lane].x <= sqsim::sim::detail::diagram_right);
-        CHECK(free_of_flags[lane].x <= sqsim::sim::detail::diagram_right);
+        CHECK(free[lane].x <= sqsim::sim::detail::html::diagram_right);
+        CHECK(free_of_flags[lane].x <= sqsim::sim::detail::html::diagram_right);
     }
 }
 
 TEST_CASE("a bar goes from the receive to the delete, or to when its time is over", "[io]") {
     const Timeline timeline = samples::stall();
-    const auto layout = sqsim::sim::detail::LayoutMaker{timeline}.make();
-    const auto bars = sqsim::sim::detail::BarPlacer{timeline, layout}.place();
+    const auto layout = sqsim::sim::detail::html::LayoutMaker{timeline}.make();
+    const auto bars = sqsim::sim::detail::html::BarPlacer{timeline, layout}.place();
     REQUIRE(bars.size() == 3);
     CHECK(bars[0].from == layout.markers[4].at);
     CHECK(bars[0].until < layout.markers[9].at);
@@ -198,14 +198,44 @@ TEST_CASE("a bar goes from the receive to the delete, or to when its time is ove
     CHECK(bars[2].until == layout.markers[11].at);
 }
 
+TEST_CASE("bars begin at the receive of several messages, where its wait ends", "[io]") {
+    Timeline timeline;
+    timeline.actors = {"scenario", "consumer"};
+    timeline.steps = {samples::step(0s, 1, "receive #11"), samples::step(20s, 0, "send", 1),
+                      samples::step(20s, 1, "delete"), samples::step(25s, 1, "receive #11 #1 (1st)"),
+                      samples::step(30s, 1, "delete #11 #1")};
+    timeline.steps[0].until = 20s;
+    timeline.leases = {{1, 11, false, 20s, 21s, false}, {1, 1, false, 25s, 30s, true}};
+    const auto layout = sqsim::sim::detail::html::LayoutMaker{timeline}.make();
+    const auto bars = sqsim::sim::detail::html::BarPlacer{timeline, layout}.place();
+    REQUIRE(bars.size() == 2);
+    CHECK(bars[0].from == layout.markers[0].until);
+    CHECK(bars[1].from == layout.markers[3].at);
+    CHECK(bars[1].until == layout.markers[4].at);
+}
+
+TEST_CASE("bars of one message that was received twice at once begin at different receives", "[io]") {
+    Timeline timeline;
+    timeline.actors = {"scenario", "consumer"};
+    timeline.steps = {samples::step(0s, 1, "receive #1 (1st)"), samples::step(0s, 1, "delete #1: superseded"),
+                      samples::step(0s, 1, "receive #1 (2nd)"), samples::step(0s, 1, "delete #1: ok")};
+    timeline.leases = {{1, 1, false, 0s, 30s, false}, {1, 1, false, 0s, 0s, true}};
+    const auto layout = sqsim::sim::detail::html::LayoutMaker{timeline}.make();
+    const auto bars = sqsim::sim::detail::html::BarPlacer{timeline, layout}.place();
+    REQUIRE(bars.size() == 2);
+    CHECK(bars[0].from == layout.markers[0].at);
+    CHECK(bars[1].from == layout.markers[2].at);
+    CHECK(bars[1].until == layout.markers[3].at);
+}
+
 TEST_CASE("bars that overlap are in different rows of their lane", "[io]") {
     Timeline timeline;
     timeline.actors = {"scenario", "consumer"};
     timeline.steps = {samples::step(0s, 1, "receive #1", 1), samples::step(0s, 1, "receive #2", 2),
                       samples::step(1s, 1, "delete #1", 1), samples::step(2s, 1, "receive #3", 3)};
     timeline.leases = {{1, 1, false, 0s, 1s, true}, {1, 2, false, 0s, 30s, false}, {1, 3, false, 2s, 32s, false}};
-    const auto layout = sqsim::sim::detail::LayoutMaker{timeline}.make();
-    const auto bars = sqsim::sim::detail::BarPlacer{timeline, layout}.place();
+    const auto layout = sqsim::sim::detail::html::LayoutMaker{timeline}.make();
+    const auto bars = sqsim::sim::detail::html::BarPlacer{timeline, layout}.place();
     REQUIRE(bars.size() == 3);
     CHECK(bars[0].row == 0);
     CHECK(bars[1].row == 1);
@@ -237,7 +267,7 @@ TEST_CASE("the check of pages reports what a browser would have to repair", "[io
 }
 
 TEST_CASE("spans of time have the unit that people would use", "[io]") {
-    using sqsim::sim::detail::span_text;
+    using sqsim::sim::detail::html::span_text;
     CHECK(span_text(1ns) == "1 ns");
     CHECK(span_text(1500ns) == "1.5 \xc2\xb5s");
     CHECK(span_text(1ms) == "1 ms");

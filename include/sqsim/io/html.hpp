@@ -30,14 +30,14 @@ struct HtmlPage {
     friend bool operator==(const HtmlPage&, const HtmlPage&) = default;
 };
 
-namespace detail {
+namespace detail::html {
 
 [[nodiscard]] inline std::string count_text(std::size_t count, std::string_view one) {
     return std::to_string(count) + " " + std::string{one} + (count == 1 ? "" : "s");
 }
 
 /// What the shapes mean, as far as they occur.
-[[nodiscard]] inline std::string html_legend(const Timeline& timeline) {
+[[nodiscard]] inline std::string legend(const Timeline& timeline) {
     std::string out = "<ul class=\"legend\">\n";
     const auto entry = [&](bool occurs, std::string_view drawing, std::string_view meaning) {
         if (occurs) {
@@ -79,7 +79,7 @@ namespace detail {
     return out + "</ul>\n";
 }
 
-[[nodiscard]] inline std::string html_row(const Timeline& timeline, std::size_t index) {
+[[nodiscard]] inline std::string row(const Timeline& timeline, std::size_t index) {
     const TimelineStep& step = timeline.steps[index];
     const std::string number = std::to_string(index + 1);
     std::string kinds = index > 0 && timeline.steps[index - 1].at == step.at ? "same" : "later";
@@ -97,7 +97,7 @@ namespace detail {
     return out + "</td></tr>\n";
 }
 
-}  // namespace detail
+}  // namespace detail::html
 
 /// A page that shows a run: the verdict, the plan and its token, a diagram of who did what when, and a table of all
 /// steps. It refers to nothing outside itself, follows the reader's choice of light or dark and can be printed.
@@ -109,7 +109,7 @@ namespace detail {
     std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>";
     out += detail::html_text(page.title) + "</title>\n<style>\n";
-    out += detail::html_style;
+    out += detail::html::style;
     out += page.ok ? "</style>\n</head>\n<body>\n<main class=\"ok\">\n" : "</style>\n</head>\n<body>\n<main>\n";
     out += "<p class=\"name\">" + detail::html_text(page.title) + "</p>\n<h1><b>" + (page.ok ? "Holds" : "Fails") +
            "</b>" + detail::html_text(page.verdict) + "</h1>\n<dl>\n";
@@ -119,21 +119,22 @@ namespace detail {
     if (!page.token.empty()) {
         out += "<dt>Replay</dt><dd><code>" + detail::html_text(page.token) + "</code></dd>\n";
     }
-    out += "<dt>Run</dt><dd>" + detail::count_text(timeline.steps.size(), "step") + " of " +
-           detail::count_text(timeline.actors.size(), "actor") + " in " + detail::span_text(detail::end_of(timeline)) +
-           " of virtual time, " + detail::count_text(deviations, "deviation") + "</dd>\n</dl>\n";
+    out += "<dt>Run</dt><dd>" + detail::html::count_text(timeline.steps.size(), "step") + " of " +
+           detail::html::count_text(timeline.actors.size(), "actor") + " in " +
+           detail::html::span_text(detail::end_of(timeline)) + " of virtual time, " +
+           detail::html::count_text(deviations, "deviation") + "</dd>\n</dl>\n";
     if (!timeline.steps.empty()) {
-        out += "<div class=\"card\">\n" + detail::DiagramWriter{timeline}.write() + "</div>\n" +
-               detail::html_legend(timeline) +
+        out += "<div class=\"card\">\n" + detail::html::DiagramWriter{timeline}.write() + "</div>\n" +
+               detail::html::legend(timeline) +
                "<h2>Steps</h2>\n<div class=\"card\">\n<table>\n<thead><tr><th class=\"n\">#</th><th class=\"t\">"
                "seconds</th><th class=\"d\">takes</th><th class=\"a\">actor</th><th>step</th></tr></thead>\n<tbody>\n";
         for (std::size_t i = 0; i < timeline.steps.size(); ++i) {
-            out += detail::html_row(timeline, i);
+            out += detail::html::row(timeline, i);
         }
         out += "</tbody>\n</table>\n</div>\n";
     }
     out += "</main>\n<script>\n";
-    out += detail::html_script;
+    out += detail::html::script;
     return out + "</script>\n</body>\n</html>\n";
 }
 

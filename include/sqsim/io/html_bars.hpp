@@ -2,18 +2,22 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/text.hpp"
 #include "sqsim/io/html_layout.hpp"
+#include "sqsim/io/trace.hpp"
 #include "sqsim/sim/timeline.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim::inline SQSIM_ABI::sim::detail::html {
 
 /// A lease's bar; bars that overlap are in different rows of the actor's lane.
 struct Bar {
@@ -28,7 +32,7 @@ struct Bar {
 class BarPlacer {
 public:
     BarPlacer(const Timeline& timeline, const Layout& layout)
-        : timeline_{timeline}, layout_{layout}, taken_(timeline.steps.size(), false), rows_free_(layout.lanes) {}
+        : timeline_{timeline}, layout_{layout}, rows_free_(layout.lanes) {}
 
     [[nodiscard]] std::vector<Bar> place() {
         const std::chrono::nanoseconds end = end_of(timeline_);
@@ -56,20 +60,40 @@ private:
     /// deleted it.
     enum class Whose { ours, messages, actors };
 
-    [[nodiscard]] static bool matches(const TimelineLease& lease, const TimelineStep& step, Whose whose) noexcept {
-        const bool message = step.message == lease.message && step.copy == lease.copy;
+    /// Whether a step of several messages names this one.
+    [[nodiscard]] static bool mentions(std::string_view text, std::string_view name) noexcept {
+        for (std::size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
+            const char next = at + name.size() < text.size() ? text[at + name.size()] : ' ';
+            if (!sqsim::detail::is_ascii_letter_or_digit(next)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    [[nodiscard]] static bool matches(const TimelineLease& lease, const TimelineStep& step, Whose whose) {
+        const bool message = (step.message == lease.message && step.copy == lease.copy) ||
+                             mentions(step.text, message_name(lease.message, lease.copy));
         const bool actor = step.actor == lease.actor;
         return (message || whose == Whose::actors) && (actor || whose == Whose::messages);
+    }
+
+    /// One receive begins at most one lease of a message.
+    [[nodiscard]] bool is_taken(std::size_t index, const TimelineLease& lease) {
+        const std::tuple use{index, lease.message, lease.copy};
+        const bool taken = std::find(taken_.begin(), taken_.end(), use) != taken_.end();
+        taken_.push_back(use);
+        return taken;
     }
 
     [[nodiscard]] Spot begin_of(const TimelineLease& lease) {
         for (const Whose whose : {Whose::ours, Whose::actors}) {
             for (const std::size_t index : layout_.order) {
                 const TimelineStep& step = timeline_.steps[index];
-                if (step.at == lease.from && !taken_[index] && step.text.starts_with("receive") &&
-                    matches(lease, step, whose)) {
-                    taken_[index] = whose == Whose::ours;
-                    return layout_.markers[index].at;
+                const bool then = step.at == lease.from || step.until == lease.from;  // the latter if it waited
+                if (then && step.text.starts_with("receive") && matches(lease, step, whose) &&
+                    !is_taken(index, lease)) {
+                    return step.at == lease.from ? layout_.markers[index].at : layout_.markers[index].until;
                 }
             }
         }
@@ -116,8 +140,8 @@ private:
 
     const Timeline& timeline_;
     const Layout& layout_;
-    std::vector<bool> taken_;  // receives that began a lease
+    std::vector<std::tuple<std::size_t, std::uint32_t, bool>> taken_{};  // receives that began a lease
     std::vector<std::vector<Spot>> rows_free_;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail::html

@@ -20,7 +20,7 @@
 
 // Draws the diagram of a timeline as SVG. Its colours are in the page's style sheet.
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim::inline SQSIM_ABI::sim::detail::html {
 
 /// The class that gives a message its colour: one of seven that people with any colour vision tell apart.
 [[nodiscard]] inline std::string message_class(std::uint32_t message) {
@@ -274,4 +274,4 @@ private:
     std::string out_{};
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail::html

@@ -19,7 +19,7 @@
 // for half a minute. Hence the order of the steps decides where they are, and a gap in time is as wide as any other. A
 // diagram that is too wide goes on below, as music does.
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim::inline SQSIM_ABI::sim::detail::html {
 
 inline constexpr int diagram_width = 1120;
 inline constexpr int diagram_right = diagram_width - 14;
@@ -130,7 +130,7 @@ private:
         const std::size_t lane = lane_of(step.actor);
         Marker& marker = result_.markers[index];
         marker.label = fitted(step.text, 190);
-        marker.flag = fitted(step.deviation, 330);
+        marker.flag = fitted(step.deviation, 440);
         const int label_width = text_width(marker.label) + (marker.flag.empty() ? 4 : 12);
         const int flag_width = marker.flag.empty() ? 0 : text_width(marker.flag) * 11 / 10 + 20;
         const int time_width = text_width(instant_text(step.at) + " s") * 11 / 10 + 8;
@@ -209,4 +209,4 @@ private:
     std::size_t stave_ = 0;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail::html

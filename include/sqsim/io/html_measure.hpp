@@ -15,7 +15,7 @@
 
 // Texts that must fit into a drawing.
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim::inline SQSIM_ABI::sim::detail::html {
 
 /// About how wide a text of 11 pixels is; a little more rather than less.
 [[nodiscard]] inline int text_width(std::string_view text) noexcept {
@@ -78,4 +78,4 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
                                   : std::to_string(count) + " ns";
 }
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail::html

@@ -7,9 +7,9 @@
 
 // What the page of a run looks like, light and dark, on a screen and on paper.
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim::inline SQSIM_ABI::sim::detail::html {
 
-inline constexpr std::string_view html_style =
+inline constexpr std::string_view style =
     ":root{color-scheme:light dark;--bg:#fafaf8;--card:#fff;--fg:#1d2025;--soft:#686e77;--edge:#e4e5e7;--hatch:#dcdee2;"
     "--red:#c4202f;--on-red:#fff;--green:#1b7f4d;--wash:#fdf1f1;--spot:#eef3fa;"
     "--c:#868d96;--c0:#3b6ea5;--c1:#d98b00;--c2:#238443;--c3:#a1388a;--c4:#2ba6c9;--c5:#8a8a1f;--c6:#7a5ab8}\n"
@@ -81,7 +81,7 @@ inline constexpr std::string_view html_style =
 
 /// Shows a step in the diagram and in the table at once, and walks through the steps with the arrow keys. Without it
 /// nothing is missing.
-inline constexpr std::string_view html_script =
+inline constexpr std::string_view script =
     "(function(){var doc=document,last=[];"
     "function get(n){return[doc.getElementById('d'+n),doc.getElementById('s'+n)].filter(Boolean)}"
     "function number(e){var s=e.target.closest&&e.target.closest('[id]');"
@@ -93,4 +93,4 @@ inline constexpr std::string_view html_script =
     "doc.addEventListener('keydown',function(e){var n=number(e),s=e.key==='ArrowRight'?1:e.key==='ArrowLeft'?-1:0;"
     "if(n&&s){var next=doc.getElementById('d'+(n+s));if(next){e.preventDefault();next.focus()}}})})();\n";
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail::html

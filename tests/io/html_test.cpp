@@ -201,8 +201,11 @@ TEST_CASE("a bar goes from the receive to the delete, or to when its time is ove
 TEST_CASE("bars begin at the receive of several messages, where its wait ends", "[io]") {
     Timeline timeline;
     timeline.actors = {"scenario", "consumer"};
-    timeline.steps = {samples::step(0s, 1, "receive #11"), samples::step(20s, 0, "send", 1),
-                      samples::step(20s, 1, "delete"), samples::step(25s, 1, "receive #11 #1 (1st)"),
+    timeline.steps = {samples::step(0s, 1, "receive #11"),
+                      samples::step(20s, 0, "send", 1),
+                      samples::step(20s, 1, "delete"),
+                      samples::step(25s, 1, "receive #11 (1st)"),
+                      samples::step(25s, 1, "receive #11 #1 (1st)"),
                       samples::step(30s, 1, "delete #11 #1")};
     timeline.steps[0].until = 20s;
     timeline.leases = {{1, 11, false, 20s, 21s, false}, {1, 1, false, 25s, 30s, true}};
@@ -210,8 +213,8 @@ TEST_CASE("bars begin at the receive of several messages, where its wait ends", 
     const auto bars = sqsim::sim::detail::html::BarPlacer{timeline, layout}.place();
     REQUIRE(bars.size() == 2);
     CHECK(bars[0].from == layout.markers[0].until);
-    CHECK(bars[1].from == layout.markers[3].at);
-    CHECK(bars[1].until == layout.markers[4].at);
+    CHECK(bars[1].from == layout.markers[4].at);
+    CHECK(bars[1].until == layout.markers[5].at);
 }
 
 TEST_CASE("bars of one message that was received twice at once begin at different receives", "[io]") {
@@ -242,6 +245,15 @@ TEST_CASE("bars that overlap are in different rows of their lane", "[io]") {
     CHECK(bars[2].row == 0);
     CHECK(!bars[0].open);
     CHECK(bars[1].open);
+}
+
+TEST_CASE("an actor that does nothing has no lane", "[io]") {
+    Timeline timeline = samples::stall();
+    timeline.actors.push_back("idle");
+    const std::string html = to_html(page_of(timeline));
+    CHECK(html.find("idle") == std::string::npos);
+    CHECK(html.find(">consumer 2</text>") != std::string::npos);
+    CHECK(html.find("13 steps of 3 actors") != std::string::npos);
 }
 
 TEST_CASE("a page of a strange timeline is still a page", "[io]") {

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::sim {
 
@@ -106,6 +107,11 @@ namespace detail::html {
     const auto deviations =
         static_cast<std::size_t>(std::count_if(timeline.steps.begin(), timeline.steps.end(),
                                                [](const TimelineStep& step) { return !step.deviation.empty(); }));
+    std::vector<bool> acts(timeline.actors.size() + 1, false);
+    for (const TimelineStep& step : timeline.steps) {
+        acts[std::min(step.actor, timeline.actors.size())] = true;
+    }
+    const auto actors = static_cast<std::size_t>(std::count(acts.begin(), acts.end(), true));
     std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>";
     out += detail::html_text(page.title) + "</title>\n<style>\n";
@@ -120,9 +126,8 @@ namespace detail::html {
         out += "<dt>Replay</dt><dd><code>" + detail::html_text(page.token) + "</code></dd>\n";
     }
     out += "<dt>Run</dt><dd>" + detail::html::count_text(timeline.steps.size(), "step") + " of " +
-           detail::html::count_text(timeline.actors.size(), "actor") + " in " +
-           detail::html::span_text(detail::end_of(timeline)) + " of virtual time, " +
-           detail::html::count_text(deviations, "deviation") + "</dd>\n</dl>\n";
+           detail::html::count_text(actors, "actor") + " in " + detail::html::span_text(detail::end_of(timeline)) +
+           " of virtual time, " + detail::html::count_text(deviations, "deviation") + "</dd>\n</dl>\n";
     if (!timeline.steps.empty()) {
         out += "<div class=\"card\">\n" + detail::html::DiagramWriter{timeline}.write() + "</div>\n" +
                detail::html::legend(timeline) +

@@ -56,8 +56,7 @@ public:
     }
 
 private:
-    /// Whose steps are looked at: the lease's actor may have received the message with others, another one may have
-    /// deleted it.
+    /// Whose steps are looked at: another actor than the lease's may have deleted the message.
     enum class Whose { ours, messages, actors };
 
     /// Whether a step of several messages names this one.
@@ -86,15 +85,13 @@ private:
         return taken;
     }
 
+    /// At the receive, or where its wait ends.
     [[nodiscard]] Spot begin_of(const TimelineLease& lease) {
-        for (const Whose whose : {Whose::ours, Whose::actors}) {
-            for (const std::size_t index : layout_.order) {
-                const TimelineStep& step = timeline_.steps[index];
-                const bool then = step.at == lease.from || step.until == lease.from;  // the latter if it waited
-                if (then && step.text.starts_with("receive") && matches(lease, step, whose) &&
-                    !is_taken(index, lease)) {
-                    return step.at == lease.from ? layout_.markers[index].at : layout_.markers[index].until;
-                }
+        for (const std::size_t index : layout_.order) {
+            const TimelineStep& step = timeline_.steps[index];
+            if (step.at == lease.from && step.text.starts_with("receive") && matches(lease, step, Whose::ours) &&
+                !is_taken(index, lease)) {
+                return layout_.markers[index].at;
             }
         }
         return layout_.spot(lease.from);

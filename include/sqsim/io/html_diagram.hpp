@@ -112,7 +112,11 @@ private:
         int y = axis_;
         lanes_.clear();
         for (std::size_t lane = 0; lane < layout_.lanes; ++lane) {
-            Lane place{y, 0, 0, 0};
+            Lane place{y, y, y, y};
+            if (!layout_.active[lane]) {
+                lanes_.push_back(place);
+                continue;
+            }
             y += 8 + (flagged[lane] ? 24 : 0);
             place.label = y + 11;
             y += used[lane] ? 24 : 6;
@@ -154,6 +158,9 @@ private:
     void write_lanes() {
         for (std::size_t i = 0; i < lanes_.size(); ++i) {
             const Lane& lane = lanes_[i];
+            if (!layout_.active[i]) {
+                continue;
+            }
             const std::string name = actor_name(timeline_, i);
             line("edge", 0, lane.top, diagram_width, lane.top);
             line("lane", layout_.left, lane.line, diagram_right, lane.line);

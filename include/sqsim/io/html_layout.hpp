@@ -54,6 +54,7 @@ struct Layout {
     int left = 0;  // where the lanes begin, behind their names
     std::size_t staves = 1;
     std::size_t lanes = 0;
+    std::vector<bool> active{};     // whether anything is in a lane
     std::vector<Marker> markers{};  // one for each step
     std::vector<Cluster> clusters{};
     std::vector<std::size_t> order{};  // of the steps, by time
@@ -109,6 +110,15 @@ private:
         int names = 0;
         for (const TimelineStep& step : steps) {
             result_.lanes = std::max(result_.lanes, lane_of(step.actor) + 1);
+        }
+        result_.active.assign(result_.lanes, false);
+        for (const TimelineStep& step : steps) {
+            result_.active[lane_of(step.actor)] = true;
+        }
+        for (const TimelineLease& lease : timeline_.leases) {
+            if (lane_of(lease.actor) < result_.lanes) {
+                result_.active[lane_of(lease.actor)] = true;
+            }
         }
         for (const std::string& name : timeline_.actors) {
             names = std::max(names, text_width(name));

@@ -115,6 +115,23 @@ TEST_CASE("equal steps that follow each other are one line unless they matter", 
                                "  8.000  b  receive: nothing  <-- throttled\n");
 }
 
+TEST_CASE("a long mark goes on below itself, or below a long text", "[sim]") {
+    Timeline timeline;
+    timeline.actors = {"consumer 1"};
+    timeline.steps = {step(0s, 0, "send #1"),
+                      step(0s, 0, "a text that is so long that next to nothing is left for a mark")};
+    timeline.steps[0].deviation = timeline.steps[1].deviation =
+        "resend: the reply to a send is lost and the producer sends again: a second message with another id";
+    CHECK(
+        to_text(timeline) ==
+        "  0.000  consumer 1  send #1  <-- resend: the reply to a send is lost and the producer sends again: a second\n"
+        "                                  message with another id\n"
+        "  0.000  consumer 1  a text that is so long that next to nothing is left for a mark\n"
+        "                       <-- resend: the reply to a send is lost and the producer sends again: a second "
+        "message with\n"
+        "                           another id\n");
+}
+
 TEST_CASE("no text breaks the columns, the width or the terminal", "[sim]") {
     Timeline timeline;
     timeline.actors = {std::string(100, 'n'), "a\x1b[31m\n\xff"};
@@ -125,8 +142,7 @@ TEST_CASE("no text breaks the columns, the width or the terminal", "[sim]") {
     const std::string text = to_text(timeline);
     CHECK(longest_line(text) <= 118);
     CHECK(text.starts_with("  0.000  nnnnnnnnnnnnnnnnnnnnnn..  wwww"));
-    CHECK(text.find("\n  0.000  a\\x1b[31m\\n\\xff           two\\nlines\n" + std::string(37, ' ') +
-                    "<-- words and ") != std::string::npos);
+    CHECK(text.find("\n  0.000  a\\x1b[31m\\n\\xff           two\\nlines  <-- words and words") != std::string::npos);
     CHECK(text.find("  actor 7                   nobody\n") != std::string::npos);
     CHECK(std::all_of(text.begin(), text.end(), [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; }));
 }

@@ -170,9 +170,11 @@ inline void append_wrapped(std::string& out, std::string_view text, std::size_t 
             out.append(std::min(text, text_width - line.mark.size() - 2) - line.text.size() + 2, ' ');
             out += line.mark;
         } else if (!line.mark.empty()) {
-            out += '\n';
-            out.append(text_column + 2, ' ');
-            detail::append_wrapped(out, line.mark, text_column + 6, text_width - 6);
+            // Beside the text if enough of the line is left, else below it.
+            const std::size_t beside = line.text.size() + 2 + 50 <= text_width ? line.text.size() + 2 : 2;
+            out += beside == 2 ? "\n" : "";
+            out.append(beside == 2 ? text_column + 2 : 2, ' ');
+            detail::append_wrapped(out, line.mark, text_column + beside + 4, text_width - beside - 4);
         }
         out += '\n';
     }

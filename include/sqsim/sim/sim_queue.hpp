@@ -131,8 +131,12 @@ private:
     [[nodiscard]] std::uint32_t choose(Site site, std::uint64_t subject, std::uint32_t alternatives) override {
         switch (site) {
         case Site::duplicate:
-            return run_.at(place(Verb::receive), subject_by_ordinal(subject), {{Fault::duplicate}}, false).fault ==
-                   Fault::duplicate;
+            if (run_.at(place(Verb::receive), subject_by_ordinal(subject), {{Fault::duplicate}}, false).fault !=
+                Fault::duplicate) {
+                return 0;
+            }
+            lets_others_go_first = true;  // so that the second delivery comes while the first is being worked on
+            return 1;
         case Site::receive_order:
             return choose_next(alternatives);
         case Site::lost_delete:

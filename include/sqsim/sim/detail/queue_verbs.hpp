@@ -426,7 +426,8 @@ public:
     }
 
 protected:
-    bool survives_delete = false;  // what the queue's decision about a lost delete will be
+    bool survives_delete = false;       // what the queue's decision about a lost delete will be
+    bool lets_others_go_first = false;  // after the receive that is under way
 
 private:
     std::size_t receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
@@ -460,7 +461,10 @@ private:
                 most = answer.parameter;
             }
             if (answer.fault != Fault::miss) {
-                const std::size_t received = receive_now(out, options, most, wait, invoked, step);
+                // Waiting for ever is many long polls, of which the history has the last.
+                const std::size_t received =
+                    for_ever ? receive_now(out, options, most, limits_.maximum_wait_time, run_.now(), step)
+                             : receive_now(out, options, most, wait, invoked, step);
                 if (received != 0) {
                     return received;
                 }
@@ -563,6 +567,9 @@ private:
         std::move(answer_.begin(), answer_.end(), std::back_inserter(received_));
         answer_.clear();
         run_.queue_changed(*this);  // a receive may have freed a group
+        if (std::exchange(lets_others_go_first, false)) {
+            run_.let_others_go_first();
+        }
         const Option option = choose_arrival(first);
         if (option.fault == Fault::lose_messages) {
             actor.leases.resize(leases_before);

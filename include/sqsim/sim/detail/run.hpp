@@ -171,8 +171,7 @@ public:
             break;
         case Fault::preempt:
             story_.deviates(*current_, option.fault);
-            ready_.push_back(current_);
-            suspend();
+            let_others_go_first();
             break;
         default:
             story_.deviates(*current_, option.fault);
@@ -212,7 +211,7 @@ public:
     // What the current actor does with time.
 
     void sleep_until(Nanos instant) {
-        if (current_ == nullptr || current_->fiber == nullptr) {
+        if (current_ == nullptr || current_->fiber == nullptr || instant <= now()) {
             return;
         }
         current_->state = Actor::State::asleep;
@@ -227,6 +226,13 @@ public:
         current_->waits_for = queue;
         waiting_.push_back(current_);
         suspend();
+    }
+
+    void let_others_go_first() {
+        if (!ready_.empty() && current_->fiber != nullptr) {
+            ready_.push_back(current_);
+            suspend();
+        }
     }
 
     // Surroundings: what `sim::point` and its kin do.

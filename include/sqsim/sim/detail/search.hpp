@@ -138,19 +138,16 @@ private:
         }
     }
 
-    [[nodiscard]] bool fits(const Node& node, Category category) const noexcept {
-        const auto index = static_cast<std::size_t>(category);
+    /// Whether a plan may have one more deviation that counts against a category's budget.
+    [[nodiscard]] bool fits(const Node& node, std::size_t index) const noexcept {
         if (node.size + 1 > budgets_.most_deviations) {
             return false;
         }
-        if (!budgets_.counts_as_fault[index]) {
-            return node.used[index] + 1 <= budgets_.most[index];
+        int used = node.used[index];
+        for (std::size_t i = 1; index == 0 && i < node.used.size(); ++i) {
+            used += budgets_.counts_as_fault[i] ? node.used[i] : 0;
         }
-        int faults = node.used[0];
-        for (std::size_t i = 1; i < 4; ++i) {
-            faults += budgets_.counts_as_fault[i] ? node.used[i] : 0;
-        }
-        return faults + 1 <= budgets_.most[0];
+        return used + 1 <= budgets_.most[index];
     }
 
     /// Adds the children of a plan that has just been run.
@@ -163,7 +160,7 @@ private:
         const Node node = nodes_[parent];
         std::array<bool, 4> fits_category{};
         for (std::size_t i = 0; i < 4; ++i) {
-            fits_category[i] = fits(node, static_cast<Category>(i));
+            fits_category[i] = fits(node, i);
         }
         for (std::size_t i = first; i < choices.size(); ++i) {
             for (std::size_t option = 0; option < choices[i].options; ++option) {

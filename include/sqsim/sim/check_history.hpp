@@ -212,8 +212,8 @@ private:
                 const Nanos last = std::max(earlier.sent.last, life.sent.last);
                 const auto& purges = context_.survey.queues[life.queue];
                 const bool purged = last >= purges.purged_first && first <= purges.purged_last;  // R155
-                if (!purged &&
-                    context_.certainty.is_before(last, sqsim::detail::saturating_add(first, queue.deduplication_interval))) {
+                if (!purged && context_.certainty.is_before(
+                                   last, sqsim::detail::saturating_add(first, queue.deduplication_interval))) {
                     context_.findings.add(Rule::duplicate_within_interval, life.first_delivery,
                                           queue.deduplication_interval, static_cast<std::int64_t>(other));
                 }

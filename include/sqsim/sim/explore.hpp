@@ -27,9 +27,10 @@
 namespace sqsim::inline SQSIM_ABI::sim {
 
 /// Replays one plan, by its token.
-/// Returns: the violation with its story, or that nothing is violated any more. A token whose deviation never comes about
-/// is an error (`Verdict::stale_token`), as is one that is malformed.
-inline Report replay(std::string_view token, const ReplayOptions& options, const std::function<void(World&)>& scenario) {
+/// Returns: the violation with its story, or that nothing is violated any more. A token whose deviation never comes
+/// about is an error (`Verdict::stale_token`), as is one that is malformed.
+inline Report replay(std::string_view token, const ReplayOptions& options,
+                     const std::function<void(World&)>& scenario) {
     Report report;
     report.name = options.name;
     const Result<Plan> plan = plan_from_token(token);
@@ -108,11 +109,10 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
         const std::vector<detail::Planned> plan = search.plan();
         detail::report_violation(report, runner, plan, search.outcome().violation);
         report.before_story.push_back("minimal plan: " + detail::size_text(plan) + " (" +
-                                      (search.smaller_plans() == 0
-                                           ? std::string{"nothing is smaller"}
-                                           : search.smaller_plans() == 1
-                                                 ? std::string{"the run without faults passes"}
-                                                 : "all " + std::to_string(search.smaller_plans()) + " smaller plans pass") +
+                                      (search.smaller_plans() == 0 ? std::string{"nothing is smaller"}
+                                       : search.smaller_plans() == 1
+                                           ? std::string{"the run without faults passes"}
+                                           : "all " + std::to_string(search.smaller_plans()) + " smaller plans pass") +
                                       "); found after " + detail::count_text(report.plans, "run"));
         report.after_story.push_back("replay:   " + report.token);
         detail::report_alike(report, search, runner);
@@ -131,8 +131,8 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
 }
 inline Report explore(const std::function<void(World&)>& scenario) { return explore(ExploreOptions{}, scenario); }
 
-/// Runs the scenario under random plans, for scenarios that are too big to exhaust. A violating plan is made smaller, and
-/// as far as `maximum_certification` allows it is proved that no smaller one violates anything.
+/// Runs the scenario under random plans, for scenarios that are too big to exhaust. A violating plan is made smaller,
+/// and as far as `maximum_certification` allows it is proved that no smaller one violates anything.
 inline Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
     const detail::CrashHint hint;
     detail::Runner runner{detail::settings_of(options), scenario};
@@ -153,8 +153,8 @@ inline Report sample(const SampleOptions& options, const std::function<void(Worl
     report.history_hash = hash;
     if (outcome.violation.empty()) {
         report.before_story.push_back(detail::count_text(options.runs, "random plan") + " with seed " +
-                                      std::to_string(options.seed) + " were run, 0 violations; deviations in all: " +
-                                      std::to_string(deviations));
+                                      std::to_string(options.seed) +
+                                      " were run, 0 violations; deviations in all: " + std::to_string(deviations));
         report.before_story.push_back("a sample is no proof: what needs a rare combination may be missed");
         detail::report_vacuity(report, runner.notes());
     } else {
@@ -164,8 +164,8 @@ inline Report sample(const SampleOptions& options, const std::function<void(Worl
     return report;
 }
 
-/// Runs the scenario once, with its choices taken from bytes: the entry for fuzzers and property-based tests. A zero, and
-/// what is beyond the end, is the best outcome.
+/// Runs the scenario once, with its choices taken from bytes: the entry for fuzzers and property-based tests. A zero,
+/// and what is beyond the end, is the best outcome.
 inline Report run_bytes(std::span<const std::uint8_t> bytes, const std::function<void(World&)>& scenario,
                         const SampleOptions& options = {}) {
     const detail::CrashHint hint;

@@ -44,8 +44,8 @@ struct ExploreOptions {
     int preemptions = 1;
     std::optional<int> reorders{};
     std::optional<int> misses{};
-    std::string name{};                  // for reports
-    Faults offered = Faults::usual();    // without exceptions, the kinds that are reported by one are left out
+    std::string name{};                // for reports
+    Faults offered = Faults::usual();  // without exceptions, the kinds that are reported by one are left out
     CrashMode crash = CrashMode::unwind;
     Stalls stalls = Stalls::own_lease;
     std::chrono::nanoseconds horizon = std::chrono::hours{24};  // of virtual time: a run must come to rest by then

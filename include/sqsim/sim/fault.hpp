@@ -69,7 +69,7 @@ struct FaultInfo {
     std::string_view word;  // in tokens: letters and hyphens
     std::string_view site;  // its number in the table of docs/faults.md
     Category category;
-    bool usual;        // offered unless asked otherwise
+    bool usual;         // offered unless asked otherwise
     std::uint8_t mild;  // of two counterexamples of equal size the one with the smaller sum is reported
     std::string_view basis;
 };
@@ -83,8 +83,7 @@ inline constexpr std::array<FaultInfo, fault_kinds> fault_table{{
     {Fault::lose_send_reply, "lost-reply", "S3", Category::fault, true, 2,
      "a send is stored, but its sender sees an error and gives up"},
     {Fault::refuse_entry, "refuse-entry", "S4", Category::fault, true, 1, "one entry of a batch of sends fails"},
-    {Fault::late, "late", "S5", Category::reorder, true, 1,
-     "a message becomes visible later than those sent after it"},
+    {Fault::late, "late", "S5", Category::reorder, true, 1, "a message becomes visible later than those sent after it"},
     {Fault::resend_in_window, "resend-in-window", "S6", Category::fault, true, 2,
      "a FIFO send is repeated at the last instant of the deduplication window"},
     {Fault::resend_after_window, "resend-after-window", "S6", Category::fault, true, 3,
@@ -125,8 +124,7 @@ inline constexpr std::array<FaultInfo, fault_kinds> fault_table{{
     {Fault::stale_delete, "stale", "D4", Category::fault, true, 3, "a delete by an older handle takes effect"},
     {Fault::refuse_delete_entry, "refuse-entry", "D5", Category::fault, true, 1,
      "one entry of a batch of deletes fails"},
-    {Fault::redrive, "redrive", "L1", Category::fault, false, 4,
-     "a dead letter is moved back at once, under a new id"},
+    {Fault::redrive, "redrive", "L1", Category::fault, false, 4, "a dead letter is moved back at once, under a new id"},
     {Fault::late_purge, "late", "A1", Category::fault, true, 2,
      "a purge takes up to 60 s, and messages that are sent meanwhile"},
     {Fault::late_attribute, "late", "A1", Category::fault, true, 2, "a change of an attribute takes up to 60 s"},

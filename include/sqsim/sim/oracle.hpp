@@ -70,7 +70,10 @@ void append_text(std::string& text, const T& value) {
         text.append(digits, end);
     } else if constexpr (std::is_enum_v<T>) {
         append_text(text, static_cast<std::underlying_type_t<T>>(value));
-    } else if constexpr (requires { value.count(); value.zero(); }) {
+    } else if constexpr (requires {
+                             value.count();
+                             value.zero();
+                         }) {
         append_text(text, value.count());
     } else if constexpr (HasToString<T>) {
         text += value.to_string();
@@ -166,14 +169,15 @@ template <class Effects>
     return finding;
 }
 template <class Effects, std::ranges::input_range Keys>
-requires(!std::convertible_to<Keys, std::string>)
-[[nodiscard]] Finding once_per_key(const Effects& effects, const Keys& keys, std::string name = "once per key") {
+requires(!std::convertible_to<Keys, std::string>) [[nodiscard]] Finding
+    once_per_key(const Effects& effects, const Keys& keys, std::string name = "once per key") {
     Finding finding = once_per_key(effects, std::move(name));
     for (const auto& key : keys) {
         long long times = 0;
         detail::count_keys(effects, [&](const auto& other, long long count) { times += other == key ? count : 0; });
         if (times != 1 && finding.holds()) {
-            finding.problem = times == 0 ? "key " + state_text(key) + " never took effect" : detail::times_text(key, times);
+            finding.problem =
+                times == 0 ? "key " + state_text(key) + " never took effect" : detail::times_text(key, times);
         }
     }
     return finding;
@@ -189,7 +193,7 @@ template <class Q>
 /// Each of these bodies ended in the dead-letter queue, once.
 template <class Q, std::ranges::input_range Bodies>
 [[nodiscard]] Finding poison_ends_in_dlq(const Q& dead_letter_queue, const Bodies& bodies,
-                                     std::string name = "poison ends in the dead-letter queue") {
+                                         std::string name = "poison ends in the dead-letter queue") {
     Finding finding{std::move(name), {}};
     const auto there = dead_letter_queue.bodies();
     for (const auto& body : bodies) {
@@ -202,8 +206,8 @@ template <class Q, std::ranges::input_range Bodies>
     return finding;
 }
 
-/// The dead-letter queue holds nothing but these bodies. Faults that cost a good message all its attempts excuse it: the
-/// service then moves it rightfully.
+/// The dead-letter queue holds nothing but these bodies. Faults that cost a good message all its attempts excuse it:
+/// the service then moves it rightfully.
 template <class Q, std::ranges::input_range Bodies>
 [[nodiscard]] Finding no_good_message_in_dlq(const Q& dead_letter_queue, const Bodies& poison,
                                              std::string name = "no good message in the dead-letter queue") {

@@ -17,11 +17,11 @@ namespace sqsim::inline SQSIM_ABI::sim {
 /// One decision that differs from the best: which alternative, and where. The address does not count steps, so that it
 /// survives changes elsewhere: the `occurrence`-th time that `place` is met with this message.
 struct Deviation {
-    std::string fault{};             // the word of a `Fault`
-    std::uint32_t parameter = 0;     // which of several alternatives of the kind; 0 is the first
-    std::string place{};             // "receive", "deleted", the name of a point; "queue:receive" for a further queue
-    std::uint32_t subject = 0;       // the message's number in the order of the sends; 0: none
-    bool copy = false;               // the second message that a retry of this send made
+    std::string fault{};          // the word of a `Fault`
+    std::uint32_t parameter = 0;  // which of several alternatives of the kind; 0 is the first
+    std::string place{};          // "receive", "deleted", the name of a point; "queue:receive" for a further queue
+    std::uint32_t subject = 0;    // the message's number in the order of the sends; 0: none
+    bool copy = false;            // the second message that a retry of this send made
     std::uint32_t occurrence = 1;
 
     friend bool operator==(const Deviation&, const Deviation&) = default;
@@ -98,8 +98,8 @@ namespace detail {
 [[nodiscard]] inline Result<Plan> plan_from_token(std::string_view token) {
     const auto wrong = [&](std::string_view part, std::string_view rule) {
         return Result<Plan>{Error{Errc::invalid_parameter_value, "The token \"" + std::string{token} +
-                                                                          "\" cannot be replayed: \"" +
-                                                                          std::string{part} + "\" " + std::string{rule}}};
+                                                                     "\" cannot be replayed: \"" + std::string{part} +
+                                                                     "\" " + std::string{rule}}};
     };
     const auto number = [](std::string_view& text, std::uint32_t& value) {
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -20,9 +20,9 @@ class Crash {};
 
 /// How its caller sees an effect go.
 enum class EffectOutcome : std::uint8_t {
-    done,      ///< it took place
-    failed,    ///< it did not take place, its caller sees an error
-    unknown,   ///< it took place, but its caller sees an error
+    done,     ///< it took place
+    failed,   ///< it did not take place, its caller sees an error
+    unknown,  ///< it took place, but its caller sees an error
 };
 
 namespace detail {

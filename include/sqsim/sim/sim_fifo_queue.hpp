@@ -46,7 +46,7 @@ public:
         for (const FifoSendMessageEntry<std::string>& entry : entries) {
             const detail::Subject subject = next_subject();
             const detail::Option option =
-                run_.at(place(Verb::entry_send), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
+                run_.at(place(detail::Verb::send_entry), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
             if (option.fault == Fault::refuse_entry) {
                 results.push_back(refused(Errc::internal_error));
                 continue;
@@ -72,22 +72,18 @@ private:
                                    const FifoSendMessageOptions& options, detail::Subject subject, bool gives_up) {
         const std::size_t step =
             run_.story().tell(run_.actor(), TimelineStep::Kind::call, subject, [&] { return said(subject, body); });
-        const detail::Option option = gives_up ? run_.at(place(Verb::send), subject,
-                                                         {{Fault::refuse_send},
-                                                          {Fault::throttle},
-                                                          {Fault::lose_send_reply},
-                                                          {Fault::resend},
-                                                          {Fault::resend_in_window},
-                                                          {Fault::resend_after_window}},
-                                                         true)
-                                               : run_.at(place(Verb::send), subject,
-                                                         {{Fault::refuse_send},
-                                                          {Fault::resend},
-                                                          {Fault::resend_in_window},
-                                                          {Fault::resend_after_window}},
-                                                         false);
-        if (option.fault == Fault::refuse_send || option.fault == Fault::throttle) {
-            return refused(option.fault == Fault::throttle ? Errc::request_throttled : Errc::service_unavailable);
+        const detail::Option option =
+            gives_up ? run_.at(place(detail::Verb::send), subject,
+                               {{Fault::refuse_send},
+                                {Fault::lose_send_reply},
+                                {Fault::resend},
+                                {Fault::resend_in_window},
+                                {Fault::resend_after_window}},
+                               true)
+                     : run_.at(place(detail::Verb::send), subject,
+                               {{Fault::resend}, {Fault::resend_in_window}, {Fault::resend_after_window}}, false);
+        if (option.fault == Fault::refuse_send) {
+            return refused(Errc::request_throttled);
         }
         Result<SendMessageResult> result = store(body, message_group_id, options, subject);
         run_.story().amend(step, [&] { return result ? std::string{} : std::string{" refused"}; });
@@ -110,12 +106,12 @@ private:
         default:
             break;
         }
-        run_.at(place(Verb::sent), subject, {}, true);
+        run_.at(place(detail::Verb::sent), subject, {}, true);
         return option.fault == Fault::lose_send_reply ? unanswered() : result;
     }
 
-    Result<SendMessageResult> store(std::string_view body, std::string_view group, const FifoSendMessageOptions& options,
-                                    detail::Subject subject) {
+    Result<SendMessageResult> store(std::string_view body, std::string_view group,
+                                    const FifoSendMessageOptions& options, detail::Subject subject) {
         Result<SendMessageResult> result = queue_.try_send_message(body, group, options);
         if (result) {
             if (!result->deduplicated) {
@@ -126,9 +122,9 @@ private:
             operation.answer = result->deduplicated ? Answer::deduplicated : Answer::ok;
             operation.duration = queue_.options().delay;
             operation.group = run_.registry().text(group);
-            operation.deduplication = run_.registry().text(options.message_deduplication_id.empty()
-                                                               ? content_deduplication_id(body)
-                                                               : options.message_deduplication_id);
+            operation.deduplication =
+                run_.registry().text(options.message_deduplication_id.empty() ? content_deduplication_id(body)
+                                                                              : options.message_deduplication_id);
             operation.content = detail::hash_text(body);
             record(operation);
             run_.queue_changed(*this);

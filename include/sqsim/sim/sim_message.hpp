@@ -41,9 +41,7 @@ public:
     [[nodiscard]] std::string_view message_deduplication_id() const noexcept {
         return message_->message_deduplication_id();
     }
-    [[nodiscard]] std::optional<SequenceNumber> sequence_number() const noexcept {
-        return message_->sequence_number();
-    }
+    [[nodiscard]] std::optional<SequenceNumber> sequence_number() const noexcept { return message_->sequence_number(); }
     [[nodiscard]] std::optional<std::string_view> dead_letter_queue_source() const noexcept {
         return message_->dead_letter_queue_source();
     }

@@ -17,8 +17,8 @@
 
 namespace sqsim::inline SQSIM_ABI::sim {
 
-/// A standard queue of a simulated world, with the verbs of `Queue`: consumers that are templates on the queue run on it
-/// as they are.
+/// A standard queue of a simulated world, with the verbs of `Queue`: consumers that are templates on the queue run on
+/// it as they are.
 class SimQueue final : public detail::QueueVerbs<Queue<ManualClock, std::string, NullMutex>>, private DecisionSource {
 public:
     using Base = detail::QueueVerbs<Queue<ManualClock, std::string, NullMutex>>;
@@ -48,7 +48,7 @@ public:
         for (SendMessageEntry<std::string>& entry : entries) {
             const detail::Subject subject = next_subject();
             const detail::Option option =
-                run_.at(place(Verb::entry_send), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
+                run_.at(place(detail::Verb::send_entry), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
             if (option.fault == Fault::refuse_entry) {
                 results.push_back(refused(Errc::internal_error));
                 continue;
@@ -82,14 +82,11 @@ private:
         const std::size_t step =
             run_.story().tell(run_.actor(), TimelineStep::Kind::call, subject, [&] { return said(subject, body); });
         const detail::Option option =
-            gives_up
-                ? run_.at(
-                      place(Verb::send), subject,
-                      {{Fault::refuse_send}, {Fault::throttle}, {Fault::lose_send_reply}, {Fault::resend}, {Fault::late}},
-                      true)
-                : run_.at(place(Verb::send), subject, {{Fault::refuse_send}, {Fault::resend}, {Fault::late}}, false);
-        if (option.fault == Fault::refuse_send || option.fault == Fault::throttle) {
-            return refused(option.fault == Fault::throttle ? Errc::request_throttled : Errc::service_unavailable);
+            gives_up ? run_.at(place(detail::Verb::send), subject,
+                               {{Fault::refuse_send}, {Fault::lose_send_reply}, {Fault::resend}, {Fault::late}}, true)
+                     : run_.at(place(detail::Verb::send), subject, {{Fault::resend}, {Fault::late}}, false);
+        if (option.fault == Fault::refuse_send) {
+            return refused(Errc::request_throttled);
         }
         Result<SendMessageResult> result = store(body, options, subject, option.fault == Fault::late);
         run_.story().amend(step, [&] { return result ? std::string{} : std::string{" refused"}; });
@@ -102,7 +99,7 @@ private:
         if (option.fault == Fault::resend) {
             result = store(body, options, subject + 1, false);
         }
-        run_.at(place(Verb::sent), subject, {}, true);
+        run_.at(place(detail::Verb::sent), subject, {}, true);
         return option.fault == Fault::lose_send_reply ? unanswered() : result;
     }
 
@@ -125,13 +122,12 @@ private:
         return result;
     }
 
-
     // What the queue itself may do one way or another.
 
     [[nodiscard]] std::uint32_t choose(Site site, std::uint64_t subject, std::uint32_t alternatives) override {
         switch (site) {
         case Site::duplicate:
-            if (run_.at(place(Verb::receive), subject_by_ordinal(subject), {{Fault::duplicate}}, false).fault !=
+            if (run_.at(place(detail::Verb::receive), subject_by_ordinal(subject), {{Fault::duplicate}}, false).fault !=
                 Fault::duplicate) {
                 return 0;
             }
@@ -142,8 +138,8 @@ private:
         case Site::lost_delete:
             return survives_delete;
         case Site::stale_delete:
-            return run_.at(place(Verb::stale), subject_by_ordinal(subject), {{Fault::stale_delete}}, false).fault ==
-                   Fault::stale_delete;
+            return run_.at(place(detail::Verb::stale), subject_by_ordinal(subject), {{Fault::stale_delete}}, false)
+                       .fault == Fault::stale_delete;
         case Site::short_poll:
             return 0;  // decided for every receive, also those that wait
         }
@@ -157,11 +153,11 @@ private:
         constexpr detail::Option order3{Fault::reorder, 3};
         switch (alternatives) {
         case 2:
-            return run_.at(place(Verb::next), 0, {order1}, false).parameter;
+            return run_.at(place(detail::Verb::next), 0, {order1}, false).parameter;
         case 3:
-            return run_.at(place(Verb::next), 0, {order1, order2}, false).parameter;
+            return run_.at(place(detail::Verb::next), 0, {order1, order2}, false).parameter;
         default:
-            return run_.at(place(Verb::next), 0, {order1, order2, order3}, false).parameter;
+            return run_.at(place(detail::Verb::next), 0, {order1, order2, order3}, false).parameter;
         }
     }
 

@@ -95,15 +95,15 @@ public:
 
     /// Consumers that receive, call the handler, and delete what it did not throw at. A handler takes a
     /// `const message_type&`, or a `std::span<const message_type>` and may return the ids of those that failed. One
-    /// without parameters makes the handler, anew for each incarnation: what it holds dies in a crash, what it refers to
-    /// is durable.
+    /// without parameters makes the handler, anew for each incarnation: what it holds dies in a crash, what it refers
+    /// to is durable.
     template <class Q, class Handler>
     void consume(Q& queue, Handler handler, const ConsumeOptions& options = {}) {
         const auto shared = std::make_shared<Handler>(std::move(handler));
         for (int i = 1; i <= options.consumers; ++i) {
             detail::Actor& actor =
                 run_.add_actor(options.consumers == 1 ? options.name : options.name + " " + std::to_string(i));
-            actor.keeps_nothing = true;
+            actor.is_loop = true;
             actor.body = [this, &queue, shared, options](detail::Actor& self) {
                 auto made = detail::make_handler(*shared);
                 using Loop = detail::Consumer<Q, decltype(made)>;
@@ -115,15 +115,14 @@ public:
     }
 
     /// Ordinary code with a receive loop of its own: one incarnation. After a crash, or an exception, it starts again
-    /// from its beginning; a normal return means that it has left for good. It may take a `std::stop_token`, by which it
-    /// is asked to leave (C7).
+    /// from its beginning; a normal return means that it has left for good. It may take a `std::stop_token`, by which
+    /// it is asked to leave (C7).
     template <std::invocable Code>
     void spawn(std::string name, Code code) {
         run_.add_actor(std::move(name)).body = [code = std::move(code)](detail::Actor&) mutable { code(); };
     }
     template <std::invocable<std::stop_token> Code>
-    requires(!std::invocable<Code>)
-    void spawn(std::string name, Code code) {
+    requires(!std::invocable<Code>) void spawn(std::string name, Code code) {
         run_.add_actor(std::move(name)).body = [code = std::move(code)](detail::Actor& actor) mutable {
             actor.stop.emplace();
             code(actor.stop->get_token());

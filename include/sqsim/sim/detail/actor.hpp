@@ -45,7 +45,8 @@ struct Actor {
     std::string name{};
     std::function<void(Actor&)> body{};
     std::size_t index = 0;
-    bool keeps_nothing = false;  // while it waits for a message its stack holds nothing that must be destroyed
+    bool is_loop = false;  // a simulated consumer's, whose own stack holds nothing that must be destroyed
+    int holding = 0;       // calls on its stack that do, such as that of the user's handler
     Run* run = nullptr;
     Fiber* fiber = nullptr;
 
@@ -66,7 +67,11 @@ struct Actor {
     std::optional<std::stop_source> stop{};  // made when its token is asked for
     std::shared_ptr<void> memory{};          // what the loop of a simulated consumer has on no stack
 
+    /// Whether its stack may be given up as it is.
+    [[nodiscard]] bool holds_nothing() const noexcept { return is_loop && holding == 0; }
+
     void forget() {
+        holding = 0;
         leases.clear();
         subject = 0;
         is_fenced = false;
@@ -85,6 +90,18 @@ struct Actor {
         }
         return last;
     }
+};
+
+/// Marks a call on an actor's stack that holds what must be destroyed.
+class Holding {
+public:
+    explicit Holding(Actor& actor) noexcept : actor_{actor} { ++actor_.holding; }
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+    ~Holding() { --actor_.holding; }
+
+private:
+    Actor& actor_;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim::detail

@@ -7,6 +7,7 @@
 #include "sqsim/sim/plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -45,9 +46,31 @@ struct Planned {
     friend constexpr bool operator==(const Planned&, const Planned&) noexcept = default;
 };
 
-/// Numbers the names of places: the same number for the same name throughout an exploration.
+/// The calls of a queue, in the places that they are.
+enum class Verb : std::uint8_t {
+    send,
+    sent,
+    send_entry,
+    receive,
+    received,
+    next,
+    erase,
+    erased,
+    entry,
+    extend,
+    purge,
+    stale
+};
+inline constexpr std::array<std::string_view, 12> verb_names{"send",         "sent",   "send-entry", "receive",
+                                                             "received",     "next",   "delete",     "deleted",
+                                                             "delete-entry", "extend", "purge",      "stale"};
+
+/// Numbers the names of places: the same number for the same name throughout an exploration. The calls of the first
+/// queue come first.
 class Places {
 public:
+    Places() : names_{verb_names.begin(), verb_names.end()} {}
+
     [[nodiscard]] std::uint16_t number(std::string_view name) {
         for (std::size_t i = 0; i < names_.size(); ++i) {
             if (names_[i] == name) {

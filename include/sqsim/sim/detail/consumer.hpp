@@ -116,8 +116,8 @@ private:
         std::vector<MessageId>& failed = failed_;
         failed.clear();
         const bool done = handle([&] {
-            if constexpr (std::is_void_v<std::invoke_result_t<std::unwrap_reference_t<Handler>&,
-                                                              std::span<const SimMessage>>>) {
+            if constexpr (std::is_void_v<
+                              std::invoke_result_t<std::unwrap_reference_t<Handler>&, std::span<const SimMessage>>>) {
                 std::invoke(handler_, received);
             } else {
                 failed = std::invoke(handler_, received);
@@ -164,6 +164,7 @@ private:
             Fault::handler_fails) {
             return false;
         }
+        const Holding holding{actor};
 #if SQSIM_EXCEPTIONS
         try {
             call();

@@ -12,8 +12,8 @@
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
 
-/// Decides by chance at two levels: a run activates some kinds of faults, and those happen now and then. So some runs are
-/// about one kind only, and some are full of it, which a single rate never gives.
+/// Decides by chance at two levels: a run activates some kinds of faults, and those happen now and then. So some runs
+/// are about one kind only, and some are full of it, which a single rate never gives.
 class RandomDecider final : public Decider {
 public:
     RandomDecider(std::uint64_t seed, std::uint64_t run, double activate, double fire)

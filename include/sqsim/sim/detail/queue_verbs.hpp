@@ -49,11 +49,12 @@ public:
 
     QueueVerbs(Run& run, const options_type& options)
         : run_{run}, queue_{run.clock(), options}, index_{static_cast<std::uint32_t>(run.queue_count())},
-          label_{options.name.empty() ? "queue " + std::to_string(index_ + 1) : options.name} {
+          label_{options.name.empty() ? "queue " + std::to_string(index_ + 1) : options.name}, limits_{options.limits},
+          visibility_timeout_{options.visibility_timeout}, wait_time_{options.receive_message_wait_time} {
         // The first queue's places have short names: most worlds have only one.
-        const std::string prefix = index_ == 0 ? "" : label_ + ":";
         for (std::size_t i = 0; i < verb_names.size(); ++i) {
-            places_[i] = run.places().number(prefix + std::string{verb_names[i]});
+            places_[i] = index_ == 0 ? static_cast<std::uint16_t>(i)
+                                     : run.places().number(label_ + ":" + std::string{verb_names[i]});
         }
         QueueFacts facts;
         facts.name = label_;
@@ -96,15 +97,12 @@ public:
         const std::size_t step = run_.story().tell(actor, TimelineStep::Kind::call, subject,
                                                    [&] { return "delete " + subject_text(subject); });
         const Option option =
-            is_fifo ? run_.at(place(Verb::erase), subject,
-                              {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::throttle}}, true)
+            is_fifo ? run_.at(place(Verb::erase), subject, {{Fault::lose_delete}, {Fault::lose_delete_reply}}, true)
                     : run_.at(place(Verb::erase), subject,
-                              {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::survive}, {Fault::throttle}},
-                              true);
-        if (option.fault == Fault::lose_delete || option.fault == Fault::throttle) {
-            const bool lost = option.fault == Fault::lose_delete;
-            record_handle(Action::delete_message, handle, lost ? Answer::unknown : Answer::refused, {});
-            refuse(lost ? Errc::service_unavailable : Errc::request_throttled);
+                              {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::survive}}, true);
+        if (option.fault == Fault::lose_delete) {
+            record_handle(Action::delete_message, handle, Answer::unknown, {});
+            refuse(Errc::service_unavailable);
         }
         HandleResult result = erase(handle, option.fault == Fault::survive);
         if (option.fault == Fault::lose_delete_reply) {
@@ -120,6 +118,7 @@ public:
             return std::vector<HandleResult>(handles.size(), HandleResult{HandleStatus::gone});
         }
         Actor& actor = run_.actor();
+        const Holding holding{actor};
         const Subject first = handles.empty() ? 0 : subject_of(handles.front());
         const std::size_t step = run_.story().tell(actor, TimelineStep::Kind::call, first, [&] {
             std::string text = "delete";
@@ -129,20 +128,20 @@ public:
             return text;
         });
         const Option option =
-            run_.at(place(Verb::erase), first, {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::throttle}}, true);
-        if (option.fault == Fault::lose_delete || option.fault == Fault::throttle) {
-            refuse(option.fault == Fault::lose_delete ? Errc::service_unavailable : Errc::request_throttled);
+            run_.at(place(Verb::erase), first, {{Fault::lose_delete}, {Fault::lose_delete_reply}}, true);
+        if (option.fault == Fault::lose_delete) {
+            refuse(Errc::service_unavailable);
         }
         std::vector<HandleResult> results;
         if (handles.empty() || handles.size() > limits().maximum_batch_entries) {
             results = queue_.delete_messages(handles);  // says why not
         }
         for (const ReceiptHandle& handle : handles) {
-            const Option entry = run_.at(place(Verb::entry), subject_of(handle),
-                                         is_fifo ? std::initializer_list<Option>{{Fault::refuse_delete_entry}}
-                                                 : std::initializer_list<Option>{{Fault::refuse_delete_entry},
-                                                                                 {Fault::survive}},
-                                         false);
+            const Option entry =
+                run_.at(place(Verb::entry), subject_of(handle),
+                        is_fifo ? std::initializer_list<Option>{{Fault::refuse_delete_entry}}
+                                : std::initializer_list<Option>{{Fault::refuse_delete_entry}, {Fault::survive}},
+                        false);
             if (entry.fault == Fault::refuse_delete_entry) {
                 record_handle(Action::delete_message, handle, Answer::refused, {});
                 results.push_back({HandleStatus::invalid});
@@ -173,12 +172,11 @@ public:
         const std::size_t step = run_.story().tell(actor, TimelineStep::Kind::call, subject, [&] {
             return "change visibility of " + subject_text(subject) + " to " + duration_text(timeout);
         });
-        const Option option = run_.at(place(Verb::extend), subject,
-                                      {{Fault::lose_extension}, {Fault::lose_extension_reply}, {Fault::throttle}}, true);
-        if (option.fault == Fault::lose_extension || option.fault == Fault::throttle) {
-            const bool lost = option.fault == Fault::lose_extension;
-            record_handle(Action::change_message_visibility, handle, lost ? Answer::unknown : Answer::refused, timeout);
-            refuse(lost ? Errc::service_unavailable : Errc::request_throttled);
+        const Option option =
+            run_.at(place(Verb::extend), subject, {{Fault::lose_extension}, {Fault::lose_extension_reply}}, true);
+        if (option.fault == Fault::lose_extension) {
+            record_handle(Action::change_message_visibility, handle, Answer::unknown, timeout);
+            refuse(Errc::service_unavailable);
         }
         const HandleResult result = queue_.change_message_visibility(handle, timeout);
         if (result) {
@@ -215,7 +213,10 @@ public:
 
     /// A change of an attribute may take up to a minute (A1).
     void set_visibility_timeout(std::chrono::nanoseconds timeout) {
-        administer("set visibility timeout", [this, timeout] { queue_.set_visibility_timeout(timeout); });
+        administer("set visibility timeout", [this, timeout] {
+            queue_.set_visibility_timeout(timeout);
+            visibility_timeout_ = timeout;
+        });
     }
     void set_delay(std::chrono::nanoseconds delay) {
         administer("set delay", [this, delay] { queue_.set_delay(delay); });
@@ -274,9 +275,6 @@ public:
     }
 
 protected:
-    enum class Verb : std::uint8_t { send, sent, entry_send, receive, received, next, erase, erased, entry, extend, purge, stale };
-    static constexpr std::array<std::string_view, 12> verb_names{
-        "send", "sent", "send-entry", "receive", "received", "next", "delete", "deleted", "delete-entry", "extend", "purge", "stale"};
     static constexpr Nanos administrative_delay = std::chrono::seconds{60};
 
     [[nodiscard]] std::uint16_t place(Verb verb) const noexcept { return places_[static_cast<std::size_t>(verb)]; }
@@ -443,15 +441,15 @@ private:
         }
         is_consumed = is_consumed || run_.current() != nullptr;
         Actor& actor = run_.actor();
-        const Nanos wait = for_ever ? sqsim::detail::never
-                                    : options.wait_time.value_or(queue_.options().receive_message_wait_time);
+        const Nanos wait = for_ever ? sqsim::detail::never : options.wait_time.value_or(wait_time_);
         const Nanos invoked = run_.now();
         const Nanos deadline = run_.current() == nullptr ? invoked : sqsim::detail::saturating_add(invoked, wait);
         while (!stop.stop_requested()) {
             const std::size_t step =
                 run_.story().tell(actor, TimelineStep::Kind::call, 0, [] { return std::string{"receive"}; });
-            std::size_t most = std::min({out.size(), static_cast<std::size_t>(std::max(options.max_number_of_messages, 0)),
-                                         static_cast<std::size_t>(limits_.maximum_number_of_messages)});
+            std::size_t most =
+                std::min({out.size(), static_cast<std::size_t>(std::max(options.max_number_of_messages, 0)),
+                          static_cast<std::size_t>(limits_.maximum_number_of_messages)});
             const Option answer = choose_answer(std::min(queue_.counts().visible, most));
             if (answer.fault == Fault::throttle) {
                 record_refused_receive(invoked);
@@ -478,8 +476,10 @@ private:
                 return 0;
             }
             if (answer.fault == Fault::miss) {
-                if (!for_ever) {
-                    run_.sleep_until(deadline);  // a long poll takes its time even if it misses
+                if (for_ever) {
+                    run_.let_others_go_first();  // even a poll that misses takes its time
+                } else {
+                    run_.sleep_until(deadline);
                 }
                 return 0;
             }
@@ -499,23 +499,25 @@ private:
         return 0;
     }
 
-    /// How the service answers a receive that could return `possible` messages.
+    /// How the service answers a receive that could return `possible` messages. The loop of a simulated consumer asks
+    /// again whatever it is refused for: to it throttling is a miss.
     [[nodiscard]] Option choose_answer(std::size_t possible) {
-        switch (possible) {
-        case 0:
+        if (possible == 0) {
             return {};
-        case 1:
-            return run_.at(place(Verb::receive), 0, {{Fault::miss}, {Fault::throttle}}, false);
-        case 2:
-            return run_.at(place(Verb::receive), 0, {{Fault::fewer, 1}, {Fault::miss}, {Fault::throttle}}, false);
-        default:
-            return run_.at(place(Verb::receive), 0,
-                           {{Fault::fewer, 1},
-                            {Fault::fewer, static_cast<std::uint8_t>(std::min<std::size_t>(possible - 1, 255))},
-                            {Fault::miss},
-                            {Fault::throttle}},
-                           false);
         }
+        std::array<Option, 4> options{};
+        std::size_t count = 0;
+        if (possible > 1) {
+            options[count++] = {Fault::fewer, 1};
+        }
+        if (possible > 2) {
+            options[count++] = {Fault::fewer, static_cast<std::uint8_t>(std::min<std::size_t>(possible - 1, 255))};
+        }
+        options[count++] = {Fault::miss};
+        if (!run_.actor().is_loop) {
+            options[count++] = {Fault::throttle};
+        }
+        return run_.at(place(Verb::receive), 0, std::span{options}.first(count), false);
     }
 
     /// Receives what is there. Returns how many of it arrive at the consumer.
@@ -523,15 +525,16 @@ private:
                             Nanos wait, Nanos invoked, std::size_t step) {
         ReceiveMessageOptions now = options;
         now.wait_time = Nanos::zero();
-        now.max_number_of_messages = options.max_number_of_messages > 0 && most > 0 ? static_cast<int>(most)
-                                                                                    : options.max_number_of_messages;
+        now.max_number_of_messages =
+            options.max_number_of_messages > 0 && most > 0 ? static_cast<int>(most) : options.max_number_of_messages;
         if constexpr (is_fifo) {
             if (now.receive_request_attempt_id.empty() && run_.offers()) {
                 now.receive_request_attempt_id = "attempt-" + std::to_string(++attempts_);
             }
         }
         const std::size_t dead_before = dead_letters_ != nullptr ? dead_letters_->queue_.counts().total() : 0;
-        answer_ = queue_.receive_messages(now);
+        answer_.resize(most);
+        answer_.resize(queue_.receive_messages(answer_, now));
         if (dead_letters_ != nullptr) {
             note_dead_letters(dead_before);
         }
@@ -554,7 +557,7 @@ private:
         call.invoked = invoked;
         call.maximum = options.max_number_of_messages;
         call.wait = wait;
-        call.duration = options.visibility_timeout.value_or(queue_.options().visibility_timeout);
+        call.duration = options.visibility_timeout.value_or(visibility_timeout_);
         record(call);
         for (const auto& message : answer_) {
             take_lease(actor, message);
@@ -584,7 +587,8 @@ private:
             actor.is_replaced = true;
         }
         if (option.fault == Fault::repeat_attempt) {
-            answer_ = queue_.receive_messages(now);
+            answer_.resize(count);
+            answer_.resize(queue_.receive_messages(answer_, now));
             std::move(answer_.begin(), answer_.end(), received_.begin() + static_cast<std::ptrdiff_t>(kept));
             answer_.clear();
         }
@@ -667,8 +671,10 @@ protected:
 private:
     std::string label_;
     std::array<std::uint16_t, verb_names.size()> places_{};
-    Limits limits_ = queue_.options().limits;
-    std::vector<Message<std::string, time_point>> answer_{};  // of the receive that is under way
+    Limits limits_;
+    Nanos visibility_timeout_;
+    Nanos wait_time_;
+    std::vector<Message<std::string, time_point>> answer_{};   // of the receive that is under way
     std::deque<Message<std::string, time_point>> received_{};  // everything that actors refer to
     std::vector<Subject> subjects_by_ordinal_{};
     std::uint32_t last_number_ = 0;

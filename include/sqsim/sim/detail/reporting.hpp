@@ -48,7 +48,8 @@ inline void append_word(std::string& list, std::string_view word) {
 }
 
 /// Puts a violating plan into a report, with its story.
-inline void report_violation(Report& report, Runner& runner, std::span<const Planned> plan, const std::string& problem) {
+inline void report_violation(Report& report, Runner& runner, std::span<const Planned> plan,
+                             const std::string& problem) {
     report.verdict = Verdict::violated;
     report.problem = problem;
     report.plan = describe(plan, runner.workshop().places);
@@ -132,15 +133,15 @@ inline void report_coverage(Report& report, const Search& search, const Settings
     const auto tried = std::count_if(reached.begin(), reached.end(), [](const auto& site) { return site.tried; });
     std::string absent;
     for (const FaultInfo& kind : fault_table) {
-        const bool came_up = std::any_of(reached.begin(), reached.end(),
-                                         [&](const auto& site) { return site.fault == kind.fault; });
+        const bool came_up =
+            std::any_of(reached.begin(), reached.end(), [&](const auto& site) { return site.fault == kind.fault; });
         if (kind.fault != Fault::none && settings.offered.contains(kind.fault) && !came_up) {
             append_word(absent, std::string{kind.site} + " " + std::string{kind.word});
         }
     }
-    report.after_story.push_back(std::to_string(tried) + " of " + std::to_string(reached.size()) +
-                                 " fault sites tried; kinds that never came up here: " +
-                                 (absent.empty() ? "none" : absent));
+    report.after_story.push_back(
+        std::to_string(tried) + " of " + std::to_string(reached.size()) +
+        " fault sites tried; kinds that never came up here: " + (absent.empty() ? "none" : absent));
 }
 
 /// What else fails as the minimal plan does, and which kinds do not.
@@ -165,8 +166,9 @@ inline void report_alike(Report& report, Search& search, Runner& runner) {
         }
     });
     if (alike != 0) {
-        report.after_story.push_back("also fails with: " + tokens +
-                                     (alike > most_tokens ? " and " + std::to_string(alike - most_tokens) + " more" : ""));
+        report.after_story.push_back(
+            "also fails with: " + tokens +
+            (alike > most_tokens ? " and " + std::to_string(alike - most_tokens) + " more" : ""));
     }
     std::string harmless;
     for (std::size_t i = 1; i < fate.size(); ++i) {

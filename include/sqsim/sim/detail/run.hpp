@@ -21,6 +21,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -146,6 +147,9 @@ public:
     /// A place where something may happen to the current actor. What concerns the actor itself (`harm`: it crashes, it
     /// stalls, another goes first) has happened on return. Returns: what else of `kinds` the caller has to bring about.
     Option at(std::uint16_t place, Subject subject, std::initializer_list<Option> kinds, bool harm) {
+        return at(place, subject, std::span{kinds.begin(), kinds.size()}, harm);
+    }
+    Option at(std::uint16_t place, Subject subject, std::span<const Option> kinds, bool harm) {
         if (!offers()) {
             return {};
         }
@@ -241,7 +245,8 @@ public:
         if (current_ == nullptr || !enter()) {
             return;
         }
-        const Subject subject = message != nullptr ? registry().subject(registry().message(*message)) : current_->subject;
+        const Subject subject =
+            message != nullptr ? registry().subject(registry().message(*message)) : current_->subject;
         story_.tell(*current_, TimelineStep::Kind::point, subject, [&] { return "point " + std::string{name}; });
         at(places().number(name), subject, {}, true);
     }
@@ -424,9 +429,9 @@ private:
     void stall(std::size_t parameter) {
         constexpr Nanos just_after = std::chrono::milliseconds{1};
         // 1 to 3: just before, at and just after the first deadline; 4 to 6: the second, …
-        const Nanos until = parameter == 0 ? *current_->last_deadline(now()) + just_after
-                                           : deadlines()[(parameter - 1) / 3] +
-                                                 Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
+        const Nanos until =
+            parameter == 0 ? *current_->last_deadline(now()) + just_after
+                           : deadlines()[(parameter - 1) / 3] + Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
         story_.stalls(*current_, until);
         sleep_until(until);
     }
@@ -440,7 +445,7 @@ private:
     /// Ends the current incarnation: by unwinding its stack, or by giving it up.
     void end_incarnation() {
 #if SQSIM_EXCEPTIONS
-        if (!settings().abandons) {
+        if (!settings().abandons && !current_->holds_nothing()) {
             throw Crash{};
         }
 #endif
@@ -539,7 +544,7 @@ private:
 
     void let_return(Actor& actor) {
         actor.is_ending = true;
-        if (actor.keeps_nothing) {
+        if (actor.holds_nothing()) {
             actor.is_started = false;
             return;
         }
@@ -559,7 +564,7 @@ private:
 
     void make_end(Actor& actor) {
         actor.must_end = true;
-        if (!settings().abandons && !(actor.keeps_nothing && actor.state == Actor::State::waiting)) {
+        if (!settings().abandons && !actor.holds_nothing()) {
             resume(actor);
         }
         actor.is_started = false;  // if it still is, it swallowed its end, and its stack is given up
@@ -578,8 +583,8 @@ private:
             next = std::min(next, timer.instant);
         }
         for (const Actor* actor : waiting_) {
-            is_awaited = is_awaited || (actor->waits_for != nullptr ? actor->waits_for->stored().total() != 0
-                                                                    : holds_consumed());
+            is_awaited = is_awaited ||
+                         (actor->waits_for != nullptr ? actor->waits_for->stored().total() != 0 : holds_consumed());
         }
         if (next == sqsim::detail::never && !is_awaited) {
             return false;

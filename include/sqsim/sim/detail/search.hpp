@@ -23,13 +23,13 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
 
 /// How many deviations of each category a plan may have.
 struct Budgets {
-    std::array<int, 4> most{};                       // by category
-    std::array<bool, 4> counts_as_fault{};           // has no budget of its own
-    int most_deviations = 1'000'000;                 // of all categories together
+    std::array<int, 4> most{};              // by category
+    std::array<bool, 4> counts_as_fault{};  // has no budget of its own
+    int most_deviations = 1'000'000;        // of all categories together
 };
 
-/// Runs every plan within budgets, once, those with fewer deviations first: so the first that fails is minimal. A plan's
-/// children have one deviation more, at a choice that its run met after its last one.
+/// Runs every plan within budgets, once, those with fewer deviations first: so the first that fails is minimal. A
+/// plan's children have one deviation more, at a choice that its run met after its last one.
 class Search {
 public:
     Search(Runner& runner, const Budgets& budgets) : runner_{runner}, budgets_{budgets} {}
@@ -55,7 +55,8 @@ public:
                     return End::limit;
                 }
                 if (limits.progress && runner_.runs() % 4096 == 4095) {
-                    limits.progress({runner_.runs(), nodes_.size(), static_cast<std::size_t>(nodes_[level_[at_]].size)});
+                    limits.progress(
+                        {runner_.runs(), nodes_.size(), static_cast<std::size_t>(nodes_[level_[at_]].size)});
                 }
                 plan_of(level_[at_], plan_);
                 outcome_ = runner_.run(plan_);

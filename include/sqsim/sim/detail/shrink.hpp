@@ -46,7 +46,8 @@ inline std::vector<Planned> shrink(Runner& runner, std::vector<Planned> plan, Ou
 }
 
 /// Reports a violating plan after making it as small as it can be.
-inline void report_shrunk(Report& report, Runner& runner, std::vector<Planned> plan, std::size_t maximum_certification) {
+inline void report_shrunk(Report& report, Runner& runner, std::vector<Planned> plan,
+                          std::size_t maximum_certification) {
     const std::size_t found = plan.size();
     Outcome outcome = runner.run_again(plan);
     plan = shrink(runner, std::move(plan), outcome);

@@ -31,7 +31,7 @@ public:
     /// Precondition: none; what is not a history is `malformed`. The verdict lasts until the next call.
     const HistoryVerdict& check(const History& history, const CheckOptions& options = {}) {
         context_.begin(history, options);
-        if (const char* problem = context_.survey.take_in(history)) {
+        if (const char* problem = context_.survey.take_in(history, options.purge_time)) {
             context_.findings.add_malformed(context_.survey.at, problem);
             return context_.findings.verdict();
         }

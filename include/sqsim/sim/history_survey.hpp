@@ -7,7 +7,6 @@
 #include "sqsim/sim/history_life.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -22,8 +21,6 @@ public:
     using Action = sim::Action;
     using Answer = sim::Answer;
 
-    /// A purge takes that long, and may take what is sent meanwhile (R196).
-    static constexpr Nanos purge_takes = std::chrono::seconds{60};
     /// Beyond 146 years from the epoch sums of times could overflow.
     static constexpr Nanos latest = Nanos{std::int64_t{1} << 62};
 
@@ -35,8 +32,9 @@ public:
     };
 
     /// Returns: nothing, or what is wrong with the operation `at`.
-    [[nodiscard]] const char* take_in(const sim::History& history) {
+    [[nodiscard]] const char* take_in(const sim::History& history, Nanos purge_time) {
         begin(history);
+        purge_time_ = purge_time;
         const char* problem = check_queues();
         if (problem != nullptr) {
             return problem;
@@ -260,12 +258,13 @@ private:
         if (operation.answer == Answer::ok || operation.answer == Answer::unknown) {
             QueueSurvey& queue = queues[operation.queue];
             queue.purged_first = std::min(queue.purged_first, operation.invoked);
-            queue.purged_last = std::max(queue.purged_last, saturating_add(Sometime::of(operation).last, purge_takes));
+            queue.purged_last = std::max(queue.purged_last, saturating_add(Sometime::of(operation).last, purge_time_));
         }
     }
 
     const sim::History* history_ = nullptr;
     const Operation* receive_ = nullptr;
+    Nanos purge_time_{};
     std::vector<std::uint32_t> deduplications_{};  // the last message of each
     std::vector<Nameless> nameless_{};             // unacknowledged sends whose message id nobody knows
     bool nameless_sorted_ = false;

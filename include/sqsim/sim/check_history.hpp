@@ -93,8 +93,8 @@ private:
         }
         const bool fifo = context_.facts(life.queue).fifo;
         const bool other_handle = operation.receipt != life.receipt && operation.receipt != 0 && life.receipt != 0;
-        const bool stale =
-            other_handle && life.replaced_lease && context_.certainty.in_order(life.leased, Sometime::of(operation));
+        const bool stale = other_handle && life.replaced_lease &&
+                           context_.certainty.in_order(life.leased_by, life.leased_client, Sometime::of(operation));
         const bool held = context_.certainty.is_before(operation.answered, life.lease_end_first);
         if (stale && !fifo) {  // it may have deleted the message, or not (R108)
             context_.findings.counts().stale_deletes += held ? 1 : 0;
@@ -109,8 +109,9 @@ private:
             context_.findings.add(Rule::stale_delete, index, too_late ? life.lease_end_last : sqsim::detail::never,
                                   static_cast<std::int64_t>(message));
         }
-        if (life.deleted.last == sqsim::detail::never) {
-            life.deleted = Sometime::of(operation);
+        if (life.deleted_by == detail::never) {
+            life.deleted_by = operation.answered;
+            life.deleted_client = operation.client;
             life.deleted_from = operation.queue;
             life.deleted_while_leased = held && !other_handle;
         }
@@ -127,16 +128,19 @@ private:
         const Sometime now = Sometime::of(operation);
         const Nanos first = sqsim::detail::saturating_add(operation.invoked, operation.duration);
         const Nanos last =
-            sqsim::detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
-        if (!unknown && operation.receipt == life.receipt && context_.certainty.in_order(life.leased, now) &&
-            (life.changed.first == sqsim::detail::never || context_.certainty.in_order(life.changed, now))) {
+            detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
+        if (!unknown && operation.receipt == life.receipt &&
+            context_.certainty.in_order(life.leased_by, life.leased_client, now) &&
+            (!life.changed || context_.certainty.in_order(life.changed_by, life.changed_client, now))) {
             life.lease_end_first = first;
             life.lease_end_last = last;
         } else {  // the lease may be another one, or this the second last change
             life.lease_end_first = std::min(life.lease_end_first, first);
             life.lease_end_last = std::max(life.lease_end_last, last);
         }
-        life.changed = now;
+        life.changed = true;
+        life.changed_by = now.last;
+        life.changed_client = now.client;
         life.change_end_first = first;
         life.change_end_last = last;
     }

@@ -5,10 +5,12 @@
 #include "catch.hpp"
 #include "sim/history_support.hpp"
 #include "sqsim/sim/history_file.hpp"
+#include "structure/source_files.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -190,6 +192,18 @@ TEST_CASE("an error names the line, what is wrong, and what would be right", "[h
     }
     CHECK(error_of(head + "send from=1 content=#12345678901234567").starts_with("line 3: content is"));
     CHECK(error_of(head + "send from=1 =").starts_with("line 3: '=' is not a key"));
+}
+
+TEST_CASE("the example of the documentation is read, and is clean", "[history]") {
+    const std::string page = structure::read_file(std::filesystem::path{SQSIM_SOURCE_DIR} / "docs" / "history.md");
+    const auto begin = page.find("\nsqsim-history 1");
+    REQUIRE(begin != std::string::npos);
+    const auto history = history_from_text(page.substr(begin, page.find("```", begin) - begin)).value();
+    CHECK(history.operations.size() == 7);
+    const auto verdict = check_history(history);
+    INFO(verdict.to_string());
+    CHECK(verdict.ok());
+    CHECK(verdict.counts.recovered == 1);
 }
 
 TEST_CASE("a file holds a history", "[history]") {

@@ -109,7 +109,7 @@ private:
             context_.findings.add(Rule::stale_delete, index, too_late ? life.lease_end_last : sqsim::detail::never,
                                   static_cast<std::int64_t>(message));
         }
-        if (life.deleted_by == detail::never) {
+        if (life.deleted_by == sqsim::detail::never) {
             life.deleted_by = operation.answered;
             life.deleted_client = operation.client;
             life.deleted_from = operation.queue;
@@ -128,7 +128,7 @@ private:
         const Sometime now = Sometime::of(operation);
         const Nanos first = sqsim::detail::saturating_add(operation.invoked, operation.duration);
         const Nanos last =
-            detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
+            sqsim::detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
         if (!unknown && operation.receipt == life.receipt &&
             context_.certainty.in_order(life.leased_by, life.leased_client, now) &&
             (!life.changed || context_.certainty.in_order(life.changed_by, life.changed_client, now))) {
@@ -216,8 +216,8 @@ private:
                 const Nanos last = std::max(earlier.sent.last, life.sent.last);
                 const auto& purges = context_.survey.queues[life.queue];
                 const bool purged = last >= purges.purged_first && first <= purges.purged_last;  // R155
-                if (!purged &&
-                    context_.certainty.is_before(last, sqsim::detail::saturating_add(first, queue.deduplication_interval))) {
+                if (!purged && context_.certainty.is_before(
+                                   last, sqsim::detail::saturating_add(first, queue.deduplication_interval))) {
                     context_.findings.add(Rule::duplicate_within_interval, life.first_delivery,
                                           queue.deduplication_interval, static_cast<std::int64_t>(other));
                 }

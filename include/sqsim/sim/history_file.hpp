@@ -145,20 +145,20 @@ namespace sqsim::inline SQSIM_ABI::sim {
 
 /// A history as text, one line for each queue, client and operation (docs/history.md). Ids become numbers.
 [[nodiscard]] inline std::string to_text(const History& history) {
-    return detail::history_text::Writer{history}.write();
+    return sqsim::detail::history_text::Writer{history}.write();
 }
 
 /// Reads what `to_text` writes, and what others write in that form; their ids may be any words.
 /// Returns: the history, or an error that names the line, what is wrong with it, and what would be right.
 [[nodiscard]] inline Result<History> history_from_text(std::string_view text) {
-    return detail::history_text::Parser{}.parse(text);
+    return sqsim::detail::history_text::Parser{}.parse(text);
 }
 
 /// As `history_from_text`; the error may also be that the file cannot be read.
 [[nodiscard]] inline Result<History> read_history_file(const std::string& path) {
-    const detail::history_text::File file{std::fopen(path.c_str(), "rb")};
+    const sqsim::detail::history_text::File file{std::fopen(path.c_str(), "rb")};
     if (file == nullptr) {
-        return detail::history_text::no_file("open", path);
+        return sqsim::detail::history_text::no_file("open", path);
     }
     std::string text;
     std::string part(std::size_t{1} << 16, '\0');
@@ -166,7 +166,7 @@ namespace sqsim::inline SQSIM_ABI::sim {
         text.append(part, 0, size);
     }
     if (std::ferror(file.get()) != 0) {
-        return detail::history_text::no_file("read", path);
+        return sqsim::detail::history_text::no_file("read", path);
     }
     return history_from_text(text);
 }
@@ -174,10 +174,10 @@ namespace sqsim::inline SQSIM_ABI::sim {
 /// Writes a history to a file, replacing what was there. Returns: how many bytes, or the error.
 inline Result<std::size_t> write_history_file(const History& history, const std::string& path) {
     const std::string text = to_text(history);
-    detail::history_text::File file{std::fopen(path.c_str(), "wb")};
+    sqsim::detail::history_text::File file{std::fopen(path.c_str(), "wb")};
     if (file == nullptr || std::fwrite(text.data(), 1, text.size(), file.get()) != text.size() ||
         std::fclose(file.release()) != 0) {
-        return detail::history_text::no_file("write", path);
+        return sqsim::detail::history_text::no_file("write", path);
     }
     return text.size();
 }

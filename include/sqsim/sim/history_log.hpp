@@ -92,7 +92,7 @@ namespace sqsim::inline SQSIM_ABI::sim {
 template <Clock C = std::chrono::steady_clock>
 class HistoryLog {
 public:
-    HistoryLog() requires detail::StaticClock<C> : HistoryLog{detail::static_clock<C>} {}
+    HistoryLog() requires sqsim::detail::StaticClock<C> : HistoryLog{sqsim::detail::static_clock<C>} {}
     explicit HistoryLog(C& clock) : clock_{clock} {}
     HistoryLog(const HistoryLog&) = delete;
     HistoryLog& operator=(const HistoryLog&) = delete;
@@ -144,7 +144,7 @@ public:
         return static_cast<std::uint32_t>(history_.clients.size() - 1);
     }
 
-    [[nodiscard]] std::chrono::nanoseconds now() const { return detail::to_nanos(clock_.now()); }
+    [[nodiscard]] std::chrono::nanoseconds now() const { return sqsim::detail::to_nanos(clock_.now()); }
 
     /// One call was answered. Its operations are added by `add(Entry)` calls of `note`, at one and the same time.
     template <class Note>
@@ -188,7 +188,7 @@ public:
                 operation.group = log_.number(log_.groups_, message.message_group_id());
                 operation.deduplication = log_.number(log_.deduplications_, message.message_deduplication_id());
                 operation.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
-                operation.content = detail::content_of(message.body(), message.message_attributes());
+                operation.content = sqsim::detail::content_of(message.body(), message.message_attributes());
                 add(operation, answer);
             }
         }

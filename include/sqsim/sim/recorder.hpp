@@ -76,18 +76,18 @@ public:
             sent.push_back(begin_entry(entry));
         }
         using Results = decltype(queue_.send_messages(entries));
-        return detail::attempt([&] { return queue_.send_messages(entries); },
-                               [&](const Results* results, Answer answer) {
-                                   log_.answered([&](auto log) {
-                                       for (std::size_t i = 0; i < sent.size(); ++i) {
-                                           const bool stored = results != nullptr && (*results)[i].has_value();
-                                           sent[i].operation.invoked = sent[0].operation.invoked;  // of one call
-                                           log.add_send(sent[i].operation, sent[i].group, sent[i].deduplication,
-                                                        stored ? &*(*results)[i] : nullptr,
-                                                        results != nullptr ? Answer::refused : answer);
-                                       }
-                                   });
-                               });
+        return sqsim::detail::attempt([&] { return queue_.send_messages(entries); },
+                                      [&](const Results* results, Answer answer) {
+                                          log_.answered([&](auto log) {
+                                              for (std::size_t i = 0; i < sent.size(); ++i) {
+                                                  const bool stored = results != nullptr && (*results)[i].has_value();
+                                                  sent[i].operation.invoked = sent[0].operation.invoked;  // of one call
+                                                  log.add_send(sent[i].operation, sent[i].group, sent[i].deduplication,
+                                                               stored ? &*(*results)[i] : nullptr,
+                                                               results != nullptr ? Answer::refused : answer);
+                                              }
+                                          });
+                                      });
     }
     template <class Entry>
     auto send_messages(std::vector<Entry>& entries) {
@@ -124,15 +124,16 @@ public:
 
     std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles) {
         const Operation operation = begin(Action::delete_message);
-        return detail::attempt([&] { return queue_.delete_messages(handles); },
-                               [&](const std::vector<HandleResult>* results, Answer answer) {
-                                   log_.answered([&](auto log) {
-                                       for (std::size_t i = 0; i < handles.size(); ++i) {
-                                           log.add_by_handle(operation, handles[i],
-                                                             results ? detail::answer_of((*results)[i]) : answer);
-                                       }
-                                   });
-                               });
+        return sqsim::detail::attempt([&] { return queue_.delete_messages(handles); },
+                                      [&](const std::vector<HandleResult>* results, Answer answer) {
+                                          log_.answered([&](auto log) {
+                                              for (std::size_t i = 0; i < handles.size(); ++i) {
+                                                  log.add_by_handle(operation, handles[i],
+                                                                    results ? sqsim::detail::answer_of((*results)[i])
+                                                                            : answer);
+                                              }
+                                          });
+                                      });
     }
 
     /// The queue does not say what became of each delete: they are recorded as unanswered.
@@ -155,7 +156,7 @@ public:
 
     void purge() {
         const Operation operation = begin(Action::purge);
-        detail::attempt(
+        sqsim::detail::attempt(
             [&] { return queue_.purge(), true; },
             [&](const bool*, Answer answer) { log_.answered([&](auto log) { log.add(operation, answer); }); });
     }
@@ -187,7 +188,7 @@ private:
         const auto attributes = queue_.options();
         Sent sent{begin(Action::send), std::string{group}, {}};
         sent.operation.duration = options.delay.value_or(attributes.delay);
-        sent.operation.content = detail::content_of(body, options.message_attributes);
+        sent.operation.content = sqsim::detail::content_of(body, options.message_attributes);
         if constexpr (is_fifo) {
             sent.operation.duration = attributes.delay;
             sent.deduplication = options.message_deduplication_id;
@@ -211,7 +212,7 @@ private:
 
     template <class Call>
     SendMessageResult send(const Sent& sent, Call call) {
-        return detail::attempt(call, [&](const SendMessageResult* result, Answer answer) {
+        return sqsim::detail::attempt(call, [&](const SendMessageResult* result, Answer answer) {
             log_.answered(
                 [&](auto log) { log.add_send(sent.operation, sent.group, sent.deduplication, result, answer); });
         });
@@ -219,9 +220,9 @@ private:
 
     template <class Call>
     HandleResult by_handle(const Operation& operation, const ReceiptHandle& handle, Call call) {
-        return detail::attempt(call, [&](const HandleResult* result, Answer answer) {
+        return sqsim::detail::attempt(call, [&](const HandleResult* result, Answer answer) {
             log_.answered([&](auto log) {
-                log.add_by_handle(operation, handle, result != nullptr ? detail::answer_of(*result) : answer);
+                log.add_by_handle(operation, handle, result != nullptr ? sqsim::detail::answer_of(*result) : answer);
             });
         });
     }
@@ -242,7 +243,7 @@ private:
         operation.duration = options.visibility_timeout.value_or(attributes.visibility_timeout);
         operation.wait = options.wait_time.value_or(attributes.receive_message_wait_time);
         using Result = decltype(call());
-        return detail::attempt(call, [&](const Result* result, Answer answer) {
+        return sqsim::detail::attempt(call, [&](const Result* result, Answer answer) {
             const Messages messages = result != nullptr ? messages_of(*result) : Messages{};
             log_.answered([&](auto log) {
                 for (const ReceiptHandle& handle : done) {

@@ -31,7 +31,7 @@ public:
     /// Precondition: none; what is not a history is `malformed`. The verdict lasts until the next call.
     const HistoryVerdict& check(const History& history, const CheckOptions& options = {}) {
         context_.begin(history, options);
-        if (const char* problem = context_.survey.take_in(history)) {
+        if (const char* problem = context_.survey.take_in(history, options.purge_time)) {
             context_.findings.add_malformed(context_.survey.at, problem);
             return context_.findings.verdict();
         }
@@ -93,8 +93,8 @@ private:
         }
         const bool fifo = context_.facts(life.queue).fifo;
         const bool other_handle = operation.receipt != life.receipt && operation.receipt != 0 && life.receipt != 0;
-        const bool stale =
-            other_handle && life.replaced_lease && context_.certainty.in_order(life.leased, Sometime::of(operation));
+        const bool stale = other_handle && life.replaced_lease &&
+                           context_.certainty.in_order(life.leased_by, life.leased_client, Sometime::of(operation));
         const bool held = context_.certainty.is_before(operation.answered, life.lease_end_first);
         if (stale && !fifo) {  // it may have deleted the message, or not (R108)
             context_.findings.counts().stale_deletes += held ? 1 : 0;
@@ -109,8 +109,9 @@ private:
             context_.findings.add(Rule::stale_delete, index, too_late ? life.lease_end_last : sqsim::detail::never,
                                   static_cast<std::int64_t>(message));
         }
-        if (life.deleted.last == sqsim::detail::never) {
-            life.deleted = Sometime::of(operation);
+        if (life.deleted_by == sqsim::detail::never) {
+            life.deleted_by = operation.answered;
+            life.deleted_client = operation.client;
             life.deleted_from = operation.queue;
             life.deleted_while_leased = held && !other_handle;
         }
@@ -128,15 +129,18 @@ private:
         const Nanos first = sqsim::detail::saturating_add(operation.invoked, operation.duration);
         const Nanos last =
             sqsim::detail::saturating_add(unknown ? life.lease_end_last : operation.answered, operation.duration);
-        if (!unknown && operation.receipt == life.receipt && context_.certainty.in_order(life.leased, now) &&
-            (life.changed.first == sqsim::detail::never || context_.certainty.in_order(life.changed, now))) {
+        if (!unknown && operation.receipt == life.receipt &&
+            context_.certainty.in_order(life.leased_by, life.leased_client, now) &&
+            (!life.changed || context_.certainty.in_order(life.changed_by, life.changed_client, now))) {
             life.lease_end_first = first;
             life.lease_end_last = last;
         } else {  // the lease may be another one, or this the second last change
             life.lease_end_first = std::min(life.lease_end_first, first);
             life.lease_end_last = std::max(life.lease_end_last, last);
         }
-        life.changed = now;
+        life.changed = true;
+        life.changed_by = now.last;
+        life.changed_client = now.client;
         life.change_end_first = first;
         life.change_end_last = last;
     }

@@ -23,8 +23,13 @@ struct CheckOptions {
     /// resolution of a coarse clock. Zero, as in a simulation: times are exact.
     std::chrono::nanoseconds clock_error{};
     /// How much longer than its wait a receive may take, for all that lies between client and queue, with the retries
-    /// of the client's library. Zero is right for a simulation.
+    /// of the client's library.
     std::chrono::nanoseconds call_overhead = std::chrono::minutes{1};
+    /// For how long a purge goes on, and takes what is sent meanwhile (R196).
+    std::chrono::nanoseconds purge_time = std::chrono::minutes{1};
+
+    /// For the queues of this library on a clock of their own: no call and no purge takes any time.
+    [[nodiscard]] static constexpr CheckOptions exact() noexcept { return {{}, {}, {}}; }
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim

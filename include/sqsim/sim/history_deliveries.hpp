@@ -117,8 +117,7 @@ private:
 
     /// Whether a message that was moved is received from the queue that it left.
     void judge_move(const MessageLife& life, std::uint32_t index) {
-        if (context_.certainty.in_order({.last = life.moved_by, .client = no_operation},
-                                        Sometime::of(*context_.receive))) {
+        if (context_.certainty.in_order(life.moved_by, no_operation, Sometime::of(*context_.receive))) {
             context_.findings.add(Rule::received_beyond_maximum, index, life.moved_by);
         }
     }
@@ -141,12 +140,12 @@ private:
         if (context_.certainty.is_after(now.first, kept_until)) {
             context_.findings.add(Rule::received_after_retention, index, kept_until);
         }
-        if (context_.certainty.in_order(life.deleted, now) &&
+        if (context_.certainty.in_order(life.deleted_by, life.deleted_client, now) &&
             (life.deleted_from == operation.queue || life.deleted_while_leased)) {
             ++context_.findings.counts().ghosts;
-            add_if(queue.fifo, Rule::received_after_delete, index, life.deleted.last);
+            add_if(queue.fifo, Rule::received_after_delete, index, life.deleted_by);
         }
-        const bool follows = context_.certainty.in_order(life.leased, now);
+        const bool follows = context_.certainty.in_order(life.leased_by, life.leased_client, now);
         if (!repeated && life.returned != 0) {
             judge_lease(life, operation, index, follows);
         }
@@ -164,7 +163,7 @@ private:
     void judge_lease(const MessageLife& life, const sim::Operation& operation, std::uint32_t index, bool follows) {
         const Nanos own_end = saturating_add(context_.receive->invoked, context_.receive->duration);
         if (context_.certainty.is_before(context_.receive->answered, life.lease_end_first) &&
-            (follows || context_.certainty.is_before(life.leased.last, own_end)) &&
+            (follows || context_.certainty.is_before(life.leased_by, own_end)) &&
             !context_.may_follow(operation.message, index, {Action::change_message_visibility})) {
             ++context_.findings.counts().while_leased;
             add_if(context_.facts(life.queue).fifo, Rule::received_while_leased, index, life.lease_end_first);
@@ -175,14 +174,16 @@ private:
         const sim::QueueFacts& queue = context_.facts(life.queue);
         const std::int32_t count = operation.receive_count;
         const Sometime now = Sometime::of(*context_.receive);
-        if (count > 0 && (count == life.highest_count ||
-                          (count < life.highest_count && context_.certainty.in_order(life.counted, now)))) {
+        if (count > 0 &&
+            (count == life.highest_count ||
+             (count < life.highest_count && context_.certainty.in_order(life.counted_by, life.counted_client, now)))) {
             ++context_.findings.counts().not_growing_counts;
             add_if(queue.fifo, Rule::receive_count_not_growing, index, {}, life.highest_count);
         }
         if (count > life.highest_count) {
             life.highest_count = count;
-            life.counted = now;
+            life.counted_by = now.last;
+            life.counted_client = now.client;
         }
         const std::int32_t received = life.moved ? life.returned : std::max(life.returned, count);
         if (queue.max_receive_count > 0 && queue.dead_letter_queue != life.queue &&
@@ -203,7 +204,8 @@ private:
                     context_.groups.remove(context_.survey.messages, other);
                 } else if (was_sent_before(earlier, life) && !context_.may_leave(other, earlier, index)) {
                     const bool locked =
-                        context_.certainty.in_order(earlier.leased, Sometime::of(*context_.receive)) &&
+                        context_.certainty.in_order(earlier.leased_by, earlier.leased_client,
+                                                    Sometime::of(*context_.receive)) &&
                         context_.certainty.is_before(context_.receive->answered, earlier.lease_end_first) &&
                         !context_.may_follow(other, index, {Action::change_message_visibility});
                     context_.findings.add(locked ? Rule::group_locked : Rule::group_overtaken, index,
@@ -227,7 +229,7 @@ private:
     void lease(MessageLife& life, const sim::Operation& operation, const Sometime& now, bool follows) noexcept {
         Nanos first = saturating_add(context_.receive->invoked, context_.receive->duration);
         Nanos last = saturating_add(context_.receive->answered, context_.receive->duration);
-        if (!context_.certainty.in_order(life.changed, now) && life.changed.first != never) {
+        if (!context_.certainty.in_order(life.changed_by, life.changed_client, now) && life.changed) {
             first = std::min(first, life.change_end_first);  // a change that may be of this lease already
             last = std::max(last, life.change_end_last);
         }
@@ -236,7 +238,8 @@ private:
             last = std::max(last, life.lease_end_last);
         }
         life.replaced_lease = follows;
-        life.leased = now;
+        life.leased_by = now.last;
+        life.leased_client = now.client;
         life.receipt = operation.receipt;
         life.receive = context_.receive_index;
         life.lease_end_first = first;

@@ -30,9 +30,13 @@ public:
     constexpr explicit Certainty(Nanos clock_error) noexcept
         : slack_{saturating_add(std::max(clock_error, Nanos::zero()), std::max(clock_error, Nanos::zero()))} {}
 
-    /// Whether `a` took effect before `b`, which was answered later. The clock of one client orders its own calls.
+    /// Whether what one client had an answer to by `answered` took effect before `b`, which was answered later. The
+    /// clock of one client orders its own calls.
+    [[nodiscard]] constexpr bool in_order(Nanos answered, std::uint32_t client, const Sometime& b) const noexcept {
+        return saturating_add(answered, client == b.client ? Nanos::zero() : slack_) <= b.first && answered != never;
+    }
     [[nodiscard]] constexpr bool in_order(const Sometime& a, const Sometime& b) const noexcept {
-        return saturating_add(a.last, a.client == b.client ? Nanos::zero() : slack_) <= b.first && a.last != never;
+        return in_order(a.last, a.client, b);
     }
 
     /// Whether what happened at the latest then was before a deadline.
@@ -52,54 +56,58 @@ private:
 
 inline constexpr std::uint32_t no_operation = 0xFFFF'FFFF;
 
-/// One message, as the operations so far show it.
-struct MessageLife {
+/// One message, as the operations so far show it: three cache lines.
+struct alignas(64) MessageLife {
     // Its way into the queue where it is now.
     Sometime sent{};
-    std::uint32_t send_operation = no_operation;  // of the first certain send
     std::uint32_t queue = 0;
     std::uint32_t group = 0;
-    std::uint32_t same_deduplication = 0;  // the message before with that id
-    std::uint32_t deduplication = 0;
     std::uint64_t content = 0;
-    Nanos visible_from = Nanos::min();  // at the earliest
-    Nanos kept_since = never;           // at the latest; for the retention
+    Nanos visible_from = Nanos::min();            // at the earliest
+    Nanos kept_since = never;                     // at the latest; for the retention
+    std::uint32_t send_operation = no_operation;  // of the first certain send
+    std::uint32_t same_deduplication = 0;         // the message before with that id
+    std::uint32_t before = 0;                     // its neighbours in its group
+    std::uint32_t after = 0;
 
     // Its latest lease.
-    Sometime leased{};
+    Nanos leased_by = never;
+    Nanos lease_end_first = Nanos::min();  // the earliest possible end
+    Nanos lease_end_last = Nanos::min();   // the latest possible end
+    std::uint32_t leased_client = 0;
     std::uint32_t receipt = 0;
     std::uint32_t receive = no_operation;         // the call that returned it last
     std::uint32_t first_delivery = no_operation;  // at all
     std::int32_t returned = 0;                    // by how many receives of this queue
-    Nanos lease_end_first = Nanos::min();         // the earliest possible end
-    Nanos lease_end_last = Nanos::min();          // the latest possible end
-    Sometime changed{never, Nanos::min(), 0};     // the latest change of visibility …
-    Nanos change_end_first = Nanos::min();        // … and what it makes of the lease
-    Nanos change_end_last = Nanos::min();
 
     // The highest receive count, and who saw it.
-    Sometime counted{};
     std::int32_t highest_count = 0;
-
-    // Its neighbours in its group.
-    std::uint32_t before = 0;
-    std::uint32_t after = 0;
+    Nanos counted_by = never;
+    std::uint32_t counted_client = 0;
 
     // Its end.
-    Sometime deleted{never, never, 0};
+    std::uint32_t deleted_client = 0;
+    Nanos deleted_by = never;
     std::uint32_t deleted_from = 0;
     std::uint32_t moved_from = sim::QueueFacts::none;
     Nanos moved_by = never;
 
-    bool known = false;      // sent, or taken as sent
-    bool stored = false;     // for certain
-    bool recovered = false;  // counted as such
-    bool maybe_deleted = false;
-    bool deleted_while_leased = false;  // so that it cannot have moved before
-    bool in_group = false;              // linked
-    bool moved = false;
-    bool has_place = true;        // its place in its group is known
-    bool replaced_lease = false;  // the latest lease began after the one before, for certain
+    // The latest change of visibility, and what it makes of the lease.
+    Nanos changed_by = Nanos::min();
+    Nanos change_end_first = Nanos::min();
+    Nanos change_end_last = Nanos::min();
+    std::uint32_t changed_client = 0;
+
+    bool known : 1 = false;      // sent, or taken as sent
+    bool stored : 1 = false;     // for certain
+    bool recovered : 1 = false;  // counted as such
+    bool maybe_deleted : 1 = false;
+    bool deleted_while_leased : 1 = false;  // so that it cannot have moved before
+    bool in_group : 1 = false;              // linked
+    bool moved : 1 = false;
+    bool has_place : 1 = true;        // its place in its group is known
+    bool replaced_lease : 1 = false;  // the latest lease began after the one before, for certain
+    bool changed : 1 = false;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

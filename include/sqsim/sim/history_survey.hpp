@@ -7,7 +7,6 @@
 #include "sqsim/sim/history_life.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -22,8 +21,6 @@ public:
     using Action = sim::Action;
     using Answer = sim::Answer;
 
-    /// A purge takes that long, and may take what is sent meanwhile (R196).
-    static constexpr Nanos purge_takes = std::chrono::seconds{60};
     /// Beyond 146 years from the epoch sums of times could overflow.
     static constexpr Nanos latest = Nanos{std::int64_t{1} << 62};
 
@@ -35,13 +32,10 @@ public:
     };
 
     /// Returns: nothing, or what is wrong with the operation `at`.
-    [[nodiscard]] const char* take_in(const sim::History& history) {
+    [[nodiscard]] const char* take_in(const sim::History& history, Nanos purge_time) {
         begin(history);
+        purge_time_ = purge_time;
         const char* problem = check_queues();
-        if (problem != nullptr) {
-            return problem;
-        }
-        problem = make_tables();
         if (problem != nullptr) {
             return problem;
         }
@@ -117,6 +111,11 @@ private:
     void begin(const sim::History& history) {
         history_ = &history;
         at = 0;
+        // Most messages have at least a send, a receive and a delete: more room is made as it is needed.
+        make_empty(messages, history.operations.size() / 3);
+        make_empty(receipts, history.operations.size() / 3);
+        make_empty(deduplications_, 0);
+        groups = 1;
         queues.assign(history.queues.size(), {});
         nameless_.clear();
         nameless_sorted_ = false;
@@ -125,6 +124,21 @@ private:
         has_deduplication = false;
         has_redrive = false;
         receive_ = nullptr;
+    }
+
+    /// Leaves the first place, which is nobody's.
+    template <class T>
+    static void make_empty(std::vector<T>& table, std::size_t expected) {
+        table.clear();
+        table.reserve(expected + 1);
+        table.resize(1);
+    }
+
+    template <class T>
+    static void make_room(std::vector<T>& table, std::uint32_t id) {
+        if (id >= table.size()) {
+            table.resize(std::size_t{id} + 1);
+        }
     }
 
     [[nodiscard]] const char* check_queues() {
@@ -139,29 +153,12 @@ private:
         return nullptr;
     }
 
-    /// Ids are indexes.
-    [[nodiscard]] const char* make_tables() {
-        std::uint32_t message = 0;
-        std::uint32_t receipt = 0;
-        std::uint32_t group = 0;
-        std::uint32_t deduplication = 0;
-        for (const Operation& operation : history_->operations) {
-            message = std::max(message, operation.message);
-            receipt = std::max(receipt, operation.receipt);
-            group = std::max(group, operation.group);
-            deduplication = std::max(deduplication, operation.deduplication);
-        }
-        if (std::max({message, receipt, group, deduplication}) > 16 * history_->operations.size() + 1024) {
+    [[nodiscard]] const char* find_problem(const Operation& operation) const noexcept {
+        const std::uint32_t id =
+            std::max({operation.message, operation.receipt, operation.group, operation.deduplication});
+        if (id > 16 * history_->operations.size() + 1024) {
             return "messages, receipts, groups and deduplication ids must be numbered without large gaps";
         }
-        groups = group + 1;
-        messages.assign(std::size_t{message} + 1, {});
-        receipts.assign(std::size_t{receipt} + 1, 0);
-        deduplications_.assign(std::size_t{deduplication} + 1, 0);
-        return nullptr;
-    }
-
-    [[nodiscard]] const char* find_problem(const Operation& operation) const noexcept {
         if (operation.queue >= queues.size()) {
             return "its queue is not in the list of queues";
         }
@@ -182,6 +179,9 @@ private:
     }
 
     void note(const Operation& operation, std::uint32_t index) {
+        make_room(messages, operation.message);
+        make_room(receipts, operation.receipt);
+        groups = std::max(groups, operation.group + 1);
         if (operation.action == Action::delivery) {
             longest_call = std::max(longest_call, receive_->answered - receive_->invoked);
             receipts[operation.receipt] = operation.receipt != 0 ? operation.message : 0;
@@ -233,7 +233,7 @@ private:
             life.visible_from = Nanos::min();
             life.content = 0;
         } else if (operation.deduplication != 0 && history_->queues[operation.queue].fifo) {
-            life.deduplication = operation.deduplication;
+            make_room(deduplications_, operation.deduplication);
             life.same_deduplication = deduplications_[operation.deduplication];
             deduplications_[operation.deduplication] = operation.message;
             has_deduplication = true;
@@ -260,12 +260,13 @@ private:
         if (operation.answer == Answer::ok || operation.answer == Answer::unknown) {
             QueueSurvey& queue = queues[operation.queue];
             queue.purged_first = std::min(queue.purged_first, operation.invoked);
-            queue.purged_last = std::max(queue.purged_last, saturating_add(Sometime::of(operation).last, purge_takes));
+            queue.purged_last = std::max(queue.purged_last, saturating_add(Sometime::of(operation).last, purge_time_));
         }
     }
 
     const sim::History* history_ = nullptr;
     const Operation* receive_ = nullptr;
+    Nanos purge_time_{};
     std::vector<std::uint32_t> deduplications_{};  // the last message of each
     std::vector<Nameless> nameless_{};             // unacknowledged sends whose message id nobody knows
     bool nameless_sorted_ = false;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+
+// How fast the checker judges histories: a long one that was recorded, and a short one, as every explored run has.
+
+#include "harness.hpp"
+
+#include "sqsim/clock/manual_clock.hpp"
+#include "sqsim/fifo_queue.hpp"
+#include "sqsim/queue.hpp"
+#include "sqsim/sim/check_history.hpp"
+#include "sqsim/sim/recorder.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace bench {
+namespace {
+
+using sqsim::sim::History;
+using namespace std::chrono_literals;
+
+/// What a client sees that sends messages, and receives and deletes them in tens, one in eight only the second time.
+template <class QueueType>
+[[nodiscard]] History record(std::size_t messages) {
+    sqsim::ManualClock clock;
+    QueueType queue{clock};
+    sqsim::sim::HistoryLog log{clock};
+    sqsim::sim::Recorder client{queue, log, "client"};
+    Random random{1};
+    std::size_t sent = 0;
+    while (sent < messages || queue.counts().total() != 0) {
+        for (int i = 0; i < 10 && sent < messages; ++i, ++sent) {
+            if constexpr (requires { client.send_message("body", "group"); }) {
+                client.send_message("body", "group" + std::to_string(random.below(100)),
+                                    {.message_deduplication_id = std::to_string(sent)});
+            } else {
+                client.send_message("body");
+            }
+        }
+        for (const auto& message : client.receive_messages()) {
+            if (message.approximate_receive_count() > 1 || random.below(8) != 0) {
+                static_cast<void>(client.delete_message(message.receipt_handle()));
+            }
+        }
+        clock.advance(1s);
+    }
+    return log.history(true);
+}
+
+/// One iteration is one operation.
+void check(benchmark::State& state, const History& history, std::size_t times) {
+    sqsim::sim::HistoryChecker checker;
+    bool is_clean = true;
+    take_turns(state, 5, times * history.operations.size(),
+               [&] {
+                   for (std::size_t i = 0; i < times; ++i) {
+                       is_clean = checker.check(history, sqsim::sim::CheckOptions::exact()).ok() && is_clean;
+                   }
+               },
+               {});
+    if (!is_clean) {
+        state.SkipWithError("the history is not clean");
+    }
+}
+
+template <class QueueType>
+bool add_checks(const std::string& kind) {
+    add("history/check/" + kind + "/long", {}, [](benchmark::State& state) {
+        static const History history = record<QueueType>(quick() ? 1'000 : 300'000);
+        check(state, history, 1);
+    });
+    return add("history/check/" + kind + "/short", {}, [](benchmark::State& state) {
+        static const History history = record<QueueType>(6);
+        check(state, history, quick() ? 1 : 10'000);
+    });
+}
+
+[[maybe_unused]] const bool standard =
+    add_checks<sqsim::Queue<sqsim::ManualClock, std::string, sqsim::NullMutex>>("standard");
+[[maybe_unused]] const bool fifo =
+    add_checks<sqsim::FifoQueue<sqsim::ManualClock, std::string, sqsim::NullMutex>>("fifo");
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/attributes.hpp"
+#include "sqsim/clock/clock.hpp"
+#include "sqsim/config.hpp"
+#include "sqsim/detail/fingerprint.hpp"
+#include "sqsim/detail/sending.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/options.hpp"
+#include "sqsim/sim/history.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// A fingerprint of what a message carries, which is never zero; zero for a body that is not text.
+template <class Body>
+[[nodiscard]] std::uint64_t content_of(const Body& body, const MessageAttributes& attributes) {
+    if constexpr (std::is_convertible_v<const Body&, std::string_view>) {
+        Fingerprint content = fingerprint(body);
+        for (const auto& [name, attribute] : attributes) {
+            content = fingerprint(attribute.value, fingerprint(attribute.data_type, fingerprint(name, content)));
+        }
+        return std::max<std::uint64_t>(content.low, 1);
+    } else {
+        return 0;
+    }
+}
+
+[[nodiscard]] constexpr sim::Answer answer_of(HandleResult result) noexcept {
+    switch (result.status) {
+    case HandleStatus::ok:
+        return sim::Answer::ok;
+    case HandleStatus::expired:
+        return sim::Answer::expired;
+    case HandleStatus::superseded:
+        return sim::Answer::superseded;
+    case HandleStatus::gone:
+        return sim::Answer::gone;
+    case HandleStatus::invalid:
+        break;
+    }
+    return sim::Answer::refused;
+}
+
+/// Calls, and hands the result to `end(result, answer)`; null if the call ended with an exception, which goes on.
+template <class Call, class End>
+auto attempt(Call call, End end) -> decltype(call()) {
+    using Result = decltype(call());
+    const Result* const none = nullptr;
+    std::optional<Result> result;
+#if SQSIM_EXCEPTIONS
+    try {
+        result.emplace(call());
+    } catch (const Error&) {
+        end(none, sim::Answer::refused);
+        throw;
+    } catch (...) {
+        end(none, sim::Answer::unknown);
+        throw;
+    }
+#else
+    static_cast<void>(none);
+    result.emplace(call());
+#endif
+    end(&std::as_const(*result), sim::Answer::ok);
+    return std::move(*result);
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail
+
+namespace sqsim::inline SQSIM_ABI::sim {
+
+/// What the recorders of some queues have seen, in the order of the answers.
+///
+/// The clock is that of the queues. It should not be coarser than a call is long; if it is, its step is the checker's
+/// `clock_error`. Concurrency: all members may be called at the same time.
+template <Clock C = std::chrono::steady_clock>
+class HistoryLog {
+public:
+    HistoryLog() requires sqsim::detail::StaticClock<C> : HistoryLog{sqsim::detail::static_clock<C>} {}
+    explicit HistoryLog(C& clock) : clock_{clock} {}
+    HistoryLog(const HistoryLog&) = delete;
+    HistoryLog& operator=(const HistoryLog&) = delete;
+    ~HistoryLog() = default;
+
+    /// So far. `drained` says that the clients went on until the queues were empty.
+    [[nodiscard]] History history(bool drained = false) const {
+        const std::lock_guard lock{mutex_};
+        History copy = history_;
+        copy.drained = drained;
+        return copy;
+    }
+
+    /// Tells of a redrive policy, which a queue keeps to itself.
+    template <class QueueType>
+    void note_redrive_policy(const QueueType& queue, const QueueType& dead_letter_queue, int max_receive_count) {
+        const std::uint32_t source = add_queue(queue);
+        const std::uint32_t target = add_queue(dead_letter_queue);
+        const std::lock_guard lock{mutex_};
+        history_.queues[source].dead_letter_queue = target;
+        history_.queues[source].max_receive_count = max_receive_count;
+    }
+
+    // For the recorders.
+
+    /// Returns: the index of a queue, which is known from then on by its address.
+    template <class QueueType>
+    std::uint32_t add_queue(const QueueType& queue) {
+        const auto options = queue.options();
+        const std::lock_guard lock{mutex_};
+        const auto next = static_cast<std::uint32_t>(history_.queues.size());
+        const auto [found, is_new] = queues_.try_emplace(&queue, next);
+        if (is_new) {
+            QueueFacts& facts = history_.queues.emplace_back();
+            facts.name = options.name;
+            facts.message_retention_period = options.message_retention_period;
+            if constexpr (requires { options.deduplication_scope; }) {
+                facts.fifo = true;
+                facts.deduplicates_by_group = options.deduplication_scope == DeduplicationScope::message_group;
+                facts.deduplication_interval = options.deduplication_interval;
+            }
+        }
+        return found->second;
+    }
+
+    std::uint32_t add_client(std::string_view name) {
+        const std::lock_guard lock{mutex_};
+        history_.clients.emplace_back(name);
+        return static_cast<std::uint32_t>(history_.clients.size() - 1);
+    }
+
+    [[nodiscard]] std::chrono::nanoseconds now() const { return sqsim::detail::to_nanos(clock_.now()); }
+
+    /// One call was answered. Its operations are added by `add(Entry)` calls of `note`, at one and the same time.
+    template <class Note>
+    void answered(Note note) {
+        const std::lock_guard lock{mutex_};
+        now_ = std::max(now_, now());  // also on a clock that steps backwards
+        note(Entries{*this});
+    }
+
+    /// Where the operations of one call go.
+    class Entries {
+    public:
+        void add(Operation operation, Answer answer) {
+            operation.invoked = std::min(operation.invoked, log_.now_);
+            operation.answered = log_.now_;
+            operation.answer = answer;
+            log_.history_.operations.push_back(operation);
+        }
+
+        void add_send(Operation operation, std::string_view group, std::string_view deduplication,
+                      const SendMessageResult* result, Answer answer) {
+            operation.group = log_.number(log_.groups_, group);
+            operation.deduplication = log_.number(log_.deduplications_, deduplication);
+            if (result != nullptr) {
+                operation.message = log_.message(result->message_id);
+                answer = result->deduplicated ? Answer::deduplicated : Answer::ok;
+            }
+            add(operation, answer);
+        }
+
+        template <class MessageType>
+        void add_receive(Operation operation, Answer answer, std::span<MessageType> messages) {
+            add(operation, answer);
+            operation.action = Action::delivery;
+            operation.maximum = 0;
+            operation.wait = {};
+            operation.duration = {};
+            for (const auto& message : messages) {
+                operation.message = log_.message(message.message_id());
+                operation.receipt = log_.receipt(message.receipt_handle(), operation.message).number;
+                operation.group = log_.number(log_.groups_, message.message_group_id());
+                operation.deduplication = log_.number(log_.deduplications_, message.message_deduplication_id());
+                operation.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
+                operation.content = sqsim::detail::content_of(message.body(), message.message_attributes());
+                add(operation, answer);
+            }
+        }
+
+        void add_by_handle(Operation operation, const ReceiptHandle& handle, Answer answer) {
+            const Receipt& receipt = log_.receipt(handle, 0);
+            operation.receipt = receipt.number;
+            operation.message = receipt.message;
+            add(operation, answer);
+        }
+
+    private:
+        friend class HistoryLog;
+        explicit Entries(HistoryLog& log) noexcept : log_{log} {}
+        HistoryLog& log_;
+    };
+
+private:
+    struct Receipt {
+        std::uint32_t number;
+        std::uint32_t message;
+    };
+    using Numbers = std::map<std::string, std::uint32_t, std::less<>>;
+
+    [[nodiscard]] static std::uint32_t number(Numbers& numbers, std::string_view text) {
+        if (text.empty()) {
+            return 0;
+        }
+        auto found = numbers.find(text);
+        if (found == numbers.end()) {
+            found = numbers.emplace(text, static_cast<std::uint32_t>(numbers.size() + 1)).first;
+        }
+        return found->second;
+    }
+
+    [[nodiscard]] std::uint32_t message(const MessageId& id) {
+        return messages_.try_emplace(id, static_cast<std::uint32_t>(messages_.size() + 1)).first->second;
+    }
+
+    [[nodiscard]] const Receipt& receipt(const ReceiptHandle& handle, std::uint32_t message) {
+        const auto next = static_cast<std::uint32_t>(receipts_.size() + 1);
+        return receipts_.try_emplace(handle, Receipt{next, message}).first->second;
+    }
+
+    C& clock_;
+    mutable std::mutex mutex_{};
+    History history_{};
+    std::chrono::nanoseconds now_ = std::chrono::nanoseconds::min();
+    std::unordered_map<const void*, std::uint32_t> queues_{};
+    std::unordered_map<MessageId, std::uint32_t> messages_{};
+    std::unordered_map<ReceiptHandle, Receipt> receipts_{};
+    Numbers groups_{};
+    Numbers deduplications_{};
+};
+
+template <class C>
+HistoryLog(C&) -> HistoryLog<C>;
+
+}  // namespace sqsim::inline SQSIM_ABI::sim

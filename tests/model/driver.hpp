@@ -407,7 +407,11 @@ private:
         const int q = op.queue % 8 == 0 ? 1 : 0;  // mostly the first; the second gets dead letters as well
         switch (op.what()) {
         case Verb::send:
-            return send(q, op);
+            send(q, op);
+            for (int more = op.d >= 240 ? op.c % 32 : 0; more > 0; --more) {  // else no queue would ever be full
+                send(q, {op.verb, op.queue, op.a, static_cast<std::uint8_t>(op.b + more), 1, 0});
+            }
+            return;
         case Verb::send_batch:
             return send_batch(q, op);
         case Verb::receive:
@@ -854,6 +858,12 @@ private:
         if (next != never && op.a % 8 < 6) {
             constexpr std::array<Time, 6> offsets{0, 0, 0, -1, 1, 0};
             to = std::max(now(), next + offsets[op.a % 8]);
+        }
+        if constexpr (Kind::is_fifo) {
+            const Time end = std::min(models_[0].next_attempt_end(), models_[1].next_attempt_end());
+            if (op.a % 8 >= 6 && end != never) {
+                to = std::max(now(), end - op.b % 2);
+            }
         }
         say("clock.advance_to(", seconds(to), ")");
         if constexpr (Kind::is_driven) {

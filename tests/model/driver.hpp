@@ -431,7 +431,7 @@ private:
             real(q).purge();
             return model(q).purge();
         case Verb::redrive_policy:
-            return redrive_policy(q, op);
+            return redrive_policy(op.c % 2, op);
         case Verb::set_delay:
             say(name(q), ".set_delay(", seconds(duration(op.a)), ")");
             real(q).set_delay(ns{duration(op.a)});

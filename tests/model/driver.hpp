@@ -203,11 +203,31 @@ inline const std::vector<Configuration>& fifo_configurations() {
     return all;
 }
 
+/// A clock that knows nothing of its queues, as those of the standard library: what is due happens with the next call,
+/// however much that is.
+class PlainClock {
+public:
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<PlainClock, duration>;
+    static constexpr bool is_steady = true;
+
+    explicit PlainClock(time_point start) : now_{start} {}
+    [[nodiscard]] time_point now() const { return now_; }
+    void advance_to(time_point to) { now_ = to; }
+
+private:
+    time_point now_;
+};
+
 /// A standard queue and its model under the same verbs.
-template <class Lock>
+template <class Lock, class C = sqsim::ManualClock>
 struct StandardWith {
-    using Queue = sqsim::Queue<sqsim::ManualClock, std::string, Lock>;
-    static constexpr bool waits = !std::is_same_v<Lock, sqsim::NullMutex>;
+    using Clock = C;
+    using Queue = sqsim::Queue<C, std::string, Lock>;
+    static constexpr bool is_driven = std::is_same_v<C, sqsim::ManualClock>;
+    static constexpr bool waits = !is_driven || !std::is_same_v<Lock, sqsim::NullMutex>;
     template <Mistake mistake>
     using Model = StandardModel<mistake>;
     static constexpr bool is_fifo = false;
@@ -234,11 +254,14 @@ struct StandardWith {
 
 using Standard = StandardWith<sqsim::NullMutex>;
 using SharedStandard = StandardWith<std::mutex>;
+using PlainStandard = StandardWith<sqsim::NullMutex, PlainClock>;
 
-template <class Lock>
+template <class Lock, class C = sqsim::ManualClock>
 struct FifoWith {
-    using Queue = sqsim::FifoQueue<sqsim::ManualClock, std::string, Lock>;
-    static constexpr bool waits = StandardWith<Lock>::waits;
+    using Clock = C;
+    using Queue = sqsim::FifoQueue<C, std::string, Lock>;
+    static constexpr bool is_driven = StandardWith<Lock, C>::is_driven;
+    static constexpr bool waits = StandardWith<Lock, C>::waits;
     template <Mistake mistake>
     using Model = FifoModel<mistake>;
     static constexpr bool is_fifo = true;
@@ -256,6 +279,7 @@ struct FifoWith {
 };
 using Fifo = FifoWith<sqsim::NullMutex>;
 using SharedFifo = FifoWith<std::mutex>;
+using PlainFifo = FifoWith<sqsim::NullMutex, PlainClock>;
 
 /// What differed, at which operation.
 struct Mismatch {
@@ -270,7 +294,9 @@ struct Outcome {
     std::vector<std::string> calls{};  // if asked for
 };
 
-enum class Compare { everything, in_turns };  // after every operation: all there is, or a part that changes
+/// After every operation all there is, or a part that changes; or all, but after few operations: who looks at a queue
+/// makes it notice what was sent and what time it is.
+enum class Compare { everything, in_turns, seldom };
 
 template <class Kind, Mistake mistake = Mistake::none>
 class Run {
@@ -381,7 +407,11 @@ private:
         const int q = op.queue % 8 == 0 ? 1 : 0;  // mostly the first; the second gets dead letters as well
         switch (op.what()) {
         case Verb::send:
-            return send(q, op);
+            send(q, op);
+            for (int more = op.d >= 240 ? op.c % 32 : 0; more > 0; --more) {  // else no queue would ever be full
+                send(q, {op.verb, op.queue, op.a, static_cast<std::uint8_t>(op.b + more), 1, 0});
+            }
+            return;
         case Verb::send_batch:
             return send_batch(q, op);
         case Verb::receive:
@@ -401,7 +431,7 @@ private:
             real(q).purge();
             return model(q).purge();
         case Verb::redrive_policy:
-            return redrive_policy(q, op);
+            return redrive_policy(op.c % 2, op);
         case Verb::set_delay:
             say(name(q), ".set_delay(", seconds(duration(op.a)), ")");
             real(q).set_delay(ns{duration(op.a)});
@@ -829,13 +859,20 @@ private:
             constexpr std::array<Time, 6> offsets{0, 0, 0, -1, 1, 0};
             to = std::max(now(), next + offsets[op.a % 8]);
         }
-        say("clock.advance_to(", seconds(to), ")");
-        if (next != never && to == next && op.b % 2 == 0) {
-            same(clock_.advance_to_next_event(), true, "whether there is a next event");
-            same(now(), next, "time of the next event");
-        } else {
-            clock_.advance_to(time_point{ns{to}});
+        if constexpr (Kind::is_fifo) {
+            const Time end = std::min(models_[0].next_attempt_end(), models_[1].next_attempt_end());
+            if (op.a % 8 >= 6 && end != never) {
+                to = std::max(now(), end - op.b % 2);
+            }
         }
+        say("clock.advance_to(", seconds(to), ")");
+        if constexpr (Kind::is_driven) {
+            if (next != never && to == next && op.b % 2 == 0) {
+                same(clock_.advance_to_next_event(), true, "whether there is a next event");
+                same(now(), next, "time of the next event");
+            }
+        }
+        clock_.advance_to(time_point{ns{to}});
         for (Model& m : models_) {
             m.advance(to);
         }
@@ -910,7 +947,10 @@ private:
     // Comparing the states.
 
     void compare_all() {
-        const bool everything = compare_ == Compare::everything;
+        const bool everything = compare_ != Compare::in_turns;
+        if (compare_ == Compare::seldom && ++turn_ % 8 != 0) {
+            return;
+        }
         for (const int q : {0, 1}) {
             const sqsim::QueueCounts counts = real(q).counts();
             same(counts, model(q).counts(), "counts");
@@ -920,11 +960,13 @@ private:
                 same(time(real(q).next_event()), model(q).next_event(), "next event of a queue");
             }
         }
-        if (everything || turn_ % 16 == 0) {
-            const Time next = std::min(model(0).next_event(), model(1).next_event());
-            same(time(clock_.next_event()), next, "next event");
+        if constexpr (Kind::is_driven) {
+            if (everything || turn_ % 16 == 0) {
+                const Time next = std::min(model(0).next_event(), model(1).next_event());
+                same(time(clock_.next_event()), next, "next event");
+            }
         }
-        ++turn_;
+        turn_ += everything ? 0U : 1U;
         for (const int q : {0, 1}) {
             using enum sqsim::MessageState;
             for (const auto state : {visible, in_flight, delayed}) {
@@ -951,7 +993,7 @@ private:
         }
     }
 
-    sqsim::ManualClock clock_{time_point{ns{1'000'000'007}}};
+    typename Kind::Clock clock_{time_point{ns{1'000'000'007}}};
     std::array<std::unique_ptr<Queue>, 2> queues_{};
     std::deque<Model> models_{};  // they point to each other
     std::deque<KnownHandle> handles_{};
@@ -1003,9 +1045,9 @@ Program leave_out(Program program, Fails fails) {
 /// The shortest program found that still shows a mismatch: without the operations that are not needed, and then with
 /// plain ones in the place of the others, which may make more of them unneeded.
 template <class Kind, Mistake mistake = Mistake::none>
-Program shrink(const Configuration& configuration, Program program) {
+Program shrink(const Configuration& configuration, Program program, Compare compare = Compare::everything) {
     const auto fails = [&](const Program& candidate) {
-        return run<Kind, mistake>(configuration, candidate).mismatch.has_value();
+        return run<Kind, mistake>(configuration, candidate, false, compare).mismatch.has_value();
     };
     while (true) {
         program = leave_out(std::move(program), fails);
@@ -1031,14 +1073,14 @@ Program shrink(const Configuration& configuration, Program program) {
 
 /// Runs a program; if something differs, says what, with the shortest program that shows it. Else an empty text.
 template <class Kind, Mistake mistake = Mistake::none>
-std::string check(const Configuration& configuration, Program program) {
-    const Outcome outcome = run<Kind, mistake>(configuration, program);
+std::string check(const Configuration& configuration, Program program, Compare compare = Compare::everything) {
+    const Outcome outcome = run<Kind, mistake>(configuration, program, false, compare);
     if (!outcome.mismatch) {
         return {};
     }
     program.resize(outcome.mismatch->operation + 1);
-    program = shrink<Kind, mistake>(configuration, std::move(program));
-    const Outcome shortest = run<Kind, mistake>(configuration, program, true);
+    program = shrink<Kind, mistake>(configuration, std::move(program), compare);
+    const Outcome shortest = run<Kind, mistake>(configuration, program, true, compare);
     std::string report = std::string{Kind::is_fifo ? "FIFO" : "standard"} + " queue \"" + configuration.name + "\", " +
                          std::to_string(program.size()) + " calls: " + shortest.mismatch->text + "\n";
     for (const std::string& call : shortest.calls) {

@@ -108,13 +108,23 @@ public:
     void advance(Time time) {
         Base::advance(time);
         std::erase_if(accepted_, [&](const Accepted& a) { return a.at + settings.deduplication_interval <= now; });
-        std::erase_if(attempts_, [&](const Attempt& a) { return a.at + 300'000'000'000 <= now; });
+        std::erase_if(attempts_, [&](const Attempt& a) { return a.at + attempt_validity <= now; });
     }
 
     [[nodiscard]] Time next_event() const {
         Time next = Base::next_event();
         for (const Accepted& a : accepted_) {
             next = std::min(next, a.at + settings.deduplication_interval);
+        }
+        return next;
+    }
+
+    /// When the first of the receives that could be repeated until then is forgotten: no event, but it can be seen.
+    [[nodiscard]] Time next_attempt_end() const {
+        Time next = never;
+        for (const Attempt& a : attempts_) {
+            const auto lasts = [&](const Received& r) { return r.message.when > a.at + attempt_validity; };
+            next = std::all_of(a.taken.begin(), a.taken.end(), lasts) ? std::min(next, a.at + attempt_validity) : next;
         }
         return next;
     }
@@ -154,6 +164,8 @@ public:
     }
 
 private:
+    static constexpr Time attempt_validity = 300'000'000'000;  // R100
+
     struct Accepted {
         std::string deduplication_id;
         std::string group;

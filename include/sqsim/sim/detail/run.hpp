@@ -354,6 +354,9 @@ public:
         }
     }
 
+    /// The run may take so much longer, for a choice that takes time.
+    void extend_horizon(Nanos time) noexcept { longer_ += time; }
+
     /// Something that must not happen has happened. The first one counts.
     void fail(std::string violation) {
         if (violation_.empty()) {
@@ -598,7 +601,7 @@ private:
         if (next == sqsim::detail::never) {
             return false;
         }
-        if (next > settings().horizon) {
+        if (next > settings().horizon + longer_) {
             fail("the run did not come to rest within " + duration_text(settings().horizon) + " of virtual time" +
                  left_over());
             return false;
@@ -669,6 +672,7 @@ private:
     std::uint64_t hash_ = 0;
     std::uint64_t changes_ = 1;
     std::size_t steps_ = 0;
+    Nanos longer_{};
     bool is_going_ = false;
     bool swallowed_crash_ = false;
 };

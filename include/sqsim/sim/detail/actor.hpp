@@ -62,6 +62,7 @@ struct Actor {
     int empty_answers = 0;     // since the run is over
     Nanos wakes_at{};
     const QueueInWorld* waits_for = nullptr;
+    bool asked_in_vain = false;        // its last receive found nothing
     std::uint64_t saw_nothing_at = 0;  // the state of the world when a receive found nothing
     std::uint32_t subject = 0;         // the message it is about
     std::uint32_t incarnation = 1;
@@ -99,6 +100,7 @@ struct Actor {
         subject = 0;
         is_fenced = false;
         saw_nothing_at = 0;
+        asked_in_vain = false;
         stop.reset();
         memory.reset();
     }

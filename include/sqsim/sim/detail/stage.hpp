@@ -362,13 +362,11 @@ private:
 
     /// Moves the time to the next thing that happens. Returns false if nothing will: the run is at rest.
     [[nodiscard]] bool move_time() {
-        Nanos next = next_plan();
-        const bool is_awaited = std::any_of(workshop_.waiting.begin(), workshop_.waiting.end(), [&](const Actor* actor) {
-            return actor->waits_for != nullptr ? actor->waits_for->stored().total() != 0 : !left_over().empty();
-        });
-        if (next == sqsim::detail::never && !is_awaited) {
+        Nanos next = next_plan(false);
+        if (next == sqsim::detail::never && !is_anything_awaited()) {
             return false;
         }
+        next = next_plan(true);
         for (const Actor* actor : workshop_.waiting) {
             next = std::min(next, actor->wakes_at);
         }
@@ -390,12 +388,13 @@ private:
         return true;
     }
 
-    /// When the next actor wakes by itself, or a timer is due.
-    [[nodiscard]] Nanos next_plan() const {
+    /// When the next actor wakes by itself, or a timer is due. Who sleeps because it found nothing to receive does so
+    /// only to ask again.
+    [[nodiscard]] Nanos next_plan(bool also_to_ask_again) const {
         Nanos next = sqsim::detail::never;
         for (std::size_t i = 0; i < actors_; ++i) {
             const Actor& actor = *workshop_.actors[i];
-            if (actor.state == Actor::State::asleep && actor.is_started) {
+            if (actor.state == Actor::State::asleep && (also_to_ask_again || !actor.asked_in_vain)) {
                 next = std::min(next, actor.wakes_at);
             }
         }
@@ -403,6 +402,22 @@ private:
             next = std::min(next, timer.instant);
         }
         return next;
+    }
+
+    /// Whether there is a message for somebody who waits or asks now and then.
+    [[nodiscard]] bool is_anything_awaited() const {
+        bool asks = false;
+        for (std::size_t i = 0; i < actors_; ++i) {
+            const Actor& actor = *workshop_.actors[i];
+            const bool waits = actor.state == Actor::State::waiting;
+            if (waits && actor.waits_for != nullptr && actor.waits_for->stored().total() != 0) {
+                return true;
+            }
+            asks = asks || (waits && actor.waits_for == nullptr) || actor.state == Actor::State::asleep;
+        }
+        return asks && std::any_of(queues_.begin(), queues_.end(), [](const QueueInWorld* queue) {
+                   return queue->is_consumed && queue->stored().total() != 0;
+               });
     }
 
     void run_timers() {

@@ -160,7 +160,7 @@ public:
         if (const std::string left_over = run_.left_over(); !left_over.empty()) {
             run_.fail("the run did not come to rest" + left_over + ", and nobody receives any more");
         } else if (run_.violation().empty()) {
-            run_.history().drained = true;
+            end_history();
         }
         if (notes_.messages_handled == 0) {
             for (const auto& queue : run_.queues()) {
@@ -222,6 +222,19 @@ private:
         Kept& kept = *queue;
         queues_.push_back(std::move(queue));
         return kept;
+    }
+
+    /// The queues are empty now: a last look at one of them says when that was.
+    void end_history() {
+        History& history = run_.history();
+        history.drained = true;
+        if (!history.operations.empty() && history.operations.back().answered < run_.now()) {
+            Operation look;
+            look.invoked = look.answered = run_.now();
+            look.action = Action::receive;
+            look.maximum = 1;
+            history.operations.push_back(look);
+        }
     }
 
     void add_producer(std::function<void()> produce) {

@@ -120,6 +120,7 @@ protected:
             }
             if (answer.fault == Fault::retention_ends) {
                 let_retention_end();
+                continue;
             }
             bool is_lost = false;
             if (answer.fault != Fault::miss) {

@@ -49,7 +49,7 @@ public:
     using options_type = std::conditional_t<is_fifo, FifoQueueOptions, QueueOptions>;
 
     QueueVerbs(Run& run, const options_type& options)
-        : run_{run}, queue_{run.clock(), options}, index_{static_cast<std::uint32_t>(run.queue_count())},
+        : run_{run}, queue_{run.clock(), options}, index_{static_cast<std::uint32_t>(run.queues().size())},
           label_{options.name.empty() ? "queue " + std::to_string(index_ + 1) : options.name}, limits_{options.limits},
           visibility_timeout_{options.visibility_timeout}, wait_time_{options.receive_message_wait_time},
           retention_{options.message_retention_period} {

@@ -26,7 +26,7 @@ inline void remembers_in_memory(World& world) {
     world.expect(sqsim::sim::once_per_key(charged));
 }
 
-// The same, but each of two consumers has a memory of its own (D1, R3).
+// The same, and each of two consumers has a memory of its own (R3, D1).
 inline void remembers_in_each_consumer(World& world) {
     Ledger charged;
     auto& orders = world.queue();
@@ -98,7 +98,7 @@ inline void forgets_by_its_own_clock(World& world) {
 
 inline constexpr Animal memory[] = {
     {"remembers in memory", 1, 0, {Fault::crash}, remembers_in_memory},
-    {"remembers in each consumer", 1, 0, {Fault::lose_delete}, remembers_in_each_consumer},
+    {"remembers in each consumer", 1, 0, {Fault::duplicate}, remembers_in_each_consumer},
     {"deletes what it buffers", 1, 0, {Fault::crash}, deletes_what_it_buffers},
     {"drops by its own clock", 1, 0, {Fault::clock_ahead}, drops_by_its_own_clock},
     {"forgets by its own clock", 2, 0, {Fault::clock_ahead, Fault::lose_delete}, forgets_by_its_own_clock},

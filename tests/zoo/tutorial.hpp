@@ -74,10 +74,10 @@ inline void counts_messages(World& world) {
     world.produce(orders, {"a", "b"});
     world.spawn("job", [&] {
         while (handled < 2) {
-            for (const Message& order : orders.receive_messages(long_poll)) {
-                charged.insert(key_of(order));
+            if (const auto order = orders.receive_message(long_poll)) {
+                charged.insert(key_of(*order));
                 ++handled;
-                orders.delete_message(order.receipt_handle());
+                orders.delete_message(order->receipt_handle());
             }
         }
     });

@@ -88,6 +88,38 @@ inline void acknowledges_like_a_log(World& world) {
     world.expect("the last change holds", address == "new");
 }
 
+// Takes the order of a group for a fence: a consumer that stood still writes late (C2).
+inline void trusts_the_group(World& world) {
+    std::string address;
+    auto& changes = world.fifo_queue();
+    world.produce(changes, "customer", {"old", "new"});
+    world.consume(
+        changes,
+        [&](const Message& change) {
+            sqsim::sim::point("begun");
+            address = key_of(change);
+        },
+        {.consumers = 2});
+    world.run();
+    world.expect_same_as_fault_free(address);
+}
+
+// Writes only what has a larger sequence number; a send that was repeated late has one (S6).
+inline void compares_sequence_numbers(World& world) {
+    std::string address;
+    sqsim::SequenceNumber last;
+    auto& changes = world.fifo_queue();
+    world.produce(changes, "customer", {"old", "new"});
+    world.consume(changes, [&](const Message& change) {
+        if (last < *change.sequence_number()) {
+            last = *change.sequence_number();
+            address = key_of(change);
+        }
+    });
+    world.run();
+    world.expect_same_as_fault_free(address);
+}
+
 // Creates and cancels through a standard queue, which keeps no order (R1, S5).
 inline void depends_on_order(World& world) {
     Keys open;
@@ -140,6 +172,8 @@ inline constexpr Animal fifo[] = {
     {"goes on after a failure", 1, 0, {Fault::effect_fails}, goes_on_after_a_failure},
     {"deletes from the end", 1, 0, {Fault::lose_delete}, deletes_from_the_end},
     {"acknowledges like a log", 0, 0, {}, acknowledges_like_a_log},
+    {"trusts the group", 1, 0, {Fault::stall}, trusts_the_group},
+    {"compares sequence numbers", 1, 0, {Fault::resend_after_window}, compares_sequence_numbers},
     {"depends on order", 1, 0, {Fault::reorder}, depends_on_order},
     {"last writer wins", 1, 0, {Fault::lose_delete}, last_writer_wins},
     {"waits by failing", 1, 0, {Fault::late}, waits_by_failing},

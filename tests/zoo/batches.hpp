@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -45,16 +46,16 @@ inline void deletes_the_failed_too(World& world) {
     Keys charged;
     auto& orders = world.queue();
     world.produce(orders, {"a", "b"});
-    world.consume(
-        orders,
-        [&](std::span<const Message> batch) {
-            for (const Message& order : batch) {
-                if (sqsim::sim::effect("charge", [&] { charged.insert(key_of(order)); }) != EffectOutcome::done) {
-                    continue;  // logged
-                }
-            }
-        },
-        {.max_number_of_messages = 10});
+    world.consume(orders,
+                  [&](std::span<const Message> batch) {
+                      for (const Message& order : batch) {
+                          if (sqsim::sim::effect("charge", [&] { charged.insert(key_of(order)); }) !=
+                              EffectOutcome::done) {
+                              continue;  // logged
+                          }
+                      }
+                  },
+                  {.max_number_of_messages = 10});
     world.run();
     world.expect("all charged", charged == Keys{"a", "b"});
 }
@@ -65,20 +66,19 @@ inline void deduplicates_batches(World& world) {
     Keys seen;
     auto& orders = world.queue();
     world.produce(orders, {"a", "b"});
-    world.consume(
-        orders,
-        [&](std::span<const Message> batch) {
-            std::string all;
-            for (const Message& order : batch) {
-                all += key_of(order) + " ";
-            }
-            if (seen.insert(all).second) {
-                for (const Message& order : batch) {
-                    ++charged[key_of(order)];
-                }
-            }
-        },
-        {.max_number_of_messages = 10});
+    world.consume(orders,
+                  [&](std::span<const Message> batch) {
+                      std::string all;
+                      for (const Message& order : batch) {
+                          all += key_of(order) + " ";
+                      }
+                      if (seen.insert(all).second) {
+                          for (const Message& order : batch) {
+                              ++charged[key_of(order)];
+                          }
+                      }
+                  },
+                  {.max_number_of_messages = 10});
     world.run();
     world.expect(sqsim::sim::once_per_key(charged));
 }
@@ -88,17 +88,16 @@ inline void forgets_at_the_end_of_a_batch(World& world) {
     Ledger charged;
     auto& orders = world.queue();
     world.produce(orders, {"a"});
-    world.consume(
-        orders,
-        [&](std::span<const Message> batch) {
-            Keys seen;
-            for (const Message& order : batch) {
-                if (seen.insert(key_of(order)).second) {
-                    ++charged[key_of(order)];
-                }
-            }
-        },
-        {.max_number_of_messages = 10});
+    world.consume(orders,
+                  [&](std::span<const Message> batch) {
+                      Keys seen;
+                      for (const Message& order : batch) {
+                          if (seen.insert(key_of(order)).second) {
+                              ++charged[key_of(order)];
+                          }
+                      }
+                  },
+                  {.max_number_of_messages = 10});
     world.run();
     world.expect(sqsim::sim::once_per_key(charged));
 }
@@ -137,18 +136,40 @@ inline void fails_as_a_whole(World& world) {
     auto& orders = world.queue({.name = "orders"});
     orders.set_redrive_policy({dead, 2});
     world.produce(orders, {"good", "bad"});
-    world.consume(
-        orders,
-        [&](std::span<const Message> batch) {
-            for (const Message& order : batch) {
-                if (order.body() == "bad") {
-                    throw std::runtime_error{"cannot be read"};
-                }
-            }
-        },
-        {.max_number_of_messages = 10});
+    world.consume(orders,
+                  [&](std::span<const Message> batch) {
+                      for (const Message& order : batch) {
+                          if (order.body() == "bad") {
+                              throw std::runtime_error{"cannot be read"};
+                          }
+                      }
+                  },
+                  {.max_number_of_messages = 10});
     world.run();
     world.expect(sqsim::sim::no_good_message_in_dlq(dead, Keys{"bad"}));
+}
+
+// Asked to stop in the middle of a batch, it leaves, and deletes the whole batch on its way out (C7).
+inline void deletes_all_when_it_stops(World& world) {
+    Keys charged;
+    auto& orders = world.queue();
+    world.produce(orders, {"a", "b"});
+    world.spawn("worker", [&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            std::vector<sqsim::ReceiptHandle> handles;
+            for (const Message& order : orders.receive_messages(long_poll, stop)) {
+                handles.push_back(order.receipt_handle());
+                if (!stop.stop_requested()) {
+                    charged.insert(key_of(order));
+                }
+            }
+            if (!handles.empty()) {
+                orders.delete_messages(handles);
+            }
+        }
+    });
+    world.run();
+    world.expect("all charged", charged == Keys{"a", "b"});
 }
 
 inline constexpr Animal batches[] = {
@@ -158,6 +179,7 @@ inline constexpr Animal batches[] = {
     {"forgets at the end of a batch", 1, 0, {Fault::lose_delete}, forgets_at_the_end_of_a_batch},
     {"shares the buffer", 0, 1, {Fault::preempt}, shares_the_buffer},
     {"fails as a whole", 0, 0, {}, fails_as_a_whole},
+    {"deletes all when it stops", 1, 0, {Fault::stop}, deletes_all_when_it_stops},
 };
 
 }  // namespace zoo

@@ -32,18 +32,17 @@ inline void goes_on_after_a_failure(World& world) {
     std::string address;
     auto& changes = world.fifo_queue();
     world.produce(changes, "customer", {"old", "new"});
-    world.consume(
-        changes,
-        [&](std::span<const Message> batch) {
-            std::vector<sqsim::MessageId> failed;
-            for (const Message& change : batch) {
-                if (sqsim::sim::effect("write", [&] { address = key_of(change); }) != EffectOutcome::done) {
-                    failed.push_back(change.message_id());
-                }
-            }
-            return failed;
-        },
-        {.max_number_of_messages = 10});
+    world.consume(changes,
+                  [&](std::span<const Message> batch) {
+                      std::vector<sqsim::MessageId> failed;
+                      for (const Message& change : batch) {
+                          if (sqsim::sim::effect("write", [&] { address = key_of(change); }) != EffectOutcome::done) {
+                              failed.push_back(change.message_id());
+                          }
+                      }
+                      return failed;
+                  },
+                  {.max_number_of_messages = 10});
     world.run();
     world.expect_same_as_fault_free(address);
 }
@@ -93,13 +92,12 @@ inline void trusts_the_group(World& world) {
     std::string address;
     auto& changes = world.fifo_queue();
     world.produce(changes, "customer", {"old", "new"});
-    world.consume(
-        changes,
-        [&](const Message& change) {
-            sqsim::sim::point("begun");
-            address = key_of(change);
-        },
-        {.consumers = 2});
+    world.consume(changes,
+                  [&](const Message& change) {
+                      sqsim::sim::point("begun");
+                      address = key_of(change);
+                  },
+                  {.consumers = 2});
     world.run();
     world.expect_same_as_fault_free(address);
 }

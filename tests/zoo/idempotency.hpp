@@ -88,15 +88,14 @@ inline void checks_then_acts(World& world) {
     Ledger charged;
     auto& orders = world.queue();
     world.produce(orders, {"a"});
-    world.consume(
-        orders,
-        [&](const Message& order) {
-            if (!charged.contains(key_of(order))) {
-                sqsim::sim::point("checked");
-                ++charged[key_of(order)];
-            }
-        },
-        {.consumers = 2});
+    world.consume(orders,
+                  [&](const Message& order) {
+                      if (!charged.contains(key_of(order))) {
+                          sqsim::sim::point("checked");
+                          ++charged[key_of(order)];
+                      }
+                  },
+                  {.consumers = 2});
     world.run();
     world.expect(sqsim::sim::once_per_key(charged));
 }
@@ -211,21 +210,20 @@ inline void outlives_its_lock(World& world) {
     std::map<std::string, sqsim::ManualClock::time_point> locked_until;
     auto& orders = world.queue();
     world.produce(orders, {"a"});
-    world.consume(
-        orders,
-        [&](const Message& order) {
-            const auto now = world.clock().now();
-            const auto lock = locked_until.find(key_of(order));
-            if (lock != locked_until.end() && now < lock->second) {
-                throw std::runtime_error{"somebody else is on it"};
-            }
-            if (charged[key_of(order)] == 0) {
-                locked_until[key_of(order)] = now + seconds{25};
-                sqsim::sim::point("locked");
-                ++charged[key_of(order)];
-            }
-        },
-        {.consumers = 2});
+    world.consume(orders,
+                  [&](const Message& order) {
+                      const auto now = world.clock().now();
+                      const auto lock = locked_until.find(key_of(order));
+                      if (lock != locked_until.end() && now < lock->second) {
+                          throw std::runtime_error{"somebody else is on it"};
+                      }
+                      if (charged[key_of(order)] == 0) {
+                          locked_until[key_of(order)] = now + seconds{25};
+                          sqsim::sim::point("locked");
+                          ++charged[key_of(order)];
+                      }
+                  },
+                  {.consumers = 2});
     world.run();
     world.expect(sqsim::sim::once_per_key(charged));
 }
@@ -236,16 +234,15 @@ inline void drops_what_is_locked(World& world) {
     Keys locked;
     auto& orders = world.queue();
     world.produce(orders, {"a"});
-    world.consume(
-        orders,
-        [&](const Message& order) {
-            if (locked.insert(key_of(order)).second) {
-                sqsim::sim::point("locked");
-                charged[key_of(order)] = 1;
-                locked.erase(key_of(order));
-            }
-        },
-        {.consumers = 2});
+    world.consume(orders,
+                  [&](const Message& order) {
+                      if (locked.insert(key_of(order)).second) {
+                          sqsim::sim::point("locked");
+                          charged[key_of(order)] = 1;
+                          locked.erase(key_of(order));
+                      }
+                  },
+                  {.consumers = 2});
     world.run();
     world.expect(sqsim::sim::once_per_key(charged, Keys{"a"}));
 }

@@ -31,16 +31,15 @@ inline void remembers_in_each_consumer(World& world) {
     Ledger charged;
     auto& orders = world.queue();
     world.produce(orders, {"a"});
-    world.consume(
-        orders,
-        [&charged] {
-            return [&charged, seen = Keys{}](const Message& order) mutable {
-                if (seen.insert(key_of(order)).second) {
-                    ++charged[key_of(order)];
-                }
-            };
-        },
-        {.consumers = 2});
+    world.consume(orders,
+                  [&charged] {
+                      return [&charged, seen = Keys{}](const Message& order) mutable {
+                          if (seen.insert(key_of(order)).second) {
+                              ++charged[key_of(order)];
+                          }
+                      };
+                  },
+                  {.consumers = 2});
     world.run();
     world.expect(sqsim::sim::once_per_key(charged));
 }
@@ -96,12 +95,27 @@ inline void forgets_by_its_own_clock(World& world) {
     world.expect(sqsim::sim::once_per_key(charged));
 }
 
+// Rejects what comes from the future: by its own clock (C6).
+inline void rejects_the_future(World& world) {
+    Keys charged;
+    auto& orders = world.queue();
+    world.produce(orders, {"a"});
+    world.consume(orders, [&](const Message& order) {
+        if (order.sent_at() <= world.clock().now() + sqsim::sim::clock_error()) {
+            charged.insert(key_of(order));
+        }
+    });
+    world.run();
+    world.expect("charged", charged == Keys{"a"});
+}
+
 inline constexpr Animal memory[] = {
     {"remembers in memory", 1, 0, {Fault::crash}, remembers_in_memory},
     {"remembers in each consumer", 1, 0, {Fault::duplicate}, remembers_in_each_consumer},
     {"deletes what it buffers", 1, 0, {Fault::crash}, deletes_what_it_buffers},
     {"drops by its own clock", 1, 0, {Fault::clock_ahead}, drops_by_its_own_clock},
     {"forgets by its own clock", 2, 0, {Fault::clock_ahead, Fault::lose_delete}, forgets_by_its_own_clock},
+    {"rejects the future", 1, 0, {Fault::clock_behind}, rejects_the_future},
 };
 
 }  // namespace zoo

@@ -158,6 +158,28 @@ inline void marks_then_sends(World& world) {
     world.expect(sqsim::sim::once_per_key(charged, Keys{"a"}));
 }
 
+// Purges, and sends at once: a purge takes a minute, and what is sent meanwhile (A1).
+inline void purges_then_sends(World& world) {
+    Ledger charged;
+    auto& orders = world.queue();
+    world.spawn("test", [&] {
+        orders.purge();
+        while (!orders.try_send_message("a")) {
+        }
+    });
+    world.spawn("worker", [&] {
+        sqsim::sim::sleep_for(minutes{2});
+        for (;;) {
+            for (const Message& order : orders.receive_messages(long_poll)) {
+                charged[key_of(order)] = 1;
+                orders.delete_message(order.receipt_handle());
+            }
+        }
+    });
+    world.run();
+    world.expect(sqsim::sim::once_per_key(charged, Keys{"a"}));
+}
+
 inline constexpr Animal producers[] = {
     {"sends and forgets", 1, 0, {Fault::refuse_send}, sends_and_forgets},
     {"makes a key per attempt", 1, 0, {Fault::lose_send_reply}, makes_a_key_per_attempt},
@@ -168,6 +190,7 @@ inline constexpr Animal producers[] = {
     {"stores, then sends", 1, 0, {Fault::crash}, stores_then_sends},
     {"sends, then stores", 0, 1, {Fault::preempt}, sends_then_stores},
     {"marks, then sends", 1, 0, {Fault::refuse_send}, marks_then_sends},
+    {"purges, then sends", 1, 0, {Fault::late_purge}, purges_then_sends},
 };
 
 }  // namespace zoo

@@ -15,18 +15,17 @@ inline void loses_an_update(World& world) {
     Keys added;
     auto& payments = world.queue();
     world.produce(payments, {"a", "b"});
-    world.consume(
-        payments,
-        [&](const Message& payment) {
-            if (added.contains(key_of(payment))) {
-                return;
-            }
-            const int before = balance;
-            sqsim::sim::point("read");
-            balance = before + 10;
-            added.insert(key_of(payment));
-        },
-        {.consumers = 2});
+    world.consume(payments,
+                  [&](const Message& payment) {
+                      if (added.contains(key_of(payment))) {
+                          return;
+                      }
+                      const int before = balance;
+                      sqsim::sim::point("read");
+                      balance = before + 10;
+                      added.insert(key_of(payment));
+                  },
+                  {.consumers = 2});
     world.run();
     world.expect_same_as_fault_free(balance);
 }

@@ -122,6 +122,26 @@ inline void leaves_when_nothing_is_visible(World& world) {
     world.expect("all charged", charged == Keys{"a"});
 }
 
+// Leaves when the service refuses a call, as if that were final (R5).
+inline void leaves_when_it_is_throttled(World& world) {
+    Keys charged;
+    auto& orders = world.queue();
+    world.produce(orders, {"a"});
+    world.spawn("worker", [&] {
+        try {
+            for (;;) {
+                for (const Message& order : orders.receive_messages(long_poll)) {
+                    charged.insert(key_of(order));
+                    orders.delete_message(order.receipt_handle());
+                }
+            }
+        } catch (const sqsim::Error&) {  // logged
+        }
+    });
+    world.run();
+    world.expect("charged", charged == Keys{"a"});
+}
+
 inline constexpr Animal tutorial[] = {
     {"deletes before the work", 1, 0, {Fault::crash}, deletes_before_the_work},
     {"takes the first message", 1, 0, {Fault::miss}, takes_the_first_message},
@@ -129,6 +149,7 @@ inline constexpr Animal tutorial[] = {
     {"counts messages", 1, 0, {Fault::resend}, counts_messages},
     {"leaves when a batch is not full", 1, 0, {Fault::fewer}, leaves_when_a_batch_is_not_full},
     {"leaves when nothing is visible", 1, 0, {Fault::lose_messages}, leaves_when_nothing_is_visible},
+    {"leaves when it is throttled", 1, 0, {Fault::throttle}, leaves_when_it_is_throttled},
 };
 
 }  // namespace zoo

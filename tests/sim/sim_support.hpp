@@ -98,7 +98,7 @@ inline Replayed replayed(std::string_view token, const Scenario& scenario, const
 
 inline Lines lines_of(std::string_view token, const Scenario& scenario, const ReplayOptions& options = {}) {
     const Replayed result = replayed(token, scenario, options);
-    INFO(result.report.to_string());
+    INFO(result.report.headline());
     CHECK(result.report.ok());
     return result.lines;
 }
@@ -112,7 +112,7 @@ inline std::vector<Lines> explored(const ExploreOptions& options, const Scenario
         world.expect("the run came to its end", true);
         runs.push_back(log.lines());
     });
-    INFO(report.to_string());
+    INFO(report.headline());
     CHECK(report.ok());
     return runs;
 }
@@ -137,7 +137,7 @@ inline Lines with_fault(Fault kind, std::string_view token, std::size_t places, 
         world.expect("the run came to its end", true);
         runs.push_back(log.lines());
     });
-    INFO(report.to_string());
+    INFO(report.headline());
     CHECK(report.ok());
     CHECK(report.plans_run() == 1 + places);
     CHECK(std::find(runs.begin(), runs.end(), lines) != runs.end());

@@ -58,6 +58,8 @@ inline constexpr std::uint32_t no_operation = 0xFFFF'FFFF;
 
 /// One message, as the operations so far show it: three cache lines.
 struct alignas(64) MessageLife {
+    MessageLife() noexcept {}  // NOLINT: a defaulted one would let a vector zero the whole before
+
     // Its way into the queue where it is now.
     Sometime sent{};
     std::uint32_t queue = 0;

@@ -155,13 +155,12 @@ public:
     /// actors wait. It is a violation if that does not come about.
     void run() {
         notes_.ran = true;
-        run_.begin();
-        for (auto& [actor, produce] : producers_) {
-            run_.act_as(*actor, produce);
-        }
-        producers_.clear();
-        run_.go();
-        run_.end();
+        run_.play([this] {
+            for (const auto& [actor, produce] : producers_) {
+                run_.act_as(*actor, produce);
+            }
+            producers_.clear();
+        });
         if (const std::string left_over = run_.left_over(); !left_over.empty()) {
             run_.fail("the run did not come to rest" + left_over + ", and nobody receives any more");
         } else if (run_.violation().empty()) {

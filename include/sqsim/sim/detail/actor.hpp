@@ -13,6 +13,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
@@ -20,7 +21,7 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
 using Nanos = std::chrono::nanoseconds;
 
 class QueueInWorld;
-class Run;
+class Stage;
 
 /// A message that an actor has received and not deleted.
 struct Lease {
@@ -47,8 +48,9 @@ struct Actor {
     std::size_t index = 0;
     bool is_loop = false;  // a simulated consumer's, whose own stack holds nothing that must be destroyed
     int holding = 0;       // calls on its stack that do, such as that of the user's handler
-    Run* run = nullptr;
-    Fiber* fiber = nullptr;
+    Stage* stage = nullptr;
+    std::unique_ptr<Fiber> stack{};  // kept from run to run
+    bool has_stack = false;          // in this run: a producer has none
 
     State state = State::fresh;
     bool is_started = false;   // its stack is in use
@@ -66,6 +68,27 @@ struct Actor {
     std::vector<Lease> leases{};
     std::optional<std::stop_source> stop{};  // made when its token is asked for
     std::shared_ptr<void> memory{};          // what the loop of a simulated consumer has on no stack
+
+    /// Makes what is left of an actor of an earlier run a new one.
+    void begin(std::string new_name, std::size_t new_index, Stage& new_stage) {
+        name = std::move(new_name);
+        body = nullptr;
+        index = new_index;
+        stage = &new_stage;
+        is_loop = has_stack = is_started = begins_anew = is_replaced = is_ending = must_end = false;
+        state = State::fresh;
+        empty_answers = 0;
+        incarnation = 1;
+        forget();
+    }
+
+    /// After the end of a run that is followed by another one.
+    void begin_again() {
+        state = State::fresh;
+        is_ending = must_end = false;
+        empty_answers = 0;
+        forget();
+    }
 
     /// Whether its stack may be given up as it is.
     [[nodiscard]] bool holds_nothing() const noexcept { return is_loop && holding == 0; }

@@ -46,7 +46,7 @@ struct Planned {
     friend constexpr bool operator==(const Planned&, const Planned&) noexcept = default;
 };
 
-/// The calls of a queue, in the places that they are.
+/// The calls of a queue, and the places that they are.
 enum class Verb : std::uint8_t {
     send,
     sent,
@@ -54,16 +54,18 @@ enum class Verb : std::uint8_t {
     receive,
     received,
     next,
+    habit,
+    dead,
     erase,
     erased,
     entry,
     extend,
     purge,
-    stale
+    stale,
 };
-inline constexpr std::array<std::string_view, 12> verb_names{"send",         "sent",   "send-entry", "receive",
-                                                             "received",     "next",   "delete",     "deleted",
-                                                             "delete-entry", "extend", "purge",      "stale"};
+inline constexpr std::array<std::string_view, 14> verb_names{
+    "send", "sent",   "send-entry", "receive",      "received", "next",  "habit",
+    "dead", "delete", "deleted",    "delete-entry", "extend",   "purge", "stale"};
 
 /// Numbers the names of places: the same number for the same name throughout an exploration. The calls of the first
 /// queue come first.

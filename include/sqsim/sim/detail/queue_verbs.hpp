@@ -5,6 +5,7 @@
 #include "sqsim/decision.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fifo_queue.hpp"
+#include "sqsim/move_task.hpp"
 #include "sqsim/queue.hpp"
 #include "sqsim/sim/detail/run.hpp"
 #include "sqsim/sim/sim_message.hpp"
@@ -48,9 +49,10 @@ public:
     using options_type = std::conditional_t<is_fifo, FifoQueueOptions, QueueOptions>;
 
     QueueVerbs(Run& run, const options_type& options)
-        : run_{run}, queue_{run.clock(), options}, index_{static_cast<std::uint32_t>(run.queue_count())},
+        : run_{run}, queue_{run.clock(), options}, index_{static_cast<std::uint32_t>(run.queues().size())},
           label_{options.name.empty() ? "queue " + std::to_string(index_ + 1) : options.name}, limits_{options.limits},
-          visibility_timeout_{options.visibility_timeout}, wait_time_{options.receive_message_wait_time} {
+          visibility_timeout_{options.visibility_timeout}, wait_time_{options.receive_message_wait_time},
+          retention_{options.message_retention_period} {
         // The first queue's places have short names: most worlds have only one.
         for (std::size_t i = 0; i < verb_names.size(); ++i) {
             places_[i] = index_ == 0 ? static_cast<std::uint16_t>(i)
@@ -440,6 +442,7 @@ private:
             }
         }
         is_consumed = is_consumed || run_.current() != nullptr;
+        choose_habits();
         Actor& actor = run_.actor();
         const Nanos wait = for_ever ? sqsim::detail::never : options.wait_time.value_or(wait_time_);
         const Nanos invoked = run_.now();
@@ -457,6 +460,9 @@ private:
             }
             if (answer.fault == Fault::fewer) {
                 most = answer.parameter;
+            }
+            if (answer.fault == Fault::retention_ends) {
+                let_retention_end();
             }
             if (answer.fault != Fault::miss) {
                 // Waiting for ever is many long polls, of which the history has the last.
@@ -499,13 +505,37 @@ private:
         return 0;
     }
 
+    /// R7: what holds for the whole run is decided when a consumer first asks.
+    void choose_habits() {
+        if constexpr (!is_fifo) {
+            if (!has_habits_ && run_.offers()) {
+                has_habits_ = true;
+                const Option option = run_.at(place(Verb::habit), 0, {{Fault::to_back}}, false);
+                if (option.fault == Fault::to_back) {
+                    sqsim::detail::CoreAccess::core(queue_).locked(
+                        [](auto& engine) { engine.options().back_of_queue_after_three_receives = true; });
+                }
+            }
+        }
+    }
+
+    /// R8: nobody receives until the retention of the oldest visible message has ended.
+    void let_retention_end() {
+        const auto visible = queue_.peek(MessageState::visible, 1);
+        if (!visible.empty()) {
+            const Nanos end = visible.front().message.sent_at().time_since_epoch() + retention_;
+            run_.extend_horizon(end - run_.now());
+            run_.sleep_until(end);
+        }
+    }
+
     /// How the service answers a receive that could return `possible` messages. The loop of a simulated consumer asks
     /// again whatever it is refused for: to it throttling is a miss.
     [[nodiscard]] Option choose_answer(std::size_t possible) {
         if (possible == 0) {
             return {};
         }
-        std::array<Option, 4> options{};
+        std::array<Option, 5> options{};
         std::size_t count = 0;
         if (possible > 1) {
             options[count++] = {Fault::fewer, 1};
@@ -517,6 +547,7 @@ private:
         if (!run_.actor().is_loop) {
             options[count++] = {Fault::throttle};
         }
+        options[count++] = {Fault::retention_ends};
         return run_.at(place(Verb::receive), 0, std::span{options}.first(count), false);
     }
 
@@ -543,6 +574,11 @@ private:
         }
         const std::size_t count = answer_.size();
         Actor& actor = run_.actor();
+        for (const auto& message : answer_) {
+            if (run_.registry().message(message.message_id()) == 0) {
+                name_redriven(message.message_id());
+            }
+        }
         run_.story().amend(step, [&] {
             std::string text;
             for (const auto& message : answer_) {
@@ -609,6 +645,18 @@ private:
         return run_.at(place(Verb::received), first, {{Fault::lose_messages}}, true);
     }
 
+    /// L1: a message that was moved back has a new id, and is called the copy of what it was.
+    void name_redriven(const MessageId& id) {
+        const Subject subject = redriven_.empty() ? 0 : redriven_.front() | 1U;
+        if (!redriven_.empty()) {
+            redriven_.erase(redriven_.begin());
+        }
+        Operation operation = begin(Action::redrive);
+        operation.message = run_.registry().add_message(id, subject);
+        operation.content = hash_text(queue_.peek(id)->message.body());
+        record(operation);
+    }
+
     template <class Real>
     void take_lease(Actor& actor, const Real& message) {
         const std::uint32_t number = run_.registry().message(message.message_id());
@@ -659,6 +707,14 @@ private:
             run_.story().tell(run_.actor(), TimelineStep::Kind::service, subject, [&] {
                 return subject_text(subject) + " goes to the dead-letter queue " + dead_letters_->label();
             });
+            if (run_.at(place(Verb::dead), subject, {{Fault::redrive}}, false).fault == Fault::redrive) {
+                redriven_.push_back(subject);
+            }
+        }
+        if (!redriven_.empty()) {  // an operator moves back what is there
+            run_.schedule(run_.now() + std::chrono::milliseconds{1}, run_.actor(), [this] {
+                static_cast<void>(start_message_move_task(dead_letters_->queue_, queue_));
+            });
         }
         run_.queue_changed(*dead_letters_);
     }
@@ -674,6 +730,7 @@ private:
     Limits limits_;
     Nanos visibility_timeout_;
     Nanos wait_time_;
+    Nanos retention_;
     std::vector<Message<std::string, time_point>> answer_{};   // of the receive that is under way
     std::deque<Message<std::string, time_point>> received_{};  // everything that actors refer to
     std::vector<Subject> subjects_by_ordinal_{};
@@ -682,6 +739,8 @@ private:
     QueueVerbs* dead_letters_ = nullptr;
     int attempts_before_ = 0;
     bool waits_for_ever_ = false;
+    bool has_habits_ = false;
+    std::vector<Subject> redriven_{};  // moved back, but not seen here under their new ids
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim::detail

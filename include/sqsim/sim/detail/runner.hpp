@@ -102,7 +102,7 @@ private:
             outcome.violation = "the scenario never calls run(): nothing was simulated";
         }
         if (outcome.violation.empty()) {
-            const HistoryVerdict& verdict = checker_.check(workshop_.history);
+            const HistoryVerdict& verdict = checker_.check(workshop_.history, CheckOptions::exact());
             if (!verdict.ok()) {
                 outcome.violation = "the simulated queue broke its contract: " + verdict.findings.front().text;
             }

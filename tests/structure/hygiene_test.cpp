@@ -61,8 +61,9 @@ Problems check_marks(const SourceFile& file) {
     return problems;
 }
 
-// Programs of their own: one without exceptions, the consumers' projects, the fuzz targets, the soak run.
-const std::vector<std::string> separate_programs{"noexcept/", "consume/", "fuzz/", "soak/"};
+// Programs of their own: one without exceptions, the consumers' projects, the fuzz targets, the gate of mutants, the
+// soak run.
+const std::vector<std::string> separate_programs{"noexcept/", "consume/", "fuzz/", "mutants/", "soak/"};
 
 Problems check_list(const std::string& list, const std::vector<SourceFile>& files) {
     Problems problems;
@@ -85,8 +86,8 @@ Problems check_list(const std::string& list, const std::vector<SourceFile>& file
 
 /// Every file of ours that may carry a comment.
 std::vector<SourceFile> everything() {
-    const std::vector<std::string> endings{".hpp", ".cpp", ".cmake", "CMakeLists.txt", "meson.build", "demo",
-                                           "need", "run",  "test"};
+    const std::vector<std::string> endings{".hpp", ".cpp", ".cmake", "CMakeLists.txt", "meson.build",
+                                           "demo", "need", "run",    "test",           "mutants"};
     std::vector<SourceFile> all;
     for (const auto* name : {"CMakeLists.txt", "meson.build", "meson_options.txt"}) {
         all.push_back({name, structure::read_file(structure::source_dir() / name)});

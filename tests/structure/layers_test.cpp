@@ -71,6 +71,16 @@ const std::map<std::string, double> ranks{
     {"sqsim.hpp", 9},
     // simulation, capacity
     {"sim/", 10},
+    {"sim/detail/", 10.1},
+    {"sim/sim_queue.hpp", 10.2},
+    {"sim/sim_fifo_queue.hpp", 10.2},
+    {"sim/world.hpp", 10.3},
+    {"sim/detail/runner.hpp", 10.4},
+    {"sim/detail/search.hpp", 10.4},
+    {"sim/detail/deciders.hpp", 10.4},
+    {"sim/detail/reporting.hpp", 10.4},
+    {"sim/detail/shrink.hpp", 10.4},
+    {"sim/explore.hpp", 10.5},
     {"load/", 10},
     // opt-in
     {"io/", 11},

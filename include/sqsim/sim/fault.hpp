@@ -131,6 +131,31 @@ inline constexpr std::array<FaultInfo, fault_kinds> fault_table{{
     {Fault::preempt, "preempt", "P", Category::preemption, true, 1, "another consumer goes first (scheduling)"},
 }};
 
+/// Whether a fault of this kind can cost a message a receive, and so bring it closer to the dead-letter queue.
+[[nodiscard]] constexpr bool costs_an_attempt(Fault fault) noexcept {
+    switch (fault) {
+    case Fault::duplicate:
+    case Fault::lose_messages:
+    case Fault::crash:
+    case Fault::stall:
+    case Fault::handler_fails:
+    case Fault::effect_fails:
+    case Fault::effect_unknown:
+    case Fault::clock_ahead:
+    case Fault::clock_behind:
+    case Fault::stop:
+    case Fault::lose_extension:
+    case Fault::lose_extension_reply:
+    case Fault::lose_delete:
+    case Fault::lose_delete_reply:
+    case Fault::survive:
+    case Fault::refuse_delete_entry:
+        return true;
+    default:
+        return false;
+    }
+}
+
 [[nodiscard]] constexpr const FaultInfo& info(Fault fault) noexcept {
     return fault_table[static_cast<std::size_t>(fault)];
 }

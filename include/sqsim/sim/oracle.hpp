@@ -140,7 +140,9 @@ void count_keys(const Effects& effects, Visit visit) {
 template <class Key>
 [[nodiscard]] std::string times_text(const Key& key, long long count) {
     return "key " + state_text(key) + " took effect " +
-           (count == 1 ? std::string{"once"} : std::to_string(count) + " times");
+           (count == 1   ? std::string{"once"}
+            : count == 2 ? std::string{"twice"}
+                         : std::to_string(count) + " times");
 }
 
 }  // namespace detail

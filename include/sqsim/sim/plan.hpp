@@ -58,6 +58,15 @@ namespace detail {
     return text;
 }
 
+[[nodiscard]] constexpr bool is_fault_word(std::string_view word) noexcept {
+    for (std::size_t i = 1; i < fault_kinds; ++i) {
+        if (fault_table[i].word == word) {
+            return true;
+        }
+    }
+    return false;
+}
+
 [[nodiscard]] inline std::string to_token(const Deviation& deviation, std::size_t longest_place) {
     std::string text = deviation.fault;
     if (deviation.parameter != 0) {
@@ -124,22 +133,27 @@ namespace detail {
         const std::size_t digits = fault.find_last_not_of("0123456789") + 1;
         deviation.fault = std::string{fault.substr(0, digits)};
         fault.remove_prefix(digits);
-        if (!fault.empty() && !number(fault, deviation.parameter)) {
-            return wrong(part, "has a number after the fault that is too large");
+        if (!fault.empty() && (!number(fault, deviation.parameter) || deviation.parameter > 255)) {
+            return wrong(part, "has a number after the fault that is above 255");
+        }
+        if (!detail::is_fault_word(deviation.fault)) {
+            return wrong(part, "begins with no kind of fault");
         }
         std::string_view place = part.substr(at + 1, dot - at - 1);
         if (const std::size_t hash = place.rfind('#'); hash != std::string_view::npos) {
             std::string_view subject = place.substr(hash + 1);
             place = place.substr(0, hash);
-            if (!number(subject, deviation.subject) || (!subject.empty() && subject != "b")) {
-                return wrong(part, "has no message number after #");
+            if (!number(subject, deviation.subject) || (!subject.empty() && subject != "b") || deviation.subject == 0 ||
+                deviation.subject > 1'000'000'000) {
+                return wrong(part, "has no message number from 1 to 1000000000 after #");
             }
             deviation.copy = !subject.empty();
         }
         deviation.place = std::string{place};
         std::string_view occurrence = part.substr(dot + 1);
-        if (!number(occurrence, deviation.occurrence) || !occurrence.empty() || deviation.occurrence == 0) {
-            return wrong(part, "does not end in .1 or a higher number");
+        if (!number(occurrence, deviation.occurrence) || !occurrence.empty() || deviation.occurrence == 0 ||
+            deviation.occurrence > 65'535) {
+            return wrong(part, "does not end in a number from .1 to .65535");
         }
         plan.push_back(std::move(deviation));
         if (plus == std::string_view::npos) {

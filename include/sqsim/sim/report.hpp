@@ -51,12 +51,29 @@ public:
             text += line + "\n";
         }
         if (!timeline.steps.empty()) {
-            text += "\n" + to_text(timeline) + "\n";
+            text += "\n" + to_text(shortened()) + "\n";
         }
         for (const std::string& line : after_story) {
             text += line + "\n";
         }
         return text;
+    }
+
+    /// The story without its middle, if it is too long to read.
+    [[nodiscard]] Timeline shortened() const {
+        constexpr std::size_t first = 60;
+        constexpr std::size_t last = 20;
+        Timeline shorter = timeline;
+        if (shorter.steps.size() > first + last + 1) {
+            const auto end = shorter.steps.end() - static_cast<std::ptrdiff_t>(last);
+            TimelineStep gap;
+            gap.at = gap.until = shorter.steps[first].at;
+            gap.kind = TimelineStep::Kind::life;
+            gap.text = "... " + std::to_string(timeline.steps.size() - first - last) + " steps left out ...";
+            shorter.steps.insert(shorter.steps.erase(shorter.steps.begin() + static_cast<std::ptrdiff_t>(first), end),
+                                 gap);
+        }
+        return shorter;
     }
 
     /// The first line of the report.

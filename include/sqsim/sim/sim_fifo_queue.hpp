@@ -67,6 +67,13 @@ public:
 private:
     friend class World;
 
+    /// For producers: one send, as the only one of them that matters.
+    void send_surely(std::string_view body, std::string_view message_group_id, const FifoSendMessageOptions& options) {
+        if (run_.enter()) {
+            static_cast<void>(send(body, message_group_id, options, next_subject(), false).value());
+        }
+    }
+
     /// One attempt to send. A sender that does not give up gets no lost reply: it sends again.
     Result<SendMessageResult> send(std::string_view body, std::string_view message_group_id,
                                    const FifoSendMessageOptions& options, detail::Subject subject, bool gives_up) {

@@ -21,7 +21,7 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
 using Nanos = std::chrono::nanoseconds;
 
 class QueueInWorld;
-class Stage;
+class Company;
 
 /// A message that an actor has received and not deleted.
 struct Lease {
@@ -48,7 +48,7 @@ struct Actor {
     std::size_t index = 0;
     bool is_loop = false;  // a simulated consumer's, whose own stack holds nothing that must be destroyed
     int holding = 0;       // calls on its stack that do, such as that of the user's handler
-    Stage* stage = nullptr;
+    Company* company = nullptr;
     std::unique_ptr<Fiber> stack{};  // kept from run to run
     bool has_stack = false;          // in this run: a producer has none
 
@@ -62,6 +62,7 @@ struct Actor {
     int empty_answers = 0;     // since the run is over
     Nanos wakes_at{};
     const QueueInWorld* waits_for = nullptr;
+    bool asked_in_vain = false;        // its last receive found nothing
     std::uint64_t saw_nothing_at = 0;  // the state of the world when a receive found nothing
     std::uint32_t subject = 0;         // the message it is about
     std::uint32_t incarnation = 1;
@@ -70,11 +71,11 @@ struct Actor {
     std::shared_ptr<void> memory{};          // what the loop of a simulated consumer has on no stack
 
     /// Makes what is left of an actor of an earlier run a new one.
-    void begin(std::string new_name, std::size_t new_index, Stage& new_stage) {
+    void begin(std::string new_name, std::size_t new_index, Company& new_company) {
         name = std::move(new_name);
         body = nullptr;
         index = new_index;
-        stage = &new_stage;
+        company = &new_company;
         is_loop = has_stack = is_started = begins_anew = is_replaced = is_ending = must_end = false;
         state = State::fresh;
         empty_answers = 0;
@@ -99,6 +100,7 @@ struct Actor {
         subject = 0;
         is_fenced = false;
         saw_nothing_at = 0;
+        asked_in_vain = false;
         stop.reset();
         memory.reset();
     }

@@ -106,7 +106,10 @@ private:
             }
             if (handle([&] { std::invoke(handler_, received[i]); })) {
                 run_.sleep_until(run_.now() + work_time_);
-                calmly([&] { return queue_.delete_message(received[i].receipt_handle()); });
+                const auto result = queue_.try_delete_message(received[i].receipt_handle());
+                if (!result) {
+                    tell_error(result.error().what());
+                }
             }
         }
     }

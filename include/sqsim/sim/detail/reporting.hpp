@@ -135,13 +135,14 @@ inline void report_coverage(Report& report, const Search& search, const Settings
     for (const FaultInfo& kind : fault_table) {
         const bool came_up =
             std::any_of(reached.begin(), reached.end(), [&](const auto& site) { return site.fault == kind.fault; });
-        if (kind.fault != Fault::none && settings.offered.contains(kind.fault) && !came_up) {
-            append_word(absent, std::string{kind.site} + " " + std::string{kind.word});
+        if (kind.fault != Fault::none && settings.offered.contains(kind.fault) && !came_up &&
+            !absent.ends_with(kind.site)) {
+            absent += " " + std::string{kind.site};
         }
     }
     report.after_story.push_back(
         std::to_string(tried) + " of " + std::to_string(reached.size()) +
-        " fault sites tried; kinds that never came up here: " + (absent.empty() ? "none" : absent));
+        " fault sites tried; kinds that no call of this scenario allows:" + (absent.empty() ? " none" : absent));
 }
 
 /// What else fails as the minimal plan does, and which kinds do not.
@@ -173,7 +174,7 @@ inline void report_alike(Report& report, Search& search, Runner& runner) {
     std::string harmless;
     for (std::size_t i = 1; i < fate.size(); ++i) {
         if (fate[i] == 1) {
-            append_word(harmless, fault_table[i].word);
+            append_word(harmless, std::string{fault_table[i].site} + " " + std::string{fault_table[i].word});
         }
     }
     if (!harmless.empty()) {

@@ -20,7 +20,8 @@
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
 
-/// One run: its actors, its time, and every choice about them. One thread. Only a choice makes it different from others.
+/// One run: its actors, its time, and every choice about them. One thread. Only a choice makes it different from
+/// others.
 class Run final : public Stage, public Surroundings {
 public:
     explicit Run(Workshop& workshop) : Stage{workshop} {}
@@ -148,7 +149,7 @@ public:
             return EffectOutcome::done;
         }
         story().tell(*current(), TimelineStep::Kind::point, current()->subject,
-                    [&] { return "effect " + std::string{name}; });
+                     [&] { return "effect " + std::string{name}; });
         const Option option =
             at(places().number(name), current()->subject, {{Fault::effect_fails}, {Fault::effect_unknown}}, true);
         return option.fault == Fault::effect_fails     ? EffectOutcome::failed

@@ -88,7 +88,7 @@ inline void report_shrunk(Report& report, Runner& runner, std::vector<Planned> p
         planned.address.occurrence = static_cast<std::uint16_t>(deviation.occurrence);
         planned.option.parameter = static_cast<std::uint8_t>(deviation.parameter);
         for (const FaultInfo& kind : fault_table) {
-            if (kind.word == deviation.fault) {
+            if (kind.fault != Fault::none && kind.word == deviation.fault) {
                 planned.option.fault = kind.fault;
                 break;
             }

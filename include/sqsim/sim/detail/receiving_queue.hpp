@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/move_task.hpp"
+#include "sqsim/sim/detail/recorded_queue.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::sim::detail {
+
+/// "1st", "2nd", …
+[[nodiscard]] inline std::string ordinal_text(std::uint32_t number) {
+    const std::uint32_t last = number % 10;
+    const bool teen = number / 10 % 10 == 1;
+    return std::to_string(number) + (teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
+}
+
+/// Receiving in a simulated world, with everything that may go wrong about it.
+template <class Q>
+class ReceivingQueue : public RecordedQueue<Q> {
+public:
+    using Base = RecordedQueue<Q>;
+    using Base::Base;
+    using Base::is_consumed;
+    using Base::is_fifo;
+    using typename Base::message_type;
+
+    /// As the verbs of `Queue` and `FifoQueue`. A receive that waits lets other actors go on in virtual time.
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+        message_type message;
+        const std::size_t received = receive({}, std::span{&message, 1}, options, stop);
+        return received != 0 ? std::optional{message} : std::nullopt;
+    }
+    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+        std::vector<message_type> messages(static_cast<std::size_t>(std::max(options.max_number_of_messages, 1)));
+        messages.resize(receive({}, messages, options, stop));
+        return messages;
+    }
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
+                                 std::stop_token stop = {}) {
+        return receive({}, out, options, stop);
+    }
+    std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
+                                   const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+        return receive(done, out, options, stop);
+    }
+
+    /// For the loop of a simulated consumer: a receive that waits for as long as there is something to wait for.
+    std::size_t receive_or_wait(std::span<message_type> out, const ReceiveMessageOptions& options) {
+        waits_for_ever_ = true;
+        const std::size_t received = receive({}, out, options, {});
+        return received;
+    }
+
+protected:
+    using Base::begin;
+    using Base::dead_letter_count;
+    using Base::limits_;
+    using Base::name_redriven;
+    using Base::note_dead_letters;
+    using Base::place;
+    using Base::queue_;
+    using Base::record;
+    using Base::record_delivery;
+    using Base::record_refused_receive;
+    using Base::refuse;
+    using Base::retention_;
+    using Base::run_;
+    using Base::subject_of;
+    using Base::take_lease;
+    using Base::visibility_timeout_;
+    using Base::wait_time_;
+    using Base::where;
+
+    bool lets_others_go_first = false;  // after the receive that is under way
+
+    virtual void erase_before_receive(const ReceiptHandle& handle) = 0;
+
+    std::size_t receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
+                        const ReceiveMessageOptions& options, const std::stop_token& stop) {
+        const bool for_ever = std::exchange(waits_for_ever_, false);
+        if (!run_.enter()) {
+            return 0;
+        }
+        for (const ReceiptHandle& handle : done) {
+            erase_before_receive(handle);
+        }
+        is_consumed = is_consumed || run_.current() != nullptr;
+        choose_habits();
+        Actor& actor = run_.actor();
+        const Nanos wait = for_ever ? sqsim::detail::never : options.wait_time.value_or(wait_time_);
+        const Nanos invoked = run_.now();
+        const Nanos deadline = run_.current() == nullptr ? invoked : sqsim::detail::saturating_add(invoked, wait);
+        while (!stop.stop_requested()) {
+            const std::size_t step =
+                run_.story().tell(actor, TimelineStep::Kind::call, 0, [&] { return "receive" + where(); });
+            std::size_t most =
+                std::min({out.size(), static_cast<std::size_t>(std::max(options.max_number_of_messages, 0)),
+                          static_cast<std::size_t>(limits_.maximum_number_of_messages)});
+            const Option answer = choose_answer(std::min(queue_.counts().visible, most));
+            if (answer.fault == Fault::throttle) {
+                record_refused_receive(invoked);
+                refuse(Errc::request_throttled);
+            }
+            if (answer.fault == Fault::fewer) {
+                most = answer.parameter;
+            }
+            if (answer.fault == Fault::retention_ends) {
+                let_retention_end();
+                continue;
+            }
+            bool is_lost = false;
+            if (answer.fault != Fault::miss) {
+                // Waiting for ever is many long polls, of which the history has the last.
+                const std::size_t received =
+                    for_ever ? receive_now(out, options, most, limits_.maximum_wait_time, run_.now(), step, is_lost)
+                             : receive_now(out, options, most, wait, invoked, step, is_lost);
+                if (received != 0) {
+                    actor.asked_in_vain = false;
+                    return received;
+                }
+            }
+            run_.story().amend(step, [] { return std::string{" nothing"}; });
+            actor.asked_in_vain = true;
+            if (run_.current() == nullptr) {
+                return 0;
+            }
+            if (actor.is_ending) {
+                run_.answer_nothing();
+                return 0;
+            }
+            if (answer.fault == Fault::miss || is_lost) {
+                if (for_ever || is_lost) {
+                    run_.let_others_go_first();  // even a poll that misses takes its time
+                } else {
+                    run_.sleep_until(deadline);
+                }
+                return 0;
+            }
+            if (run_.now() < deadline) {
+                run_.wait_for(this, deadline);
+                if (run_.now() >= deadline && queue_.counts().visible == 0) {
+                    run_.story().lasts_until(actor, run_.now());
+                    return 0;
+                }
+                continue;
+            }
+            if (wait != Nanos::zero()) {
+                return 0;
+            }
+            if (actor.saw_nothing_at != run_.changes()) {
+                actor.saw_nothing_at = run_.changes();
+                return 0;
+            }
+            run_.wait_for(nullptr, sqsim::detail::never);  // asks again though nothing changed: lets time move
+        }
+        return 0;
+    }
+
+    /// R7: what holds for the whole run is decided when a consumer first asks.
+    void choose_habits() {
+        if constexpr (!is_fifo) {
+            if (!has_habits_ && run_.offers()) {
+                has_habits_ = true;
+                const Option option = run_.at(place(Verb::habit), 0, {{Fault::to_back}}, false);
+                if (option.fault == Fault::to_back) {
+                    sqsim::detail::CoreAccess::core(queue_).locked(
+                        [](auto& engine) { engine.options().back_of_queue_after_three_receives = true; });
+                }
+            }
+        }
+    }
+
+    /// R8: nobody receives until the retention of the oldest visible message has ended.
+    void let_retention_end() {
+        const auto visible = queue_.peek(MessageState::visible, 1);
+        if (!visible.empty()) {
+            const Nanos end = visible.front().message.sent_at().time_since_epoch() + retention_;
+            run_.extend_horizon(end - run_.now());
+            run_.sleep_until(end);
+        }
+    }
+
+    /// How the service answers a receive that could return `possible` messages. The loop of a simulated consumer asks
+    /// again whatever it is refused for: to it throttling is a miss.
+    [[nodiscard]] Option choose_answer(std::size_t possible) {
+        if (possible == 0) {
+            return {};
+        }
+        std::array<Option, 5> options{};
+        std::size_t count = 0;
+        if (possible > 1) {
+            options[count++] = {Fault::fewer, 1};
+        }
+        if (possible > 2) {
+            options[count++] = {Fault::fewer, static_cast<std::uint8_t>(std::min<std::size_t>(possible - 1, 255))};
+        }
+        options[count++] = {Fault::miss};
+        if (!run_.actor().is_loop) {
+            options[count++] = {Fault::throttle};
+        }
+        options[count++] = {Fault::retention_ends};
+        return run_.at(place(Verb::receive), 0, std::span{options}.first(count), false);
+    }
+
+    /// Receives what is there. Returns how many of it arrive at the consumer.
+    std::size_t receive_now(std::span<message_type> out, const ReceiveMessageOptions& options, std::size_t most,
+                            Nanos wait, Nanos invoked, std::size_t step, bool& is_lost) {
+        ReceiveMessageOptions now = options;
+        now.wait_time = Nanos::zero();
+        now.max_number_of_messages =
+            options.max_number_of_messages > 0 && most > 0 ? static_cast<int>(most) : options.max_number_of_messages;
+        if constexpr (is_fifo) {
+            if (now.receive_request_attempt_id.empty() && run_.offers()) {
+                now.receive_request_attempt_id = "attempt-" + std::to_string(++attempts_);
+            }
+        }
+        const std::size_t dead_before = dead_letter_count();
+        answer_.resize(most);
+        answer_.resize(queue_.receive_messages(answer_, now));
+        note_dead_letters(dead_before);
+        if (answer_.empty()) {
+            return 0;
+        }
+        const std::size_t count = answer_.size();
+        Actor& actor = run_.actor();
+        for (const auto& message : answer_) {
+            if (run_.registry().message(message.message_id()) == 0) {
+                name_redriven(message.message_id());
+            }
+        }
+        run_.story().amend(step, [&] {
+            std::string text;
+            for (const auto& message : answer_) {
+                text += " " + subject_text(subject_of(message.message_id())) + " (" +
+                        ordinal_text(message.approximate_receive_count()) + ")";
+            }
+            return text;
+        });
+        const std::size_t leases_before = actor.leases.size();
+        const std::size_t operations_before = run_.history().operations.size();
+        Operation call = begin(Action::receive);
+        call.invoked = invoked;
+        call.maximum = options.max_number_of_messages;
+        call.wait = wait;
+        call.duration = options.visibility_timeout.value_or(visibility_timeout_);
+        record(call);
+        for (const auto& message : answer_) {
+            take_lease(actor, message);
+            record_delivery(message, invoked);
+        }
+        const Subject first = subject_of(answer_.front().message_id());
+        actor.subject = first;
+        // What an actor has received belongs to the queue: its stack may be given up at any choice.
+        auto& received = run_.workshop().received;
+        const std::size_t kept = received.size();
+        std::move(answer_.begin(), answer_.end(), std::back_inserter(received));
+        answer_.clear();
+        run_.queue_changed(*this);  // a receive may have freed a group
+        if (std::exchange(lets_others_go_first, false)) {
+            run_.let_others_go_first();
+        }
+        const Option option = choose_arrival(first);
+        if (option.fault == Fault::lose_messages) {
+            actor.leases.resize(leases_before);
+            auto& operations = run_.history().operations;  // nobody knows of the deliveries
+            operations[operations_before].answer = Answer::unknown;
+            const auto after = operations.begin() + static_cast<std::ptrdiff_t>(operations_before) + 1;
+            operations.erase(after, after + static_cast<std::ptrdiff_t>(count));
+            is_lost = true;
+            return 0;
+        }
+        if (option.fault == Fault::stop) {
+            actor.stop->request_stop();
+            actor.is_replaced = true;
+        }
+        if (option.fault == Fault::repeat_attempt) {
+            answer_.resize(count);
+            answer_.resize(queue_.receive_messages(answer_, now));
+            std::move(answer_.begin(), answer_.end(), received.begin() + static_cast<std::ptrdiff_t>(kept));
+            answer_.clear();
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            out[i] = message_type{received[kept + i]};
+        }
+        return count;
+    }
+
+    /// What may happen between the service's answer and the consumer.
+    [[nodiscard]] Option choose_arrival(Subject first) {
+        std::array<Option, 3> options{};
+        std::size_t count = 0;
+        options[count++] = {Fault::lose_messages};
+        if (is_fifo) {
+            options[count++] = {Fault::repeat_attempt};
+        }
+        if (run_.actor().stop) {
+            options[count++] = {Fault::stop};
+        }
+        return run_.at(place(Verb::received), first, std::span{options}.first(count), true);
+    }
+
+private:
+    std::vector<Message<std::string, ManualClock::time_point>> answer_{};  // of the receive that is under way
+    std::uint32_t attempts_ = 0;
+    bool waits_for_ever_ = false;
+    bool has_habits_ = false;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::sim::detail

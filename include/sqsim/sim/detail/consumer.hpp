@@ -11,6 +11,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -205,6 +206,15 @@ private:
     std::vector<MessageId> failed_{};
     std::vector<ReceiptHandle> handles_{};
 };
+
+template <class Q, class Handler>
+using ConsumerOf = Consumer<Q, decltype(make_handler(std::declval<Handler&>()))>;
+
+template <class Q, class Handler>
+[[nodiscard]] std::shared_ptr<void> make_consumer(Run& run, Notes& notes, Q& queue, Handler& handler,
+                                                  const ConsumeOptions& options) {
+    return std::make_shared<ConsumerOf<Q, Handler>>(run, notes, queue, make_handler(handler), options);
+}
 
 }  // namespace detail
 }  // namespace sqsim::inline SQSIM_ABI::sim

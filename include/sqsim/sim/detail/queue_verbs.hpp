@@ -159,13 +159,13 @@ public:
 
     /// A change of an attribute may take up to a minute (A1).
     void set_visibility_timeout(std::chrono::nanoseconds timeout) {
-        administer("set visibility timeout", [this, timeout] {
+        administer(Verb::visibility_timeout, [this, timeout] {
             queue_.set_visibility_timeout(timeout);
             visibility_timeout_ = timeout;
         });
     }
     void set_delay(std::chrono::nanoseconds delay) {
-        administer("set delay", [this, delay] { queue_.set_delay(delay); });
+        administer(Verb::delay, [this, delay] { queue_.set_delay(delay); });
     }
 
 protected:
@@ -224,12 +224,12 @@ private:
     }
 
     template <class Change>
-    void administer(std::string_view what, Change change) {
+    void administer(Verb verb, Change change) {
         if (!run_.enter()) {
             return;
         }
-        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0, [&] { return std::string{what}; });
-        if (run_.at(run_.places().number(what), 0, {{Fault::late_attribute}}, false).fault == Fault::late_attribute) {
+        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0, [&] { return run_.places().name(place(verb)); });
+        if (run_.at(place(verb), 0, {{Fault::late_attribute}}, false).fault == Fault::late_attribute) {
             run_.schedule(run_.now() + administrative_delay, run_.actor(), change);
         } else {
             change();

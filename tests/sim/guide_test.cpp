@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-// The code of docs/testing.md: each block of the guide stands here, line for line, and what the guide says of it is
+// The code of docs/testing.md: each of its blocks stands here or in guide_orders.hpp, and what the guide says of it is
 // checked.
 
 #include "catch.hpp"
+#include "sim/guide_orders.hpp"
+#include "structure/source_files.hpp"
 
 #include "sqsim/io/report.hpp"
 #include "sqsim/io/text_file.hpp"
@@ -11,11 +13,14 @@
 #include "sqsim/testing/catch2_sim.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <span>
@@ -28,46 +33,10 @@
 
 namespace {
 
-using namespace std::chrono_literals;
-namespace sim = sqsim::sim;
+using namespace guide;
 
-void handle_order(const std::string& order, auto& database, auto& payments) {
-    if (!database.is_paid(order)) {
-        payments.charge(order);
-        database.mark_paid(order);
-    }
-}
-
-struct FakeDatabase {
-    std::set<std::string> paid;
-
-    bool is_paid(const std::string& order) {
-        sim::point("select");
-        return paid.contains(order);
-    }
-    void mark_paid(const std::string& order) {
-        sim::point("update");
-        paid.insert(order);
-    }
-};
-
-struct FakePayments {
-    std::map<std::string, int> charges;
-
-    void charge(const std::string& order) {
-        if (sim::effect("charge", [&] { ++charges[order]; }) != sim::EffectOutcome::done) {
-            throw std::runtime_error{"the payment provider gave no answer"};
-        }
-    }
-    void charge_once(const std::string& order) {  // with the order as idempotency key
-        if (sim::effect("charge", [&] { charges.try_emplace(order, 1); }) != sim::EffectOutcome::done) {
-            throw std::runtime_error{"the payment provider gave no answer"};
-        }
-    }
-};
-
-sim::Report explore_orders(const sim::ExploreOptions& options) {
-    return sim::explore(options, [](sim::World& world) {
+sim::Report explore_orders() {
+    return sim::explore({.name = "orders are charged once"}, [](sim::World& world) {
         FakeDatabase database;
         FakePayments payments;
         auto& orders = world.queue({.visibility_timeout = 30s});
@@ -81,30 +50,14 @@ sim::Report explore_orders(const sim::ExploreOptions& options) {
     });
 }
 
-void handle_order_safely(const std::string& order, auto& database, auto& payments) {
-    if (!database.is_paid(order)) {
-        payments.charge_once(order);
-        database.mark_paid(order);
-    }
-}
-
-void safe_orders(sim::World& world) {
-    FakeDatabase database;
-    FakePayments payments;
-    auto& orders = world.queue({.visibility_timeout = 30s});
-    world.produce(orders, {"order-1", "order-2"});
-    world.consume(
-        orders,
-        [&](const sim::SimMessage& message) {
-            handle_order_safely(std::string{message.body()}, database, payments);
-        },
-        {.consumers = 2});
-    world.run();
-    world.expect(sim::drained(orders));
-    world.expect(sim::once_per_key(payments.charges));
-}
-
-// Several consumers, and what they share.
+const sim::ExploreOptions thorough{
+    .faults = 2,       // of the service, of effects, crashes, stalls
+    .preemptions = 1,  // another consumer goes first
+    .reorders = 1,     // left out, they count as faults
+    .misses = 0,       // the same
+    .name = "orders are charged once",
+    .offered = sim::Faults::usual().without({sim::Fault::handler_fails}),
+};
 
 class Store {
 public:
@@ -113,7 +66,7 @@ public:
         std::vector<std::string> mails;
     };
 
-    /// All of it, or nothing if it throws, its process ends, or another transaction was committed meanwhile.
+    /// All of it, or nothing if it throws, its process ends, or another transaction is committed meanwhile.
     template <class Work>
     void transaction(Work work) {
         sim::point("begin");
@@ -129,7 +82,7 @@ public:
         sim::point("committed");
     }
 
-    const Tables& tables() const { return tables_; }
+    [[nodiscard]] const Tables& tables() const { return tables_; }
 
 private:
     Tables tables_;
@@ -144,24 +97,23 @@ void note_payment(const std::string& order, Store& store) {
     });
 }
 
-void transactional_orders(sim::World& world) {
+void noted_orders(sim::World& world) {
     Store store;
     auto& orders = world.queue();
     world.produce(orders, {"order-1", "order-2"});
-    world.consume(
-        orders, [&](const sim::SimMessage& message) { note_payment(std::string{message.body()}, store); },
-        {.consumers = 2});
+    const auto handler = [&](const sim::SimMessage& message) { note_payment(std::string{message.body()}, store); };
+    world.consume(orders, handler, {.consumers = 2});
     world.run();
-    world.expect(sim::drained(orders));
     world.expect(sim::once_per_key(store.tables().mails, store.tables().paid));
     world.expect_same_modulo_order(store.tables().mails);
 }
 
-/// What a run writes is gone when it ends.
 template <class Connection>
 class RolledBack {
 public:
     explicit RolledBack(Connection& connection) : connection_{connection} { connection_.execute("savepoint run"); }
+    RolledBack(const RolledBack&) = delete;
+    RolledBack& operator=(const RolledBack&) = delete;
     ~RolledBack() {
         connection_.execute("rollback to run");
         connection_.execute("release run");
@@ -171,28 +123,21 @@ private:
     Connection& connection_;
 };
 
-struct FakeConnection {
-    std::vector<std::string> statements;
-    void execute(const char* statement) { statements.emplace_back(statement); }
-};
-
 struct Row {
     std::string order;
     std::string status;
-    long long paid_at;
+    std::chrono::nanoseconds paid_at;
     int id;
 };
 
-/// Of the state only what must be the same.
 std::map<std::string, std::string> statuses(const std::vector<Row>& rows) {
     std::map<std::string, std::string> result;
     for (const Row& row : rows) {
-        result[row.order] = row.status;
+        result[row.order] = row.status;  // neither when, nor under which id
     }
     return result;
 }
 
-/// A loop of its own.
 template <class Queue>
 void work(Queue& queue, Store& store, std::stop_token stop) {
     while (!stop.stop_requested()) {
@@ -217,8 +162,8 @@ void orders_in_batches(sim::World& world) {
     Store store;
     auto& orders = world.queue();
     world.produce(orders, {"order-1", "order-2"});
-    const auto handle_batch = [&](std::span<const sim::SimMessage> batch) {
-        std::vector<sqsim::MessageId> failed;  // are not deleted
+    const auto handler = [&](std::span<const sim::SimMessage> batch) {
+        std::vector<sqsim::MessageId> failed;
         for (const sim::SimMessage& message : batch) {
             try {
                 note_payment(std::string{message.body()}, store);
@@ -228,13 +173,13 @@ void orders_in_batches(sim::World& world) {
         }
         return failed;
     };
-    world.consume(orders, handle_batch, {.max_number_of_messages = 10});
+    world.consume(orders, handler, {.max_number_of_messages = 10});
     world.run();
     world.expect(sim::drained(orders));
     world.expect(sim::once_per_key(store.tables().mails));
 }
 
-void account(sim::World& world) {
+void bookings_in_order(sim::World& world) {
     std::vector<std::string> booked;
     auto& bookings = world.fifo_queue({.name = "bookings.fifo", .content_based_deduplication = true});
     world.produce(bookings, "alice", {"1: deposit 5", "2: withdraw 3"});
@@ -249,6 +194,7 @@ void account(sim::World& world) {
 }
 
 void orders_with_poison(sim::World& world) {
+    const std::vector<std::string> poison{"poison"};
     auto& dead = world.queue({.name = "dead"});
     auto& orders = world.queue({.name = "orders"});
     orders.set_redrive_policy({.dead_letter_queue = dead, .max_receive_count = 4});
@@ -259,75 +205,168 @@ void orders_with_poison(sim::World& world) {
         }
     });
     world.run();
-    const std::vector<std::string> poison{"poison"};
     world.expect(sim::drained(orders));
     world.expect(sim::poison_ends_in_dlq(dead, poison));
     world.expect(sim::no_good_message_in_dlq(dead, poison));
 }
 
 void orders_with_a_cache(sim::World& world) {
-    std::map<std::string, int> charges;
+    FakePayments payments;
     auto& orders = world.queue();
     world.produce(orders, {"order-1"});
-    world.consume(orders, [&] {                                             // called for every incarnation
-        return [&, seen = std::set<std::string>{}](const auto& message) mutable {  // `seen` dies with it
-            const std::string order{message.body()};
-            if (seen.insert(order).second) {
-                ++charges[order];
-                sim::point("charged");
+    world.consume(orders, [&] {  // makes the handler, for every incarnation
+        return [&, seen = std::set<std::string>{}](const sim::SimMessage& message) mutable {
+            if (seen.insert(std::string{message.body()}).second) {  // forgotten in a crash
+                payments.charge(std::string{message.body()});
             }
         };
     });
     world.run();
-    world.expect(sim::once_per_key(charges));
+    world.expect(sim::once_per_key(payments.charges));
 }
 
-bool careful_step(void (*step)()) {
+void watched_orders(sim::World& world) {
+    FakePayments payments;
+    int duplicates = 0;
+    auto& orders = world.queue();
+    world.produce(orders, {"order-1"});
+    world.always("at most one charge", [&] { return sim::at_most_once_per_key(payments.charges).holds(); });
+    world.sometimes("a message came again", [&] { return duplicates > 0; });
+    world.consume(orders, [&](const sim::SimMessage& message) {
+        duplicates += message.approximate_receive_count() > 1 ? 1 : 0;
+        payments.charge_once(std::string{message.body()});
+    });
+    world.run();
+    world.expect(sim::once_per_key(payments.charges));
+}
+
+template <class Step>
+bool try_step(Step step) {
     try {
         step();
         return true;
     } catch (const sim::Crash&) {
-        throw;
+        throw;  // not an error of the step
     } catch (...) {
-        return false;  // logs, and goes on
+        return false;
     }
 }
 
-int fuzz_one_input(const std::uint8_t* data, std::size_t size) {
+int fuzz_orders(const std::uint8_t* data, std::size_t size) {
     const sim::Report report = sim::run_bytes(data, size, safe_orders);
-    if (!report) {
+    if (!report.ok()) {
         std::fputs(report.to_string().c_str(), stderr);
         std::abort();
     }
     return 0;
 }
 
-}  // namespace
+bool orders_hold(const std::vector<std::uint8_t>& bytes) { return sim::run_bytes(bytes, safe_orders).ok(); }
 
-TEST_CASE("an order is charged once") {
-    CHECK_THAT(sim::explore({.name = "an order is charged once"}, safe_orders), sim::holds());
+/// The blocks of a document between a fence with this word and the next fence.
+std::vector<std::string> blocks(const std::string& document, const std::string& word) {
+    std::vector<std::string> result;
+    const std::string fence = "```" + word + "\n";
+    for (auto at = document.find(fence); at != std::string::npos; at = document.find(fence, at)) {
+        at += fence.size();
+        const auto end = document.find("```", at);
+        result.push_back(document.substr(at, end - at));
+        at = end + 3;
+    }
+    return result;
 }
 
-TEST_CASE("guide: several") {
-    for (auto f : {transactional_orders, orders_in_a_loop, orders_in_batches, account, orders_with_poison}) {
-        const auto r = sim::explore({}, f);
-        std::puts(r.to_string().c_str());
-        CHECK_THAT(r, sim::holds());
+/// The text without indentation, so that code may stand deeper in one file than in the other.
+std::string unindented(const std::string& text) {
+    std::string result;
+    for (const auto& line : structure::lines_of(text)) {
+        result += line.substr(std::min(line.find_first_not_of(' '), line.size())) + "\n";
     }
-    const auto r = sim::explore({}, orders_with_a_cache);
-    std::puts(r.to_string().c_str());
-    static_cast<void>(fuzz_one_input(nullptr, 0)); static_cast<void>(careful_step([]{}));
-    FakeConnection connection; { RolledBack b{connection}; }
-    CHECK(statuses({}).empty());
+    return result;
+}
+
+structure::Problems not_in(const std::string& code, const std::vector<std::string>& parts) {
+    structure::Problems problems;
+    for (const std::string& part : parts) {
+        if (unindented(code).find(unindented(part)) == std::string::npos) {
+            problems.push_back(part);
+        }
+    }
+    return problems;
+}
+
+}  // namespace
+
+TEST_CASE("orders are charged once", "[sim][guide]") {
+    CHECK_THAT(sim::explore({.name = "orders are charged once"}, safe_orders), sim::holds());
+}
+
+TEST_CASE("regressions are run first", "[sim][guide]") {
     const sim::ExploreOptions options{
-        .faults = 2,       // of the service, crashes, stalls
-        .preemptions = 1,  // another consumer goes first
-        .reorders = 1,     // unset, they count as faults
-        .misses = 0,
-        .name = "an order is charged once",
-        .offered = sim::Faults::usual().without({sim::Fault::handler_fails}),
+        .name = "orders are charged once",
+        .regressions = {"effect-unknown@charge#1.1", "crash@update#1.1"},
     };
-    std::puts(sim::explore(options, safe_orders).to_string().c_str());
-    std::puts(sim::sample({.runs=1000, .seed=1}, safe_orders).to_string().c_str());
-    std::puts(sim::replay("crash@nowhere.1", safe_orders).to_string().c_str());
+    CHECK_THAT(sim::explore(options, safe_orders), sim::holds());
+}
+
+TEST_CASE("a failing run becomes a page", "[sim][guide]") {
+    const std::string page = (std::filesystem::temp_directory_path() / "sqsim-guide.html").string();
+    const sim::Report report = explore_orders();
+    if (!report.ok() && !sim::write_text_file(page, sim::to_html(report))) {
+        WARN("cannot write " << page);
+    }
+    CHECK(structure::read_file(page) == sim::to_html(report));
+    std::filesystem::remove(page);
+}
+
+TEST_CASE("the guide's report is the one that its first scenario gives", "[sim][guide][structure]") {
+    const auto guide = structure::read_file(structure::source_dir() / "docs" / "testing.md");
+    REQUIRE(blocks(guide, "text").size() == 1);
+    CHECK(blocks(guide, "text").front() == explore_orders().to_string());
+}
+
+TEST_CASE("the guide's code is compiled and run", "[sim][guide][structure]") {
+    const auto root = structure::source_dir();
+    std::string code;
+    for (const auto* file : {"tests/sim/guide_orders.hpp", "tests/sim/guide_test.cpp", "tests/gtest/main.cpp"}) {
+        code += structure::read_file(root / file);
+    }
+    const auto parts = blocks(structure::read_file(root / "docs" / "testing.md"), "cpp");
+    CHECK(parts.size() > 15);
+    CHECK(not_in(code, parts) == structure::Problems{});
+
+    CHECK(blocks("a\n```cpp\nb;\n```\nc\n```sh\nd\n```\n```cpp\ne;\n```\n", "cpp") ==
+          std::vector<std::string>{"b;\n", "e;\n"});
+    CHECK(not_in("    a;\n        b;\n", {"a;\n    b;\n"}) == structure::Problems{});
+    CHECK(not_in("    a;\n    b;\n", {"a;\nc;\n"}).size() == 1);
+}
+
+TEST_CASE("the guide's scenarios hold, but for the cache that forgets", "[sim][guide]") {
+    for (const auto scenario :
+         {noted_orders, orders_in_a_loop, orders_in_batches, bookings_in_order, orders_with_poison, watched_orders}) {
+        CHECK_THAT(sim::explore(scenario), sim::holds());
+    }
+    CHECK(sim::explore(orders_with_a_cache).minimal_faults() == 1);
+    CHECK_THAT(sim::explore(thorough, safe_orders), sim::holds());
+}
+
+TEST_CASE("the guide's entries for fuzzers take bytes", "[sim][guide]") {
+    constexpr std::array<std::uint8_t, 6> bytes{0, 0, 0, 1, 0, 2};
+    CHECK(fuzz_orders(bytes.data(), bytes.size()) == 0);
+    CHECK(orders_hold({bytes.begin(), bytes.end()}));
+}
+
+TEST_CASE("the guide's helpers do what it says of them", "[guide]") {
+    CHECK_FALSE(try_step([] { throw std::runtime_error{"no"}; }));
+    CHECK(try_step([] {}));
+    CHECK_THROWS_AS(try_step([] { throw sim::Crash{}; }), sim::Crash);
+
+    CHECK(statuses({{"order-1", "paid", 5s, 7}}) == statuses({{"order-1", "paid", 6s, 8}}));
+
+    struct Connection {
+        std::vector<std::string> statements{};
+        void execute(const char* statement) { statements.emplace_back(statement); }
+    } connection;
+    { const RolledBack run{connection}; }
+    CHECK(connection.statements == std::vector<std::string>{"savepoint run", "rollback to run", "release run"});
 }

@@ -34,7 +34,7 @@ void explore(benchmark::State& state, int faults, bool counts_runs) {
         plans = report.plans_run();
     };
     once();  // how many there are
-    measure(state, counts_runs ? plans : 1, once, {});
+    take_turns(state, 9, counts_runs ? plans : 1, once, {});
     if (!holds) {
         state.SkipWithError("the consumer is accused");
     }
@@ -49,13 +49,14 @@ void explore(benchmark::State& state, int faults, bool counts_runs) {
 
 [[maybe_unused]] const bool point = add("sim/point", {}, [](benchmark::State& state) {
     const std::size_t times = quick() ? 1'000 : 10'000'000;
-    measure(state, times,
-            [&] {
-                for (std::size_t i = 0; i < times; ++i) {
-                    sqsim::sim::point("paid");
-                }
-            },
-            {});
+    take_turns(state, 9, times,
+               [&] {
+                   for (std::size_t i = 0; i < times; ++i) {
+                       sqsim::sim::point("paid");
+                       benchmark::ClobberMemory();  // whether there is a world is looked up each time
+                   }
+               },
+               {});
 });
 
 }  // namespace

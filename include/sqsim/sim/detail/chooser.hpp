@@ -46,7 +46,7 @@ struct Planned {
     friend constexpr bool operator==(const Planned&, const Planned&) noexcept = default;
 };
 
-/// The calls of a queue, and the places that they are.
+/// The calls of a queue and the steps of a consumer, and the places that they are.
 enum class Verb : std::uint8_t {
     send,
     sent,
@@ -64,11 +64,13 @@ enum class Verb : std::uint8_t {
     visibility_timeout,
     delay,
     stale,
+    handle,
+    turn,
 };
-inline constexpr std::array<std::string_view, 16> verb_names{
+inline constexpr std::array<std::string_view, 18> verb_names{
     "send",      "sent",   "send-entry", "receive",      "received", "next",  "habit",
     "dead",      "delete", "deleted",    "delete-entry", "extend",   "purge", "set-visibility-timeout",
-    "set-delay", "stale"};
+    "set-delay", "stale",  "handle",     "turn"};
 
 /// Numbers the names of places: the same number for the same name throughout an exploration. The calls of the first
 /// queue come first.

@@ -148,7 +148,7 @@ private:
         }
         run_.story().tell(actor, TimelineStep::Kind::point, actor.subject,
                           [&] { return "turn to " + subject_text(actor.subject); });
-        const Option option = run_.at(run_.places().number("turn"), actor.subject, {{Fault::stop}}, true);
+        const Option option = run_.at(static_cast<std::uint16_t>(Verb::turn), actor.subject, {{Fault::stop}}, true);
         actor.is_replaced = option.fault == Fault::stop;
         return actor.is_replaced;
     }
@@ -162,7 +162,7 @@ private:
         }
         run_.story().tell(actor, TimelineStep::Kind::point, actor.subject,
                           [&] { return "handle " + subject_text(actor.subject); });
-        if (run_.at(run_.places().number("handle"), actor.subject, {{Fault::handler_fails}}, false).fault ==
+        if (run_.at(static_cast<std::uint16_t>(Verb::handle), actor.subject, {{Fault::handler_fails}}, false).fault ==
             Fault::handler_fails) {
             return false;
         }
@@ -208,8 +208,7 @@ template <class Q, class Handler>
 using ConsumerOf = Consumer<Q, decltype(make_handler(std::declval<Handler&>()))>;
 
 template <class Q, class Handler>
-[[nodiscard]] std::shared_ptr<void> make_consumer(Run& run, Q& queue, Handler& handler,
-                                                  const ConsumeOptions& options) {
+[[nodiscard]] std::shared_ptr<void> make_consumer(Run& run, Q& queue, Handler& handler, const ConsumeOptions& options) {
     return std::make_shared<ConsumerOf<Q, Handler>>(run, queue, make_handler(handler), options);
 }
 

@@ -21,13 +21,6 @@
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
 
-/// "1st", "2nd", …
-[[nodiscard]] inline std::string ordinal_text(std::uint32_t number) {
-    const std::uint32_t last = number % 10;
-    const bool teen = number / 10 % 10 == 1;
-    return std::to_string(number) + (teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
-}
-
 /// Receiving in a simulated world, with everything that may go wrong about it.
 template <class Q>
 class ReceivingQueue : public RecordedQueue<Q> {
@@ -69,12 +62,10 @@ protected:
     using Base::begin;
     using Base::dead_letter_count;
     using Base::limits_;
-    using Base::name_redriven;
     using Base::note_dead_letters;
     using Base::place;
     using Base::queue_;
     using Base::record;
-    using Base::record_delivery;
     using Base::record_refused_receive;
     using Base::refuse;
     using Base::retention_;
@@ -239,19 +230,6 @@ protected:
         }
         const std::size_t count = answer_.size();
         Actor& actor = run_.actor();
-        for (const auto& message : answer_) {
-            if (run_.registry().message(message.message_id()) == 0) {
-                name_redriven(message.message_id());
-            }
-        }
-        run_.story().amend(step, [&] {
-            std::string text;
-            for (const auto& message : answer_) {
-                text += " " + subject_text(subject_of(message.message_id())) + " (" +
-                        ordinal_text(message.approximate_receive_count()) + ")";
-            }
-            return text;
-        });
         const std::size_t leases_before = actor.leases.size();
         Operation call = begin(Action::receive);
         call.invoked = invoked;
@@ -259,11 +237,10 @@ protected:
         call.wait = wait;
         call.duration = options.visibility_timeout.value_or(visibility_timeout_);
         record(call);
-        for (const auto& message : answer_) {
-            take_lease(actor, message);
-            record_delivery(message, invoked);
+        const Subject first = take_lease(actor, answer_.front(), invoked, step);
+        for (std::size_t i = 1; i < count; ++i) {
+            take_lease(actor, answer_[i], invoked, step);
         }
-        const Subject first = subject_of(answer_.front().message_id());
         actor.subject = first;
         // What an actor has received belongs to the queue: its stack may be given up at any choice.
         auto& received = run_.workshop().received;

@@ -22,6 +22,13 @@
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
 
+/// "1st", "2nd", …
+[[nodiscard]] inline std::string ordinal_text(std::uint32_t number) {
+    const std::uint32_t last = number % 10;
+    const bool teen = number / 10 % 10 == 1;
+    return std::to_string(number) + (teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
+}
+
 /// A queue in a simulated world, what it is called in keys, histories and reports, and how it is looked at.
 template <class Q>
 class RecordedQueue : public QueueInWorld {
@@ -137,7 +144,9 @@ protected:
     void record(const Operation& operation) {
         run_.note(std::uint64_t{static_cast<std::uint8_t>(operation.action)} << 8 |
                       static_cast<std::uint8_t>(operation.answer),
-                  std::uint64_t{operation.message} << 32 | operation.client);
+                  (std::uint64_t{operation.message} << 32 | operation.client) ^ operation.content ^
+                      static_cast<std::uint64_t>(operation.duration.count()) ^
+                      static_cast<std::uint64_t>(operation.receive_count) << 16);
         run_.history().operations.push_back(operation);
     }
     void record_handle(Action action, const ReceiptHandle& handle, Answer answer, Nanos duration) {
@@ -223,21 +232,6 @@ protected:
         record(operation);
     }
 
-    template <class Real>
-    void record_delivery(const Real& message, Nanos invoked) {
-        Operation delivery = begin(Action::delivery);
-        delivery.invoked = invoked;
-        delivery.message = run_.registry().message(message.message_id());
-        delivery.receipt = run_.registry().handle(message.receipt_handle());
-        delivery.group = run_.registry().text(message.message_group_id());
-        if constexpr (is_fifo) {
-            delivery.deduplication = run_.registry().text(message.message_deduplication_id());
-        }
-        delivery.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
-        delivery.content = hash_text(message.body());
-        record(delivery);
-    }
-
     /// The receive moved messages to the dead-letter queue: as many as it grew by.
     void note_dead_letters(std::size_t before) {
         const std::size_t moved = dead_letter_count() - before;
@@ -268,7 +262,7 @@ protected:
     }
 
     /// L1: a message that was moved back has a new id, and is called the copy of what it was.
-    void name_redriven(const MessageId& id) {
+    std::uint32_t name_redriven(const MessageId& id) {
         const Subject subject = redriven_.empty() ? 0 : redriven_.front() | 1U;
         if (!redriven_.empty()) {
             redriven_.erase(redriven_.begin());
@@ -277,16 +271,36 @@ protected:
         operation.message = run_.registry().add_message(id, subject);
         operation.content = hash_text(queue_.peek(id)->message.body());
         record(operation);
+        return operation.message;
     }
 
+    /// A message arrived at an actor. Returns what it is called.
     template <class Real>
-    void take_lease(Actor& actor, const Real& message) {
-        const std::uint32_t number = run_.registry().message(message.message_id());
-        run_.registry().add_handle(message.receipt_handle(), number);
-        const Nanos deadline = message.visibility_deadline().time_since_epoch();
+    Subject take_lease(Actor& actor, const Real& message, Nanos invoked, std::size_t step) {
+        const MessageId id = message.message_id();
+        std::uint32_t number = run_.registry().message(id);
+        if (number == 0) {
+            number = name_redriven(id);
+        }
         const Subject subject = run_.registry().subject(number);
+        const Nanos deadline = message.visibility_deadline().time_since_epoch();
         actor.leases.push_back({this, Registry::hash(message.receipt_handle()), subject, run_.now(), deadline});
+        run_.story().amend(step, [&] {
+            return " " + subject_text(subject) + " (" + ordinal_text(message.approximate_receive_count()) + ")";
+        });
         run_.story().leases(actor, subject, deadline);
+        Operation delivery = begin(Action::delivery);
+        delivery.invoked = invoked;
+        delivery.message = number;
+        delivery.receipt = run_.registry().add_handle(message.receipt_handle(), number);
+        delivery.group = run_.registry().text(message.message_group_id());
+        if constexpr (is_fifo) {
+            delivery.deduplication = run_.registry().text(message.message_deduplication_id());
+        }
+        delivery.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
+        delivery.content = hash_text(message.body());
+        record(delivery);
+        return subject;
     }
 
     Run& run_;

@@ -100,17 +100,15 @@ inline void report_vacuity(Report& report, const Notes& notes) {
 inline void report_difference(Report& report, Runner& runner, std::span<const Planned> plan) {
     std::vector<std::uint64_t> first_steps;
     std::vector<std::uint64_t> second_steps;
-    static_cast<void>(runner.log(plan, first_steps));
     Timeline first;
-    static_cast<void>(runner.tell(plan, first));
-    static_cast<void>(runner.log(plan, second_steps));
     Timeline second;
-    static_cast<void>(runner.tell(plan, second));
+    static_cast<void>(runner.tell(plan, first, first_steps));
+    static_cast<void>(runner.tell(plan, second, second_steps));
     const auto [a, b] = std::mismatch(first_steps.begin(), first_steps.end(), second_steps.begin(), second_steps.end());
     static_cast<void>(b);
     report.verdict = Verdict::nondeterministic;
     report.plan = describe(plan, runner.workshop().places);
-    report.problem = "plan " + to_token(report.plan) + " gave two histories, which part at choice " +
+    report.problem = "plan " + to_token(report.plan) + " gave two histories, which part at step " +
                      std::to_string(a - first_steps.begin() + 1);
     const auto [left, right] =
         std::mismatch(first.steps.begin(), first.steps.end(), second.steps.begin(), second.steps.end());

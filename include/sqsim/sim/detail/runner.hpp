@@ -68,11 +68,11 @@ public:
         return outcome;
     }
 
-    /// Runs a plan and writes down what tells its steps from those of another run.
-    Outcome log(std::span<const Planned> plan, std::vector<std::uint64_t>& steps) {
+    /// The same, and what tells its steps from those of another run.
+    Outcome tell(std::span<const Planned> plan, Timeline& timeline, std::vector<std::uint64_t>& steps) {
         steps.clear();
         workshop_.log = &steps;
-        Outcome outcome = run_again(plan);
+        Outcome outcome = tell(plan, timeline);
         workshop_.log = nullptr;
         return outcome;
     }
@@ -104,8 +104,9 @@ private:
         if (outcome.violation.empty()) {
             const HistoryVerdict& verdict = checker_.check(workshop_.history, CheckOptions::exact());
             if (!verdict.ok()) {
-                outcome.violation = "the simulated queue broke its contract (a bug of sqsim: please report it with the token): " +
-                                    verdict.findings.front().text;
+                outcome.violation =
+                    "the simulated queue broke its contract (a bug of sqsim: please report it with the token): " +
+                    verdict.findings.front().text;
             }
         }
         return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <sqsim/sim/explore.hpp>
+#include <sqsim/sim/world.hpp>
 
 #include <chrono>
 #include <map>
@@ -43,6 +43,10 @@ struct TameAnimal {
     int faults;  // how many it is tried with
     void (*scenario)(World&);
 };
+
+/// All animals, each of two files compiled by itself: what is between a queue and a single consumer, and what is more.
+[[nodiscard]] std::vector<Animal> consumers();
+[[nodiscard]] std::vector<Animal> systems();
 
 [[nodiscard]] inline std::string key_of(const Message& message) { return std::string{message.body()}; }
 

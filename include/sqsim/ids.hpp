@@ -203,7 +203,7 @@ struct std::hash<sqsim::MessageId> {
 template <>
 struct std::hash<sqsim::ReceiptHandle> {
     [[nodiscard]] std::size_t operator()(const sqsim::ReceiptHandle& handle) const noexcept {
-        return static_cast<std::size_t>(sqsim::detail::mix64(handle.queue_ ^ handle.place_));
+        return static_cast<std::size_t>(sqsim::detail::mix64(sqsim::detail::mix64(handle.queue_) ^ handle.place_));
     }
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Catches documentation that names a test which does not exist, and a README whose first program is not the one that is
-// built and run.
+// Catches documentation that names a test which does not exist, and a README or a guide whose code is not the one that
+// is built and run.
 
 #include "catch.hpp"
 #include "structure/source_files.hpp"
@@ -65,11 +65,14 @@ TEST_CASE("every test that the fidelity page names exists", "[structure]") {
     CHECK(missing_tests("| a | `R1: choice: b` |", "TEST_CASE(\"R1: choice: x\", \"[c]\")").size() == 1);
 }
 
-TEST_CASE("the first program of the README is the one that is built and run", "[structure]") {
+TEST_CASE("the programs of the README are those that are built and run", "[structure]") {
     const std::filesystem::path root{SQSIM_SOURCE_DIR};
-    const std::string program = first_program(structure::read_file(root / "README.md"));
-    const std::string example = structure::read_file(root / "examples" / "first_look" / "main.cpp");
-    const auto begin = example.find("#include");
-    CHECK(program == example.substr(begin));
+    const std::string readme = structure::read_file(root / "README.md");
+    const auto program = [&](const char* name) {
+        const std::string text = structure::read_file(root / "examples" / name / "main.cpp");
+        return text.substr(text.find("#include"));
+    };
+    CHECK(first_program(readme) == program("first_proof"));
+    CHECK(readme.find("```cpp\n" + program("first_look") + "```\n") != std::string::npos);
     CHECK(first_program("text\n```cpp\nint a;\n```\n```cpp\nint b;\n```\n") == "int a;\n");
 }

@@ -57,7 +57,7 @@ public:
             }
         });
     }
-    template <std::same_as<SendMessageEntry<std::string>> Entry>
+    template <std::same_as<SendMessageEntry<std::string>> Entry = SendMessageEntry<std::string>>
     void produce(SimQueue& queue, std::vector<Entry> entries) {
         add_producer([&queue, entries = std::move(entries)] {
             for (const auto& entry : entries) {
@@ -73,7 +73,7 @@ public:
         }
         produce(queue, std::move(entries));
     }
-    template <std::same_as<FifoSendMessageEntry<std::string>> Entry>
+    template <std::same_as<FifoSendMessageEntry<std::string>> Entry = FifoSendMessageEntry<std::string>>
     void produce(SimFifoQueue& queue, std::vector<Entry> entries) {
         if (!queue.options().content_based_deduplication) {
             for (auto& entry : entries) {
@@ -101,11 +101,9 @@ public:
                 run_.add_actor(options.consumers == 1 ? options.name : options.name + " " + std::to_string(i));
             actor.is_loop = true;
             actor.body = [this, &queue, shared, options](detail::Actor& self) {
-                auto made = detail::make_handler(*shared);
-                using Loop = detail::Consumer<Q, decltype(made)>;
-                const auto loop = std::make_shared<Loop>(run_, notes_, queue, std::move(made), options);
-                self.memory = loop;
-                loop.get()->live();
+                // The stack may be given up while it waits, so that nothing there may own anything.
+                self.memory = detail::make_consumer(run_, queue, *shared, options);
+                static_cast<detail::ConsumerOf<Q, Handler>*>(self.memory.get())->live();
             };
         }
     }
@@ -162,11 +160,7 @@ public:
         } else if (run_.violation().empty()) {
             end_history();
         }
-        if (notes_.messages_handled == 0) {
-            for (const auto& queue : run_.queues()) {
-                notes_.messages_handled += queue->is_consumed ? 1 : 0;
-            }
-        }
+        notes_.messages_handled += run_.deliveries();
     }
 
     // Expect. After the run; without effect if something went wrong before.
@@ -213,7 +207,7 @@ public:
         }
     }
 
-    /// What happened, as the clients saw it.
+    /// What happened, as the service knows it: an answer that a consumer never got is an answer here.
     [[nodiscard]] const History& history() const noexcept { return run_.history(); }
 
 private:

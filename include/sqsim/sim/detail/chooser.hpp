@@ -61,11 +61,14 @@ enum class Verb : std::uint8_t {
     entry,
     extend,
     purge,
+    visibility_timeout,
+    delay,
     stale,
 };
-inline constexpr std::array<std::string_view, 14> verb_names{
-    "send", "sent",   "send-entry", "receive",      "received", "next",  "habit",
-    "dead", "delete", "deleted",    "delete-entry", "extend",   "purge", "stale"};
+inline constexpr std::array<std::string_view, 16> verb_names{
+    "send",      "sent",   "send-entry", "receive",      "received", "next",  "habit",
+    "dead",      "delete", "deleted",    "delete-entry", "extend",   "purge", "set-visibility-timeout",
+    "set-delay", "stale"};
 
 /// Numbers the names of places: the same number for the same name throughout an exploration. The calls of the first
 /// queue come first.

@@ -47,7 +47,7 @@ public:
                     : run_.at(place(Verb::erase), subject,
                               {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::survive}}, true);
         if (option.fault == Fault::lose_delete) {
-            record_handle(Action::delete_message, handle, Answer::unknown, {});
+            record_handle(Action::delete_message, handle, Answer::refused, {});
             return refusal(Errc::service_unavailable);
         }
         HandleResult result = erase(handle, option.fault == Fault::survive);
@@ -121,7 +121,7 @@ public:
         const Option option =
             run_.at(place(Verb::extend), subject, {{Fault::lose_extension}, {Fault::lose_extension_reply}}, true);
         if (option.fault == Fault::lose_extension) {
-            record_handle(Action::change_message_visibility, handle, Answer::unknown, timeout);
+            record_handle(Action::change_message_visibility, handle, Answer::refused, timeout);
             refuse(Errc::service_unavailable);
         }
         const HandleResult result = queue_.change_message_visibility(handle, timeout);
@@ -130,7 +130,7 @@ public:
             run_.queue_changed(*this);
         }
         const bool unknown = option.fault == Fault::lose_extension_reply;
-        record_handle(Action::change_message_visibility, handle, unknown ? Answer::unknown : answer(result), timeout);
+        record_handle(Action::change_message_visibility, handle, unknown ? Answer::refused : answer(result), timeout);
         run_.story().amend(step, [&] { return " " + status_text(result.status); });
         if (unknown) {
             refuse(Errc::service_unavailable);
@@ -159,13 +159,13 @@ public:
 
     /// A change of an attribute may take up to a minute (A1).
     void set_visibility_timeout(std::chrono::nanoseconds timeout) {
-        administer("set visibility timeout", [this, timeout] {
+        administer(Verb::visibility_timeout, [this, timeout] {
             queue_.set_visibility_timeout(timeout);
             visibility_timeout_ = timeout;
         });
     }
     void set_delay(std::chrono::nanoseconds delay) {
-        administer("set delay", [this, delay] { queue_.set_delay(delay); });
+        administer(Verb::delay, [this, delay] { queue_.set_delay(delay); });
     }
 
 protected:
@@ -224,12 +224,12 @@ private:
     }
 
     template <class Change>
-    void administer(std::string_view what, Change change) {
+    void administer(Verb verb, Change change) {
         if (!run_.enter()) {
             return;
         }
-        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0, [&] { return std::string{what}; });
-        if (run_.at(run_.places().number(what), 0, {{Fault::late_attribute}}, false).fault == Fault::late_attribute) {
+        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0, [&] { return run_.places().name(place(verb)); });
+        if (run_.at(place(verb), 0, {{Fault::late_attribute}}, false).fault == Fault::late_attribute) {
             run_.schedule(run_.now() + administrative_delay, run_.actor(), change);
         } else {
             change();

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "catch.hpp"
+#include "zoo/batches.hpp"
+#include "zoo/dead_letters.hpp"
+#include "zoo/fifo.hpp"
+#include "zoo/idempotency.hpp"
+#include "zoo/leases.hpp"
+#include "zoo/memory.hpp"
+#include "zoo/producers.hpp"
+#include "zoo/transactions.hpp"
+#include "zoo/tutorial.hpp"
+
+#include <sqsim/sim/explore.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+// Every bug of the zoo is found, by the smallest plan that there is.
+
+using sqsim::sim::Fault;
+using sqsim::sim::Report;
+using sqsim::sim::Verdict;
+using zoo::Animal;
+
+namespace {
+
+struct Captured {
+    Animal animal;
+    Report report;
+
+    [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(animal.faults + animal.preemptions); }
+};
+
+[[nodiscard]] Report explore(const Animal& animal, int faults, int preemptions,
+                             sqsim::sim::Faults offered = sqsim::sim::Faults::usual()) {
+    sqsim::sim::ExploreOptions options;
+    options.name = animal.name;
+    options.faults = faults;
+    options.preemptions = preemptions;
+    options.offered = offered;
+    return sqsim::sim::explore(options, animal.scenario);
+}
+
+/// All animals, and what an exploration of up to three faults found.
+[[nodiscard]] const std::vector<Captured>& all() {
+    static const std::vector<Captured> captured = [] {
+        std::vector<Captured> result;
+        for (const std::span<const Animal> family :
+             {std::span<const Animal>{zoo::tutorial}, std::span<const Animal>{zoo::idempotency},
+              std::span<const Animal>{zoo::transactions}, std::span<const Animal>{zoo::leases},
+              std::span<const Animal>{zoo::batches}, std::span<const Animal>{zoo::fifo},
+              std::span<const Animal>{zoo::dead_letters}, std::span<const Animal>{zoo::producers},
+              std::span<const Animal>{zoo::memory}}) {
+            for (const Animal& animal : family) {
+                result.push_back({animal, explore(animal, 3, 1)});
+            }
+        }
+        return result;
+    }();
+    return captured;
+}
+
+[[nodiscard]] std::ptrdiff_t count_with_faults(int faults) {
+    return std::count_if(all().begin(), all().end(),
+                         [faults](const Captured& captured) { return captured.animal.faults == faults; });
+}
+
+}  // namespace
+
+TEST_CASE("the zoo has bugs that need one fault, two and three", "[zoo]") {
+    CHECK(all().size() >= 30);
+    CHECK(count_with_faults(2) >= 5);
+    CHECK(count_with_faults(3) >= 2);
+}
+
+TEST_CASE("every bug of the zoo is found with at most three faults", "[zoo]") {
+    for (const Captured& captured : all()) {
+        INFO(captured.report);
+        CHECK(captured.report.verdict == Verdict::violated);
+        CHECK(captured.report.minimal_faults() == captured.animal.faults);
+        CHECK(captured.report.plan.size() == captured.size());
+    }
+}
+
+TEST_CASE("a bug of the zoo needs every fault of its plan", "[zoo]") {
+    for (const Captured& captured : all()) {
+        const Animal& animal = captured.animal;
+        if (animal.faults > 0) {
+            const Report less = explore(animal, animal.faults - 1, 1);
+            INFO(less);
+            CHECK(less.ok());
+        } else if (animal.preemptions > 0) {
+            const Report less = explore(animal, 0, animal.preemptions - 1);
+            INFO(less);
+            CHECK(less.ok());
+        }
+    }
+}
+
+TEST_CASE("a bug of the zoo is shown by the faults of its family alone", "[zoo]") {
+    for (const Captured& captured : all()) {
+        const Animal& animal = captured.animal;
+        const Report report = explore(animal, 3, 1, animal.family);
+        INFO(report);
+        CHECK(report.verdict == Verdict::violated);
+        CHECK(report.plan.size() == captured.size());
+    }
+}
+
+TEST_CASE("the token of every bug of the zoo replays it", "[zoo]") {
+    for (const Captured& captured : all()) {
+        INFO(captured.report);
+        CHECK(captured.report.replay_token().size() <= 80);
+        const Report again = sqsim::sim::replay(captured.report.replay_token(), captured.animal.scenario);
+        CHECK(again.violation() == captured.report.violation());
+    }
+}
+
+TEST_CASE("random plans find the bugs of the zoo, and are made as small as they can be", "[zoo]") {
+    for (const Captured& captured : all()) {
+        sqsim::sim::SampleOptions options;
+        options.name = captured.animal.name;
+        const Report report = sqsim::sim::sample(options, captured.animal.scenario);
+        INFO(report);
+        CHECK(report.verdict == Verdict::violated);
+        CHECK(report.plan.size() == captured.size());
+    }
+}

@@ -90,7 +90,7 @@ namespace detail {
 /// it has at most 80 characters; with too many deviations for that it is longer. The fault-free plan is "none".
 [[nodiscard]] inline std::string to_token(const Plan& plan) {
     std::string text;
-    for (std::size_t longest = 40; longest >= 8; longest -= 2) {
+    for (std::size_t longest = 40; longest >= 6; longest -= 2) {
         text.clear();
         for (const Deviation& deviation : plan) {
             text += text.empty() ? "" : "+";
@@ -105,8 +105,9 @@ namespace detail {
 
 /// Reads a token. Errors: what is malformed, and what was expected there.
 [[nodiscard]] inline Result<Plan> plan_from_token(std::string_view token) {
+    const std::string whole{token};
     const auto wrong = [&](std::string_view part, std::string_view rule) {
-        return Result<Plan>{Error{Errc::invalid_parameter_value, "The token \"" + std::string{token} +
+        return Result<Plan>{Error{Errc::invalid_parameter_value, "The token \"" + whole +
                                                                      "\" cannot be replayed: \"" + std::string{part} +
                                                                      "\" " + std::string{rule}}};
     };
@@ -148,6 +149,9 @@ namespace detail {
                 return wrong(part, "has no message number from 1 to 1000000000 after #");
             }
             deviation.copy = !subject.empty();
+        }
+        if (place.empty()) {
+            return wrong(part, "names no place after @");
         }
         deviation.place = std::string{place};
         std::string_view occurrence = part.substr(dot + 1);

@@ -98,9 +98,6 @@ private:
             return result;
         }
         switch (option.fault) {
-        case Fault::lose_send_reply:
-            run_.history().operations.back().answer = Answer::unknown;
-            break;
         case Fault::resend:
             result = store(body, message_group_id, options, subject + 1);
             break;

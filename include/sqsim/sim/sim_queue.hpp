@@ -100,9 +100,6 @@ private:
         if (!result) {
             return result;
         }
-        if (option.fault == Fault::lose_send_reply) {
-            run_.history().operations.back().answer = Answer::unknown;
-        }
         if (option.fault == Fault::resend) {
             result = store(body, options, subject + 1, false);
         }

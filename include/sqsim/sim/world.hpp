@@ -102,7 +102,7 @@ public:
             actor.is_loop = true;
             actor.body = [this, &queue, shared, options](detail::Actor& self) {
                 // The stack may be given up while it waits, so that nothing there may own anything.
-                self.memory = detail::make_consumer(run_, notes_, queue, *shared, options);
+                self.memory = detail::make_consumer(run_, queue, *shared, options);
                 static_cast<detail::ConsumerOf<Q, Handler>*>(self.memory.get())->live();
             };
         }
@@ -160,11 +160,7 @@ public:
         } else if (run_.violation().empty()) {
             end_history();
         }
-        if (notes_.messages_handled == 0) {
-            for (const auto& queue : run_.queues()) {
-                notes_.messages_handled += queue->is_consumed ? 1 : 0;
-            }
-        }
+        notes_.messages_handled += run_.deliveries();
     }
 
     // Expect. After the run; without effect if something went wrong before.
@@ -211,7 +207,7 @@ public:
         }
     }
 
-    /// What happened, as the clients saw it.
+    /// What happened, as the service knows it: an answer that a consumer never got is an answer here.
     [[nodiscard]] const History& history() const noexcept { return run_.history(); }
 
 private:

@@ -3,7 +3,6 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/error.hpp"
-#include "sqsim/sim/detail/notes.hpp"
 #include "sqsim/sim/detail/run.hpp"
 #include "sqsim/sim/sim_message.hpp"
 
@@ -57,8 +56,8 @@ template <class Handler>
 template <class Q, class Handler>
 class Consumer {
 public:
-    Consumer(Run& run, Notes& notes, Q& queue, Handler handler, const ConsumeOptions& options)
-        : run_{run}, notes_{notes}, queue_{queue}, handler_{std::move(handler)}, work_time_{options.work_time},
+    Consumer(Run& run, Q& queue, Handler handler, const ConsumeOptions& options)
+        : run_{run}, queue_{queue}, handler_{std::move(handler)}, work_time_{options.work_time},
           batch_(static_cast<std::size_t>(std::max(options.max_number_of_messages, 1))) {
         receive_options_.max_number_of_messages = options.max_number_of_messages;
         receive_options_.visibility_timeout = options.visibility_timeout;
@@ -68,7 +67,6 @@ public:
         Actor& actor = run_.actor();
         while (!actor.is_ending && !actor.is_replaced) {
             const std::span received = std::span{batch_}.first(receive());
-            notes_.messages_handled += received.size();
             if constexpr (std::invocable<std::unwrap_reference_t<Handler>&, const SimMessage&>) {
                 handle_each(received);
             } else if (!received.empty()) {
@@ -197,7 +195,6 @@ private:
     }
 
     Run& run_;
-    Notes& notes_;
     Q& queue_;
     Handler handler_;
     Nanos work_time_;
@@ -211,9 +208,9 @@ template <class Q, class Handler>
 using ConsumerOf = Consumer<Q, decltype(make_handler(std::declval<Handler&>()))>;
 
 template <class Q, class Handler>
-[[nodiscard]] std::shared_ptr<void> make_consumer(Run& run, Notes& notes, Q& queue, Handler& handler,
+[[nodiscard]] std::shared_ptr<void> make_consumer(Run& run, Q& queue, Handler& handler,
                                                   const ConsumeOptions& options) {
-    return std::make_shared<ConsumerOf<Q, Handler>>(run, notes, queue, make_handler(handler), options);
+    return std::make_shared<ConsumerOf<Q, Handler>>(run, queue, make_handler(handler), options);
 }
 
 }  // namespace detail

@@ -47,7 +47,7 @@ public:
                     : run_.at(place(Verb::erase), subject,
                               {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::survive}}, true);
         if (option.fault == Fault::lose_delete) {
-            record_handle(Action::delete_message, handle, Answer::unknown, {});
+            record_handle(Action::delete_message, handle, Answer::refused, {});
             return refusal(Errc::service_unavailable);
         }
         HandleResult result = erase(handle, option.fault == Fault::survive);
@@ -121,7 +121,7 @@ public:
         const Option option =
             run_.at(place(Verb::extend), subject, {{Fault::lose_extension}, {Fault::lose_extension_reply}}, true);
         if (option.fault == Fault::lose_extension) {
-            record_handle(Action::change_message_visibility, handle, Answer::unknown, timeout);
+            record_handle(Action::change_message_visibility, handle, Answer::refused, timeout);
             refuse(Errc::service_unavailable);
         }
         const HandleResult result = queue_.change_message_visibility(handle, timeout);
@@ -130,7 +130,7 @@ public:
             run_.queue_changed(*this);
         }
         const bool unknown = option.fault == Fault::lose_extension_reply;
-        record_handle(Action::change_message_visibility, handle, unknown ? Answer::unknown : answer(result), timeout);
+        record_handle(Action::change_message_visibility, handle, unknown ? Answer::refused : answer(result), timeout);
         run_.story().amend(step, [&] { return " " + status_text(result.status); });
         if (unknown) {
             refuse(Errc::service_unavailable);

@@ -102,7 +102,7 @@ protected:
         choose_habits();
         Actor& actor = run_.actor();
         const Nanos wait = for_ever ? sqsim::detail::never : options.wait_time.value_or(wait_time_);
-        const Nanos invoked = run_.now();
+        Nanos invoked = run_.now();
         const Nanos deadline = run_.current() == nullptr ? invoked : sqsim::detail::saturating_add(invoked, wait);
         while (!stop.stop_requested()) {
             const std::size_t step =
@@ -120,6 +120,7 @@ protected:
             }
             if (answer.fault == Fault::retention_ends) {
                 let_retention_end();
+                invoked = run_.now();
                 continue;
             }
             bool is_lost = false;
@@ -129,6 +130,7 @@ protected:
                     for_ever ? receive_now(out, options, most, limits_.maximum_wait_time, run_.now(), step, is_lost)
                              : receive_now(out, options, most, wait, invoked, step, is_lost);
                 if (received != 0) {
+                    run_.count_deliveries(received);
                     actor.asked_in_vain = false;
                     return received;
                 }
@@ -251,7 +253,6 @@ protected:
             return text;
         });
         const std::size_t leases_before = actor.leases.size();
-        const std::size_t operations_before = run_.history().operations.size();
         Operation call = begin(Action::receive);
         call.invoked = invoked;
         call.maximum = options.max_number_of_messages;
@@ -276,10 +277,6 @@ protected:
         const Option option = choose_arrival(first);
         if (option.fault == Fault::lose_messages) {
             actor.leases.resize(leases_before);
-            auto& operations = run_.history().operations;  // nobody knows of the deliveries
-            operations[operations_before].answer = Answer::unknown;
-            const auto after = operations.begin() + static_cast<std::ptrdiff_t>(operations_before) + 1;
-            operations.erase(after, after + static_cast<std::ptrdiff_t>(count));
             is_lost = true;
             return 0;
         }

@@ -81,12 +81,14 @@ public:
     /// Of a dead-letter queue: after how many receives a message comes here, at the earliest; 0 if none comes.
     [[nodiscard]] int attempts_before_dead_letter() const noexcept { return attempts_before_; }
 
-    void add_deadlines(std::vector<Nanos>& deadlines) const override {
+    void add_deadlines(std::vector<Nanos>& deadlines, bool with_retention) const override {
         const options_type options = queue_.options();
         for (const MessageState state : {MessageState::visible, MessageState::in_flight, MessageState::delayed}) {
             for (const auto& peeked : queue_.peek(state, unlimited)) {
                 const Nanos sent = peeked.message.sent_at().time_since_epoch();
-                deadlines.push_back(sent + options.message_retention_period);
+                if (with_retention) {
+                    deadlines.push_back(sent + options.message_retention_period);
+                }
                 if (state != MessageState::visible) {
                     deadlines.push_back(peeked.available_at.time_since_epoch());
                 }

@@ -45,6 +45,10 @@ public:
     /// Whether anything may go other than best now: not before the run, not for the scenario, not when all is over.
     [[nodiscard]] bool offers() noexcept { return current() != nullptr && is_going_ && !current()->is_ending; }
 
+    /// Messages that arrived at an actor.
+    void count_deliveries(std::size_t count) noexcept { deliveries_ += count; }
+    [[nodiscard]] std::size_t deliveries() const noexcept { return deliveries_; }
+
     /// Whether this kind of fault may happen now.
     [[nodiscard]] bool offers(Fault fault) noexcept { return offers() && settings().offered.contains(fault); }
 
@@ -212,7 +216,7 @@ private:
     [[nodiscard]] const std::vector<Nanos>& deadlines() {
         deadlines_.clear();
         for (const QueueInWorld* queue : queues()) {
-            queue->add_deadlines(deadlines_);
+            queue->add_deadlines(deadlines_, settings().offered.contains(Fault::retention_ends));
         }
         std::erase_if(deadlines_, [this](Nanos deadline) { return deadline <= now(); });
         std::sort(deadlines_.begin(), deadlines_.end());
@@ -240,6 +244,7 @@ private:
     std::vector<Nanos> deadlines_{};
     std::uint64_t hash_ = 0;
     std::size_t steps_ = 0;
+    std::size_t deliveries_ = 0;
     bool is_going_ = false;
 };
 

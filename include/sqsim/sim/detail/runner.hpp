@@ -104,7 +104,8 @@ private:
         if (outcome.violation.empty()) {
             const HistoryVerdict& verdict = checker_.check(workshop_.history, CheckOptions::exact());
             if (!verdict.ok()) {
-                outcome.violation = "the simulated queue broke its contract: " + verdict.findings.front().text;
+                outcome.violation = "the simulated queue broke its contract (a bug of sqsim: please report it with the token): " +
+                                    verdict.findings.front().text;
             }
         }
         return true;

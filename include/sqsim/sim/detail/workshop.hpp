@@ -69,8 +69,8 @@ public:
 
     [[nodiscard]] virtual QueueCounts stored() const = 0;
     [[nodiscard]] virtual const std::string& label() const = 0;
-    /// Adds every instant at which a delay, a lease, a retention or a deduplication window ends.
-    virtual void add_deadlines(std::vector<Nanos>& deadlines) const = 0;
+    /// Adds every instant at which a delay, a lease or a deduplication window ends, and a retention if asked for.
+    virtual void add_deadlines(std::vector<Nanos>& deadlines, bool with_retention) const = 0;
     /// The numbers of the stored messages, for reports.
     [[nodiscard]] virtual std::string contents() const = 0;
 

@@ -64,7 +64,7 @@ inline void safe_orders(sim::World& world) {
     FakeDatabase database;
     FakePayments payments;
     auto& orders = world.queue({.visibility_timeout = 30s});
-    world.produce(orders, {"order-1", "order-2"});
+    world.produce(orders, {"order-1"});
     const auto handler = [&](const sim::SimMessage& message) {
         handle_order_safely(std::string{message.body()}, database, payments);
     };

@@ -347,7 +347,7 @@ TEST_CASE("the guide's scenarios hold, but for the cache that forgets", "[sim][g
         CHECK_THAT(sim::explore(scenario), sim::holds());
     }
     CHECK(sim::explore(orders_with_a_cache).minimal_faults() == 1);
-    CHECK_THAT(sim::explore(thorough, safe_orders), sim::holds());
+    CHECK_THAT(sim::explore(thorough, orders_in_batches), sim::holds());
 }
 
 TEST_CASE("the guide's entries for fuzzers take bytes", "[sim][guide]") {

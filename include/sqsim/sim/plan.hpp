@@ -107,9 +107,8 @@ namespace detail {
 [[nodiscard]] inline Result<Plan> plan_from_token(std::string_view token) {
     const std::string whole{token};
     const auto wrong = [&](std::string_view part, std::string_view rule) {
-        return Result<Plan>{Error{Errc::invalid_parameter_value, "The token \"" + whole +
-                                                                     "\" cannot be replayed: \"" + std::string{part} +
-                                                                     "\" " + std::string{rule}}};
+        return Result<Plan>{Error{Errc::invalid_parameter_value, "The token \"" + whole + "\" cannot be replayed: \"" +
+                                                                     std::string{part} + "\" " + std::string{rule}}};
     };
     const auto number = [](std::string_view& text, std::uint32_t& value) {
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

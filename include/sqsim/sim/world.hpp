@@ -11,6 +11,7 @@
 #include "sqsim/sim/point.hpp"
 #include "sqsim/sim/sim_fifo_queue.hpp"
 #include "sqsim/sim/sim_queue.hpp"
+#include "sqsim/sim/task.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -110,10 +111,22 @@ public:
 
     /// Ordinary code with a receive loop of its own: one incarnation. After a crash, or an exception, it starts again
     /// from its beginning; a normal return means that it has left for good. It may take a `std::stop_token`, by which
-    /// it is asked to leave (C7).
+    /// it is asked to leave (C7), or be a coroutine that returns a `Task`.
     template <std::invocable Code>
     void spawn(std::string name, Code code) {
-        run_.add_actor(std::move(name)).body = [code = std::move(code)](detail::Actor&) mutable { code(); };
+        run_.add_actor(std::move(name)).body = [this, code = std::move(code)](detail::Actor&) mutable {
+            if constexpr (std::is_same_v<std::invoke_result_t<Code&>, Task>) {
+                for (Task task = code(); !task.done();) {
+                    task.resume();
+                    if (!task.done()) {
+                        run_.take_turns();
+                    }
+                }
+            } else {
+                static_cast<void>(this);
+                code();
+            }
+        };
     }
     template <std::invocable<std::stop_token> Code>
     requires(!std::invocable<Code>) void spawn(std::string name, Code code) {

@@ -62,6 +62,7 @@ protected:
     using Base::begin;
     using Base::dead_letter_count;
     using Base::limits_;
+    using Base::name_redriven;
     using Base::note_dead_letters;
     using Base::place;
     using Base::queue_;
@@ -231,6 +232,7 @@ protected:
         const std::size_t count = answer_.size();
         Actor& actor = run_.actor();
         const std::size_t leases_before = actor.leases.size();
+        name_redriven(answer_);
         Operation call = begin(Action::receive);
         call.invoked = invoked;
         call.maximum = options.max_number_of_messages;

@@ -261,27 +261,25 @@ protected:
         run_.queue_changed(*dead_letters_);
     }
 
-    /// L1: a message that was moved back has a new id, and is called the copy of what it was.
-    std::uint32_t name_redriven(const MessageId& id) {
-        const Subject subject = redriven_.empty() ? 0 : redriven_.front() | 1U;
-        if (!redriven_.empty()) {
-            redriven_.erase(redriven_.begin());
+    /// L1: messages that were moved back have new ids, and are called the copies of what they were.
+    template <class Messages>
+    void name_redriven(const Messages& messages) {
+        for (std::size_t i = 0; !redriven_.empty() && i < messages.size(); ++i) {
+            const MessageId id = messages[i].message_id();
+            if (run_.registry().message(id) == 0) {
+                Operation operation = begin(Action::redrive);
+                operation.message = run_.registry().add_message(id, redriven_.front() | 1U);
+                operation.content = hash_text(messages[i].body());
+                record(operation);
+                redriven_.erase(redriven_.begin());
+            }
         }
-        Operation operation = begin(Action::redrive);
-        operation.message = run_.registry().add_message(id, subject);
-        operation.content = hash_text(queue_.peek(id)->message.body());
-        record(operation);
-        return operation.message;
     }
 
     /// A message arrived at an actor. Returns what it is called.
     template <class Real>
     Subject take_lease(Actor& actor, const Real& message, Nanos invoked, std::size_t step) {
-        const MessageId id = message.message_id();
-        std::uint32_t number = run_.registry().message(id);
-        if (number == 0) {
-            number = name_redriven(id);
-        }
+        const std::uint32_t number = run_.registry().message(message.message_id());
         const Subject subject = run_.registry().subject(number);
         const Nanos deadline = message.visibility_deadline().time_since_epoch();
         actor.leases.push_back({this, Registry::hash(message.receipt_handle()), subject, run_.now(), deadline});

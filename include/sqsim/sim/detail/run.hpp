@@ -136,6 +136,14 @@ public:
     }
     [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
 
+    /// A coroutine suspended itself: others go first.
+    void take_turns() {
+        if (enter()) {
+            at(places().number("await"), current()->subject, {}, true);
+            let_others_go_first();
+        }
+    }
+
     // Surroundings: what `sim::point` and its kin do.
 
     void point(std::string_view name, const MessageId* message) override {

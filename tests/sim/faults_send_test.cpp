@@ -165,8 +165,7 @@ TEST_CASE("S5: a message of a FIFO queue is never late by itself: only the queue
 }
 
 TEST_CASE("S6: a FIFO send repeated at the last instant of the deduplication window stores nothing", "[sim][faults]") {
-    CHECK(with_fault(Fault::resend_in_window, "resend-early@send#1.1", 2, fifo_sent) ==
-          lines_of("none", fifo_sent));
+    CHECK(with_fault(Fault::resend_in_window, "resend-early@send#1.1", 2, fifo_sent) == lines_of("none", fifo_sent));
     CHECK(with_fault(Fault::resend_in_window, "resend-early@send#1.1", 1, careless_fifo) ==
           lines_of("none", careless_fifo));
 }

@@ -144,6 +144,14 @@ TEST_CASE("L1: a dead letter is moved back at once, under a new id", "[sim][faul
     CHECK(explored({.faults = 2, .preemptions = 0, .offered = {Fault::redrive}}, standard_poison).size() == 4);
 }
 
+TEST_CASE("L1: an operator moves back everything that is there", "[sim][faults]") {
+    CHECK(lines_of("resend@send#1.1+redrive@dead#1.1", standard_poison) ==
+          Lines{"0s c got a (1), id 1, handle 1", "0s c got a (1), id 2, handle 2", "10s c got a (2), id 1, handle 3",
+                "10s c got a (2), id 2, handle 4", "20.001s c got a (1), id 3, handle 5",
+                "20.001s c got a (1), id 4, handle 6", "30.001s c got a (2), id 3, handle 7",
+                "30.001s c got a (2), id 4, handle 8", "40.001s dead: a", "40.001s dead: a"});
+}
+
 TEST_CASE("a call that is not made is no place for its faults", "[sim][faults]") {
     const Scenario scenario = [](World& world, Log& log) {
         auto& queue = world.queue();

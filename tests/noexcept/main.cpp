@@ -2,10 +2,13 @@
 
 // The library without exceptions and without RTTI: it works, and a caller's bug reaches the error handler.
 
+#include <sqsim/sim/explore.hpp>
 #include <sqsim/sqsim.hpp>
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <string>
 
 namespace {
 
@@ -41,6 +44,25 @@ void fifo_queue() {
     }
 }
 
+void simulation() {
+    const auto explore = [](auto pay) {
+        return sqsim::sim::explore({.faults = 1}, [pay](sqsim::sim::World& world) {
+            std::map<std::string, int> paid;
+            auto& orders = world.queue();
+            world.produce(orders, {"a"});
+            world.consume(orders, [&](const auto& message) {
+                pay(paid[std::string{message.body()}]);
+                sqsim::sim::point("paid");
+            });
+            world.run();
+            world.expect(sqsim::sim::once_per_key(paid));
+        });
+    };
+    check(explore([](int& amount) { amount = 1; }).ok(), "an idempotent consumer is one");
+    const auto report = explore([](int& amount) { ++amount; });
+    check(report.minimal_faults() == 1, "another is not: its process just ends, and nothing is unwound");
+}
+
 // Ends the program with success: after the handler the library would abort.
 void expect_invalid_value(const sqsim::Error& error) {
     check(error.code() == sqsim::Errc::invalid_parameter_value, "the handler is told the error");
@@ -52,6 +74,7 @@ void expect_invalid_value(const sqsim::Error& error) {
 int main() {
     standard_queue();
     fifo_queue();
+    simulation();
 
     sqsim::set_error_handler(expect_invalid_value);
     sqsim::ManualClock clock;

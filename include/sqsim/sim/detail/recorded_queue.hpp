@@ -238,6 +238,7 @@ protected:
         if (moved == 0) {
             return;
         }
+        bool is_redriven = false;
         const auto there = dead_letters_->queue_.peek(MessageState::visible, unlimited);
         for (std::size_t i = there.size() - std::min(moved, there.size()); i < there.size(); ++i) {
             const MessageId id = there[i].message.message_id();
@@ -250,15 +251,24 @@ protected:
             run_.story().tell(run_.actor(), TimelineStep::Kind::service, subject, [&] {
                 return subject_text(subject) + " goes to the dead-letter queue " + dead_letters_->label();
             });
-            if (run_.at(place(Verb::dead), subject, {{Fault::redrive}}, false).fault == Fault::redrive) {
-                redriven_.push_back(subject);
-            }
+            is_redriven =
+                run_.at(place(Verb::dead), subject, {{Fault::redrive}}, false).fault == Fault::redrive || is_redriven;
         }
-        if (!redriven_.empty()) {  // an operator moves back what is there
-            run_.schedule(run_.now() + std::chrono::milliseconds{1}, run_.actor(),
-                          [this] { static_cast<void>(start_message_move_task(dead_letters_->queue_, queue_)); });
+        if (is_redriven) {
+            run_.schedule(run_.now() + std::chrono::milliseconds{1}, run_.actor(), [this] { redrive(); });
         }
         run_.queue_changed(*dead_letters_);
+    }
+
+    /// L1: an operator moves back what is there.
+    void redrive() {
+        if (!redriven_.empty()) {
+            return;  // one is under way, and takes all
+        }
+        for (const auto& dead : dead_letters_->queue_.peek(MessageState::visible, unlimited)) {
+            redriven_.push_back(dead_letters_->subject_of(dead.message.message_id()));
+        }
+        static_cast<void>(start_message_move_task(dead_letters_->queue_, queue_));
     }
 
     /// L1: messages that were moved back have new ids, and are called the copies of what they were.

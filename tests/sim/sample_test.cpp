@@ -201,3 +201,17 @@ TEST_CASE("one byte is one choice: every value of it is one of the alternatives"
     }
     CHECK(hashes.size() == 3);  // the first send: as it should, repeated, or late
 }
+
+TEST_CASE("random faults stop, so that a correct consumer comes to rest whatever the rates are", "[sim][sample]") {
+    const auto scenario = [](sqsim::sim::World& world) {
+        std::map<std::string, int> paid;
+        auto& orders = world.queue();
+        world.produce(orders, {"a", "b"});
+        world.consume(orders, [&](const auto& message) { paid[std::string{message.body()}] = 1; }, {.consumers = 2});
+        world.run();
+        world.expect_same_as_fault_free(paid);
+    };
+    const auto report = sqsim::sim::sample({.runs = 50, .activate = 1, .fire = 1}, scenario);
+    INFO(report.to_string());
+    CHECK(report.ok());
+}

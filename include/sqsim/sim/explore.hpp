@@ -143,7 +143,7 @@ inline Report sample(const SampleOptions& options, const std::function<void(Worl
     std::size_t deviations = 0;
     std::uint64_t hash = outcome.hash;
     for (std::size_t i = 0; i < options.runs && outcome.violation.empty(); ++i) {
-        detail::RandomDecider decider{options.seed, i, options.activate, options.fire};
+        detail::RandomDecider decider{options.seed, i, options.activate, options.fire, options.maximum_deviations};
         outcome = runner.run({}, &decider);
         plan = runner.chooser().taken();
         deviations += plan.size();

@@ -62,6 +62,7 @@ struct SampleOptions {
     std::uint64_t seed = 1;
     double activate = 0.25;
     double fire = 0.25;
+    std::size_t maximum_deviations = 30;  // of a run: then faults stop, so that it can come to rest
     std::string name{};
     Faults offered = Faults::usual();
     CrashMode crash = CrashMode::unwind;

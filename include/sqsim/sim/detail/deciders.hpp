@@ -16,9 +16,9 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
 /// are about one kind only, and some are full of it, which a single rate never gives.
 class RandomDecider final : public Decider {
 public:
-    RandomDecider(std::uint64_t seed, std::uint64_t run, double activate, double fire)
+    RandomDecider(std::uint64_t seed, std::uint64_t run, double activate, double fire, std::size_t most)
         : random_{sqsim::detail::mix64(seed + 0x5341'4d50U) ^ sqsim::detail::mix64(run + 1)},
-          fire_{sqsim::detail::probability_bound(fire)} {
+          fire_{sqsim::detail::probability_bound(fire)}, left_{most} {
         const std::uint64_t bound = sqsim::detail::probability_bound(activate);
         for (std::size_t i = 1; i < fault_kinds; ++i) {
             const bool active = random_.next() <= bound && bound != 0;
@@ -29,7 +29,8 @@ public:
     [[nodiscard]] std::size_t decide(std::span<const Option> options) override {
         for (std::size_t i = 0; i < options.size(); ++i) {
             const bool active = (active_ >> static_cast<unsigned>(options[i].fault) & 1) != 0;
-            if (active && fire_ != 0 && random_.next() <= fire_) {
+            if (active && left_ != 0 && fire_ != 0 && random_.next() <= fire_) {
+                --left_;
                 return i + 1;
             }
         }
@@ -39,6 +40,7 @@ public:
 private:
     sqsim::detail::SplitMix random_;
     std::uint64_t fire_;
+    std::size_t left_;  // deviations until faults stop
     std::uint64_t active_ = 0;
 };
 

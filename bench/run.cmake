@@ -31,6 +31,7 @@ section(fifo 9 "fifo/window/.*")
 section(fifo_others 5 "fifo/(single|groups|backlog|mutex).*")
 section(features 15 "features/.*")
 section(include 9 "include/.*")
+section(sim 9 "(sim|history)/.*")
 
 if(QUICK)  # at once, since of some sections nothing is left
     set(sections "")

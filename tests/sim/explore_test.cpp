@@ -588,3 +588,16 @@ TEST_CASE("the report of a scenario that holds says what is guaranteed", "[sim][
     CHECK(report.replay_token().empty());
     CHECK(report.violation().empty());
 }
+
+TEST_CASE("a queue that nobody receives from may keep its messages", "[sim][explore]") {
+    const auto report = sqsim::sim::explore({.faults = 1}, [](sqsim::sim::World& world) {
+        auto& orders = world.queue({.name = "orders"});
+        auto& shipments = world.queue({.name = "shipments"});
+        world.produce(orders, {"a"});
+        world.consume(orders, [&](const auto& message) { shipments.send_message(message.body()); });
+        world.run();
+        world.expect("something is shipped", shipments.counts().total() != 0);
+    });
+    INFO(report.to_string());
+    CHECK(report.ok());
+}

@@ -231,10 +231,16 @@ private:
         return kept;
     }
 
-    /// The queues are empty now: a last look at one of them says when that was.
+    /// The queues are empty now, but for those that nobody receives from: a last look at one says when that was.
     void end_history() {
         History& history = run_.history();
         history.drained = true;
+        for (std::size_t i = 0; i < run_.queues().size(); ++i) {
+            const bool is_dead_letter_queue =
+                std::any_of(history.queues.begin(), history.queues.end(),
+                            [&](const QueueFacts& facts) { return facts.dead_letter_queue == i; });
+            history.drained = history.drained && (is_dead_letter_queue || run_.queues()[i]->stored().total() == 0);
+        }
         if (!history.operations.empty() && history.operations.back().answered < run_.now()) {
             Operation look;
             look.invoked = look.answered = run_.now();

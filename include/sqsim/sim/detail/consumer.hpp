@@ -3,6 +3,8 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/error.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/options.hpp"
 #include "sqsim/sim/detail/run.hpp"
 #include "sqsim/sim/sim_message.hpp"
 

@@ -75,6 +75,7 @@ const std::map<std::string, double> ranks{
     {"sim/sim_queue.hpp", 10.2},
     {"sim/sim_fifo_queue.hpp", 10.2},
     {"sim/world.hpp", 10.3},
+    {"sim/detail/asked.hpp", 10.4},
     {"sim/detail/runner.hpp", 10.4},
     {"sim/detail/search.hpp", 10.4},
     {"sim/detail/deciders.hpp", 10.4},

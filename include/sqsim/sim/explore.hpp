@@ -2,6 +2,8 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/sim/detail/asked.hpp"
+#include "sqsim/sim/detail/crash_hint.hpp"
 #include "sqsim/sim/detail/deciders.hpp"
 #include "sqsim/sim/detail/reporting.hpp"
 #include "sqsim/sim/detail/runner.hpp"

@@ -11,9 +11,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
-#include <exception>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -110,99 +107,5 @@ inline void report_shrunk(Report& report, Runner& runner, std::vector<Planned> p
     }
     return to_token(describe(missing, places));
 }
-
-/// The settings of runs under these options.
-template <class Options>
-[[nodiscard]] Settings settings_of(const Options& options) {
-    Settings settings;
-    settings.offered = options.offered;
-    settings.stalls_at_all_deadlines = options.stalls == Stalls::all_deadlines;
-    settings.abandons = !SQSIM_EXCEPTIONS || options.crash == CrashMode::abandon;
-    settings.horizon = options.horizon;
-    settings.maximum_steps = options.maximum_steps;
-    settings.clock_error = options.clock_error;
-    if (!SQSIM_EXCEPTIONS) {
-        settings.offered = settings.offered.without({Fault::throttle, Fault::lose_delete, Fault::lose_extension,
-                                                     Fault::lose_extension_reply, Fault::lose_send_reply});
-    }
-    return settings;
-}
-
-[[nodiscard]] inline ReplayOptions replay_options(const ExploreOptions& options) {
-    return {options.name,    options.offered,       options.crash,      options.stalls,
-            options.horizon, options.maximum_steps, options.clock_error};
-}
-
-[[nodiscard]] inline Budgets budgets_of(const ExploreOptions& options) {
-    Budgets budgets;
-    budgets.most = {options.faults, options.preemptions, options.reorders.value_or(0), options.misses.value_or(0)};
-    budgets.counts_as_fault = {false, false, !options.reorders, !options.misses};
-    return budgets;
-}
-
-/// "2 faults and 1 preemption".
-[[nodiscard]] inline std::string budget_text(const ExploreOptions& options) {
-    const auto part = [](int count, std::string_view noun) {
-        return count_text(static_cast<std::size_t>(std::max(count, 0)), noun);
-    };
-    std::string text = part(options.faults, "fault");
-    if (options.reorders) {
-        text += ", " + part(*options.reorders, "reordering");
-    }
-    if (options.misses) {
-        text += ", " + std::to_string(*options.misses) + (*options.misses == 1 ? " miss" : " misses");
-    }
-    return text + " and " + part(options.preemptions, "preemption");
-}
-
-/// The token that the environment wants replayed by the exploration of this name.
-[[nodiscard]] inline std::optional<std::string> token_from_environment(std::string_view name) {
-    const char* const value = std::getenv("SQSIM_REPLAY");
-    if (value == nullptr || *value == '\0') {
-        return std::nullopt;
-    }
-    const std::string_view text{value};
-    const std::size_t equals = text.rfind('=');
-    if (equals == std::string_view::npos) {
-        return std::string{text};
-    }
-    return text.substr(0, equals) == name ? std::optional{std::string{text.substr(equals + 1)}} : std::nullopt;
-}
-
-/// While it lives, a crash that meets `noexcept` ends the program with a hint instead of without a word.
-class CrashHint {
-public:
-#if SQSIM_EXCEPTIONS
-    CrashHint() : before_{std::set_terminate(&CrashHint::end)} { outer() = before_; }
-    CrashHint(const CrashHint&) = delete;
-    CrashHint& operator=(const CrashHint&) = delete;
-    ~CrashHint() { std::set_terminate(before_); }
-
-private:
-    [[nodiscard]] static std::terminate_handler& outer() {
-        static std::terminate_handler handler = nullptr;
-        return handler;
-    }
-    [[noreturn]] static void end() {
-        if (const std::exception_ptr current = std::current_exception()) {
-            try {
-                std::rethrow_exception(current);
-            } catch (const Crash&) {
-                std::fputs("sqsim: a simulated crash met code that is noexcept: explore with CrashMode::abandon\n",
-                           stderr);
-            } catch (...) {
-            }
-        }
-        if (outer() != nullptr) {
-            outer()();
-        }
-        std::abort();
-    }
-
-    std::terminate_handler before_;
-#else
-    CrashHint() {}
-#endif
-};
 
 }  // namespace sqsim::inline SQSIM_ABI::sim::detail

@@ -33,3 +33,18 @@
 #        define SQSIM_ASAN 0
 #    endif
 #endif
+
+// Likewise the thread sanitizer, which keeps the calls of each stack apart.
+#ifndef SQSIM_TSAN
+#    if defined(__SANITIZE_THREAD__)
+#        define SQSIM_TSAN 1
+#    elif defined(__has_feature)
+#        if __has_feature(thread_sanitizer)
+#            define SQSIM_TSAN 1
+#        else
+#            define SQSIM_TSAN 0
+#        endif
+#    else
+#        define SQSIM_TSAN 0
+#    endif
+#endif

@@ -20,6 +20,9 @@
 #    include <sanitizer/asan_interface.h>
 #    include <sanitizer/common_interface_defs.h>
 #endif
+#if SQSIM_TSAN
+#    include <sanitizer/tsan_interface.h>
+#endif
 
 // What lets ordinary code stand still while other code goes on, in one thread: each consumer has a stack of its own.
 
@@ -76,7 +79,12 @@ public:
     Fiber() : stack_{map()} {}
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
-    ~Fiber() { ::munmap(stack_, stack_size); }
+    ~Fiber() {
+#if SQSIM_TSAN
+        give_up_calls();
+#endif
+        ::munmap(stack_, stack_size);
+    }
 
     /// Makes `code(argument)` what the next `resume` begins. Whatever was suspended here is given up: its objects are
     /// never destroyed.
@@ -88,6 +96,10 @@ public:
 #if SQSIM_ASAN
         ASAN_UNPOISON_MEMORY_REGION(bottom(), usable_size);
         fake_stack_ = nullptr;
+#endif
+#if SQSIM_TSAN
+        give_up_calls();
+        calls_ = __tsan_create_fiber(0);
 #endif
 #if defined(__x86_64__)
         // As if `switch_stack` had been called by something that `enter` returns to: six registers and an address,
@@ -115,6 +127,10 @@ public:
         void* fake = nullptr;
         __sanitizer_start_switch_fiber(&fake, bottom(), usable_size);
 #endif
+#if SQSIM_TSAN
+        owner_calls_ = __tsan_get_current_fiber();
+        __tsan_switch_to_fiber(calls_, 0);
+#endif
         leave(owner_, position_);
 #if SQSIM_ASAN
         __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
@@ -128,6 +144,9 @@ public:
     void suspend() noexcept {
 #if SQSIM_ASAN
         __sanitizer_start_switch_fiber(is_active_ ? &fake_stack_ : nullptr, owner_bottom_, owner_size_);
+#endif
+#if SQSIM_TSAN
+        __tsan_switch_to_fiber(owner_calls_, 0);
 #endif
         leave(position_, owner_);
 #if SQSIM_ASAN
@@ -163,6 +182,14 @@ private:
 
     [[nodiscard]] std::byte* bottom() const noexcept { return stack_ + page; }
 
+#if SQSIM_TSAN
+    void give_up_calls() noexcept {
+        if (void* const calls = std::exchange(calls_, nullptr)) {
+            __tsan_destroy_fiber(calls);
+        }
+    }
+#endif
+
     static void enter() {
         Fiber& fiber = *current();
 #if SQSIM_ASAN
@@ -185,6 +212,10 @@ private:
     void* fake_stack_ = nullptr;
     const void* owner_bottom_ = nullptr;
     std::size_t owner_size_ = 0;
+#endif
+#if SQSIM_TSAN
+    void* calls_ = nullptr;
+    void* owner_calls_ = nullptr;
 #endif
 };
 

@@ -6,6 +6,7 @@
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -59,12 +60,15 @@ public:
 private:
     [[nodiscard]] std::optional<Ready> choose(DecisionSource* decisions) {
         std::optional<Ready> first = take_first(~std::uint64_t{0});
-        if (!first || decisions == nullptr || decisions->reorder_window() == 0) {
+        const std::size_t window = first && decisions != nullptr ? decisions->reorder_window() : 0;
+        if (window == 0) {
             return first;
         }
         // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
-        const std::uint64_t youngest = first->order + decisions->reorder_window();
-        window_.assign(1, *first);
+        const std::uint64_t youngest = first->order + window;
+        window_.clear();
+        window_.reserve(std::min<std::size_t>(window + 1, 16));
+        window_.push_back(*first);
         while (const std::optional<Ready> other = take_first(youngest)) {
             window_.push_back(*other);
         }

@@ -133,18 +133,18 @@ template <class Options>
                              "Must be between 1 and " + std::to_string(limits.maximum_number_of_messages) +
                                  ", if provided.");
     }
-    const auto check = [](std::string_view parameter, const std::optional<Nanos>& value, Nanos most) -> MaybeError {
-        if (!value || (*value >= Nanos::zero() && *value <= most)) {
-            return {};
-        }
+    const auto is_within = [](const std::optional<Nanos>& value, Nanos most) {
+        return !value || (*value >= Nanos::zero() && *value <= most);
+    };
+    const auto beyond = [](const std::optional<Nanos>& value, std::string_view parameter, Nanos most) {
         return invalid_value(seconds_text(*value), parameter,
                              "Must be >= 0 and <= " + seconds_text(most) + ", if provided.");
     };
-    if (MaybeError error = check("WaitTimeSeconds", options.wait_time, limits.maximum_wait_time)) {
-        return error;
+    if (!is_within(options.wait_time, limits.maximum_wait_time)) {
+        return beyond(options.wait_time, "WaitTimeSeconds", limits.maximum_wait_time);
     }
-    if (MaybeError error = check("VisibilityTimeout", options.visibility_timeout, limits.maximum_visibility_timeout)) {
-        return error;
+    if (!is_within(options.visibility_timeout, limits.maximum_visibility_timeout)) {
+        return beyond(options.visibility_timeout, "VisibilityTimeout", limits.maximum_visibility_timeout);
     }
     if (options.spin < Nanos::zero()) {
         return invalid_value(seconds_text(options.spin), "spin", "Must be >= 0.");

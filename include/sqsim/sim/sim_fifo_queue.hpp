@@ -118,13 +118,11 @@ private:
                                     const FifoSendMessageOptions& options, detail::Subject subject) {
         Result<SendMessageResult> result = queue_.try_send_message(body, group, options);
         if (result) {
-            if (!result->deduplicated) {
-                add_message(result->message_id, subject);
-            }
             Operation operation = begin(Action::send);
-            operation.message = run_.registry().message(result->message_id);
+            operation.message = result->deduplicated ? run_.registry().message(result->message_id)
+                                                     : add_message(result->message_id, subject);
             operation.answer = result->deduplicated ? Answer::deduplicated : Answer::ok;
-            operation.duration = queue_.options().delay;
+            operation.duration = delay_;
             operation.group = run_.registry().text(group);
             operation.deduplication =
                 run_.registry().text(options.message_deduplication_id.empty() ? content_deduplication_id(body)

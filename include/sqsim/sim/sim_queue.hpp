@@ -107,17 +107,18 @@ private:
         return option.fault == Fault::lose_send_reply ? unanswered() : result;
     }
 
-    Result<SendMessageResult> store(std::string_view body, SendMessageOptions options, detail::Subject subject,
+    Result<SendMessageResult> store(std::string_view body, const SendMessageOptions& options, detail::Subject subject,
                                     bool late) {
+        SendMessageOptions now = options;
         if (late) {
-            options.delay = limits().maximum_delay;
+            now.delay = limits().maximum_delay;
         }
-        Result<SendMessageResult> result = queue_.try_send_message(body, options);
+        const detail::Nanos delay = now.delay.value_or(delay_);
+        Result<SendMessageResult> result = queue_.try_send_message(body, std::move(now));
         if (result) {
-            add_message(result->message_id, subject);
             Operation operation = begin(Action::send);
-            operation.message = run_.registry().message(result->message_id);
-            operation.duration = options.delay.value_or(queue_.options().delay);
+            operation.message = add_message(result->message_id, subject);
+            operation.duration = delay;
             operation.group = run_.registry().text(options.message_group_id);
             operation.content = detail::hash_text(body);
             record(operation);

@@ -44,10 +44,8 @@ public:
     [[nodiscard]] ManualClock& clock() noexcept { return run_.clock(); }
 
     /// A queue that lives as long as the world. What the scenario itself asks of it always goes well.
-    SimQueue& queue(const QueueOptions& options = {}) { return keep(std::make_unique<SimQueue>(run_, options)); }
-    SimFifoQueue& fifo_queue(const FifoQueueOptions& options = {}) {
-        return keep(std::make_unique<SimFifoQueue>(run_, options));
-    }
+    SimQueue& queue(const QueueOptions& options = {}) { return add_queue<SimQueue>(options); }
+    SimFifoQueue& fifo_queue(const FifoQueueOptions& options = {}) { return add_queue<SimFifoQueue>(options); }
 
     /// Sends these messages when the world runs, before anybody receives, in order when nothing goes wrong. A send that
     /// fails is repeated until it succeeds; a repeated one may have been stored already (S1).
@@ -224,11 +222,12 @@ public:
     [[nodiscard]] const History& history() const noexcept { return run_.history(); }
 
 private:
-    template <class Kept>
-    Kept& keep(std::unique_ptr<Kept> queue) {
-        Kept& kept = *queue;
+    template <class Q, class Options>
+    Q& add_queue(const Options& options) {
+        auto queue = run_.workshop().rooms.let<Q>(run_, options);
+        Q& added = *queue;
         queues_.push_back(std::move(queue));
-        return kept;
+        return added;
     }
 
     /// The queues are empty now, but for those that nobody receives from: a last look at one says when that was.
@@ -291,7 +290,7 @@ private:
 
     detail::Run& run_;
     detail::Notes& notes_;
-    std::vector<std::unique_ptr<detail::QueueInWorld>> queues_{};
+    std::vector<detail::Rooms::Tenancy<detail::QueueInWorld>> queues_{};
     std::vector<std::pair<detail::Actor*, std::function<void()>>> producers_{};
     std::size_t states_ = 0;
     std::size_t deduplication_ids_ = 0;

@@ -146,10 +146,17 @@ public:
         occurrences_.clear();
         met_.clear();
         options_.clear();
+        offered_ = 0;
     }
 
-    /// Chooses at a place about a message. Returns: the chosen option; its fault is `none` for the best.
-    [[nodiscard]] Option choose(std::uint16_t place, std::uint32_t subject, std::span<const Option> options) {
+    /// Offers an option of the next choice.
+    void offer(Option option) { options_.push_back(option); }
+
+    /// Chooses at a place about a message, between the best and what was offered since the last choice. Returns: the
+    /// chosen option; its fault is `none` for the best.
+    [[nodiscard]] Option choose(std::uint16_t place, std::uint32_t subject) {
+        const std::size_t first = std::exchange(offered_, options_.size());
+        const std::span<const Option> options = std::span{options_}.subspan(first);
         std::uint32_t& times = occurrences_[std::uint64_t{place} << 32 | subject];
         const Address address{place, static_cast<std::uint16_t>(++times), subject};
         std::size_t chosen = 0;
@@ -173,9 +180,8 @@ public:
         if (decider_ != nullptr) {
             chosen = decider_->decide(options);
         }
-        met_.push_back({address, static_cast<std::uint32_t>(options_.size()),
-                        static_cast<std::uint16_t>(options.size()), static_cast<std::uint16_t>(chosen)});
-        options_.insert(options_.end(), options.begin(), options.end());
+        met_.push_back({address, static_cast<std::uint32_t>(first), static_cast<std::uint16_t>(options.size()),
+                        static_cast<std::uint16_t>(chosen)});
         return chosen == 0 ? Option{} : options[chosen - 1];
     }
 
@@ -208,7 +214,8 @@ private:
     std::size_t followed_ = 0;
     EpochTable occurrences_{};
     std::vector<Met> met_{};
-    std::vector<Option> options_{};
+    std::vector<Option> options_{};  // of all choices so far, and of the next
+    std::size_t offered_ = 0;        // where those of the next begin
 };
 
 /// A plan's deviations with their names, for people and tokens.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/ids.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -51,7 +50,7 @@ private:
 
     [[nodiscard]] Entry& find(std::uint64_t key) noexcept {
         const std::size_t mask = entries_.size() - 1;
-        std::size_t at = static_cast<std::size_t>(sqsim::detail::mix64(key)) & mask;
+        std::size_t at = static_cast<std::size_t>(key * 0x9e37'79b9'7f4a'7c15U >> 32) & mask;  // Fibonacci hashing
         while (entries_[at].epoch == epoch_ && entries_[at].key != key) {
             at = (at + 1) & mask;
         }

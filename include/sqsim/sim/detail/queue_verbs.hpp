@@ -165,12 +165,16 @@ public:
         });
     }
     void set_delay(std::chrono::nanoseconds delay) {
-        administer(Verb::delay, [this, delay] { queue_.set_delay(delay); });
+        administer(Verb::delay, [this, delay] {
+            queue_.set_delay(delay);
+            delay_ = delay;
+        });
     }
 
 protected:
     using Base::answer;
     using Base::begin;
+    using Base::delay_;
     using Base::is_malformed;
     using Base::limits;
     using Base::place;

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -223,32 +222,34 @@ protected:
             }
         }
         const std::size_t dead_before = dead_letter_count();
-        answer_.resize(most);
-        answer_.resize(queue_.receive_messages(answer_, now));
+        auto& answer = run_.workshop().answer;
+        answer.resize(std::max(answer.size(), most));
+        const std::span messages = std::span{answer}.first(queue_.receive_messages(std::span{answer}.first(most), now));
         note_dead_letters(dead_before);
-        if (answer_.empty()) {
+        if (messages.empty()) {
             return 0;
         }
-        const std::size_t count = answer_.size();
+        const std::size_t count = messages.size();
         Actor& actor = run_.actor();
         const std::size_t leases_before = actor.leases.size();
-        name_redriven(answer_);
+        name_redriven(messages);
         Operation call = begin(Action::receive);
         call.invoked = invoked;
         call.maximum = options.max_number_of_messages;
         call.wait = wait;
         call.duration = options.visibility_timeout.value_or(visibility_timeout_);
         record(call);
-        const Subject first = take_lease(actor, answer_.front(), invoked, step);
+        const Subject first = take_lease(actor, messages.front(), invoked, step);
         for (std::size_t i = 1; i < count; ++i) {
-            take_lease(actor, answer_[i], invoked, step);
+            take_lease(actor, messages[i], invoked, step);
         }
         actor.subject = first;
         // What an actor has received belongs to the queue: its stack may be given up at any choice.
         auto& received = run_.workshop().received;
         const std::size_t kept = received.size();
-        std::move(answer_.begin(), answer_.end(), std::back_inserter(received));
-        answer_.clear();
+        for (auto& message : messages) {
+            received.add(std::move(message));
+        }
         run_.queue_changed(*this);  // a receive may have freed a group
         if (std::exchange(lets_others_go_first, false)) {
             run_.let_others_go_first();
@@ -264,10 +265,10 @@ protected:
             actor.is_replaced = true;
         }
         if (option.fault == Fault::repeat_attempt) {
-            answer_.resize(count);
-            answer_.resize(queue_.receive_messages(answer_, now));
-            std::move(answer_.begin(), answer_.end(), received.begin() + static_cast<std::ptrdiff_t>(kept));
-            answer_.clear();
+            const std::size_t again = queue_.receive_messages(messages, now);
+            for (std::size_t i = 0; i < again; ++i) {
+                received[kept + i] = std::move(messages[i]);
+            }
         }
         for (std::size_t i = 0; i < count; ++i) {
             out[i] = message_type{received[kept + i]};
@@ -290,7 +291,6 @@ protected:
     }
 
 private:
-    std::vector<Message<std::string, ManualClock::time_point>> answer_{};  // of the receive that is under way
     std::uint32_t attempts_ = 0;
     bool waits_for_ever_ = false;
     bool has_habits_ = false;

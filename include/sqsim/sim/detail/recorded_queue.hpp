@@ -43,8 +43,8 @@ public:
     RecordedQueue(Run& run, const options_type& options)
         : run_{run}, queue_{run.clock(), options}, index_{static_cast<std::uint32_t>(run.queues().size())},
           label_{options.name.empty() ? "queue-" + std::to_string(index_ + 1) : options.name}, limits_{options.limits},
-          visibility_timeout_{options.visibility_timeout}, wait_time_{options.receive_message_wait_time},
-          retention_{options.message_retention_period} {
+          visibility_timeout_{options.visibility_timeout}, delay_{options.delay},
+          wait_time_{options.receive_message_wait_time}, retention_{options.message_retention_period} {
         // The first queue's places have short names: most worlds have only one.
         for (std::size_t i = 0; i < verb_names.size(); ++i) {
             places_[i] = index_ == 0 ? static_cast<std::uint16_t>(i)
@@ -158,11 +158,13 @@ protected:
         record(operation);
     }
 
-    /// A message was stored. Returns what it is called.
-    Subject add_message(const MessageId& id, Subject subject) {
-        run_.registry().add_message(id, subject);
+    /// A message was stored. Returns its number.
+    std::uint32_t add_message(const MessageId& id, Subject subject) {
+        if (subjects_by_ordinal_.empty()) {
+            subjects_by_ordinal_.reserve(16);
+        }
         subjects_by_ordinal_.push_back(subject);
-        return subject;
+        return run_.registry().add_message(id, subject);
     }
     [[nodiscard]] Subject next_subject() noexcept { return 2 * ++last_number_; }
 
@@ -317,6 +319,7 @@ protected:
     std::string label_;
     Limits limits_;
     Nanos visibility_timeout_;
+    Nanos delay_;
     Nanos wait_time_;
     Nanos retention_;
     RecordedQueue* dead_letters_ = nullptr;

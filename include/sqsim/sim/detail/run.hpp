@@ -7,6 +7,7 @@
 #include "sqsim/sim/point.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -93,17 +94,13 @@ public:
         if (!offers()) {
             return {};
         }
-        std::vector<Option>& options = workshop().options;
-        options.clear();
         for (const Option& option : kinds) {
-            if (settings().offered.contains(option.fault)) {
-                options.push_back(option);
-            }
+            offer_if_asked_for(option);
         }
         if (harm) {
-            add_harm();
+            offer_harm();
         }
-        const Option option = workshop().chooser.choose(place, subject, options);
+        const Option option = workshop().chooser.choose(place, subject);
         note(Address{place, 0, subject}.bits(), static_cast<std::uint64_t>(option.fault));
         switch (option.fault) {
         case Fault::none:
@@ -127,14 +124,15 @@ public:
 
     /// Makes a step part of what tells this run from another.
     void note(std::uint64_t what, std::uint64_t how) noexcept {
+        // Two multiplications are enough to tell runs apart; a run has a hundred steps.
         const std::uint64_t step =
-            sqsim::detail::mix64(what ^ sqsim::detail::mix64(how + static_cast<std::uint64_t>(now().count())));
-        hash_ = sqsim::detail::mix64(hash_ ^ step) + step;
+            (what ^ std::rotl((how + static_cast<std::uint64_t>(now().count())) * 0x9e37'79b9'7f4a'7c15U, 29));
+        hash_ = (std::rotl(hash_, 23) ^ step) * 0xbf58'476d'1ce4'e5b9U;
         if (workshop().log != nullptr) {
             workshop().log->push_back(step);
         }
     }
-    [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
+    [[nodiscard]] std::uint64_t hash() const noexcept { return sqsim::detail::mix64(hash_); }
 
     /// A coroutine suspended itself: others go first.
     void take_turns() {
@@ -197,27 +195,29 @@ private:
         }
     }
 
-    /// Adds what may happen to the current actor itself.
-    void add_harm() {
+    void offer_if_asked_for(Option option) {
+        if (settings().offered.contains(option.fault)) {
+            workshop().chooser.offer(option);
+        }
+    }
+
+    /// Offers what may happen to the current actor itself.
+    void offer_harm() {
         if (!current()->has_stack) {
             return;
         }
-        if (is_anyone_ready() && settings().offered.contains(Fault::preempt)) {
-            workshop().options.push_back({Fault::preempt});
+        if (is_anyone_ready()) {
+            offer_if_asked_for({Fault::preempt});
         }
-        if (settings().offered.contains(Fault::stall)) {
-            if (settings().stalls_at_all_deadlines) {
-                const std::size_t instants = std::min<std::size_t>(3 * deadlines().size(), 250);
-                for (std::size_t i = 1; i <= instants; ++i) {
-                    workshop().options.push_back({Fault::stall, static_cast<std::uint8_t>(i)});
-                }
-            } else if (current()->last_deadline(now())) {
-                workshop().options.push_back({Fault::stall});
+        if (settings().stalls_at_all_deadlines) {
+            const std::size_t instants = std::min<std::size_t>(3 * deadlines().size(), 250);
+            for (std::size_t i = 1; i <= instants; ++i) {
+                offer_if_asked_for({Fault::stall, static_cast<std::uint8_t>(i)});
             }
+        } else if (current()->last_deadline(now())) {
+            offer_if_asked_for({Fault::stall});
         }
-        if (settings().offered.contains(Fault::crash)) {
-            workshop().options.push_back({Fault::crash});
-        }
+        offer_if_asked_for({Fault::crash});
     }
 
     /// The instants ahead at which something changes by itself, each once.

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/config.hpp"
+#include "sqsim/detail/record.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/sim/detail/actor.hpp"
@@ -15,9 +16,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
@@ -32,31 +34,28 @@ struct Settings {
     Nanos clock_error = std::chrono::minutes{10};
 };
 
-/// What every run uses anew, so that a run makes next to nothing.
-struct Workshop {
-    Settings settings{};
-    Places places{};
-    Chooser chooser{};
-    Registry registry{};
-    History history{};
-    std::vector<std::unique_ptr<Actor>> actors{};
-    std::vector<Actor*> ready{};
-    std::vector<Actor*> waiting{};
-    std::vector<Option> options{};
-    std::deque<Message<std::string, ManualClock::time_point>> received{};  // everything that actors refer to
-    std::vector<std::uint64_t>* log = nullptr;  // what every step of a run was, if somebody compares two
-    Timeline* timeline = nullptr;               // the run's story, if somebody wants to read it
+/// Everything that actors received in a run: they refer to it, wherever they stop. The places are used again.
+class Received {
+public:
+    using Real = Message<std::string, ManualClock::time_point>;
 
-    void clear() {
-        registry.clear();
-        history.queues.clear();
-        history.clients.clear();
-        history.operations.clear();
-        history.drained = false;
-        ready.clear();
-        waiting.clear();
-        received.clear();
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] Real& operator[](std::size_t place) noexcept { return *messages_[place]; }
+    void add(Real&& message) {
+        if (size_ == messages_.size()) {
+            messages_.push_back(std::make_unique<Real>());
+        }
+        *messages_[size_++] = std::move(message);
     }
+    void clear() noexcept {
+        for (; size_ != 0; --size_) {
+            *messages_[size_ - 1] = Real{};
+        }
+    }
+
+private:
+    std::vector<std::unique_ptr<Real>> messages_{};
+    std::size_t size_ = 0;
 };
 
 /// A queue, as the rest of the world sees it.
@@ -75,6 +74,77 @@ public:
     [[nodiscard]] virtual std::string contents() const = 0;
 
     bool is_consumed = false;  // somebody received from it
+};
+
+/// Where the queues of a run live; the next run's live in the same places.
+class Rooms {
+public:
+    struct Vacate {
+        void operator()(QueueInWorld* queue) const noexcept { queue->~QueueInWorld(); }
+    };
+    template <class Kept>
+    using Tenancy = std::unique_ptr<Kept, Vacate>;
+
+    /// A queue in the next room. The rooms outlive it.
+    template <class Kept, class... Arguments>
+    [[nodiscard]] Tenancy<Kept> let(Arguments&&... arguments) {
+        static_assert(alignof(Kept) <= sqsim::detail::two_cache_lines);
+        if (next_ == rooms_.size()) {
+            rooms_.emplace_back();
+        }
+        Room& room = rooms_[next_++];
+        if (room.size < sizeof(Kept)) {
+            room.memory.reset(new (std::align_val_t{sqsim::detail::two_cache_lines}) std::byte[sizeof(Kept)]);
+            room.size = sizeof(Kept);
+        }
+        return Tenancy<Kept>{::new (room.memory.get()) Kept(std::forward<Arguments>(arguments)...)};
+    }
+
+    /// All of them are vacant: begins at the first again.
+    void clear() noexcept { next_ = 0; }
+
+private:
+    struct Free {
+        void operator()(std::byte* memory) const noexcept {
+            ::operator delete[](memory, std::align_val_t{sqsim::detail::two_cache_lines});
+        }
+    };
+    struct Room {
+        std::unique_ptr<std::byte[], Free> memory{};
+        std::size_t size = 0;
+    };
+
+    std::vector<Room> rooms_{};
+    std::size_t next_ = 0;
+};
+
+/// What every run uses anew, so that a run makes next to nothing.
+struct Workshop {
+    Settings settings{};
+    Places places{};
+    Chooser chooser{};
+    Registry registry{};
+    History history{};
+    std::vector<std::unique_ptr<Actor>> actors{};
+    std::vector<Actor*> ready{};
+    std::vector<Actor*> waiting{};
+    Rooms rooms{};
+    Received received{};
+    std::vector<Received::Real> answer{};       // of the receive that is under way
+    std::vector<std::uint64_t>* log = nullptr;  // what every step of a run was, if somebody compares two
+    Timeline* timeline = nullptr;               // the run's story, if somebody wants to read it
+
+    void clear() {
+        registry.clear();
+        history.queues.clear();
+        history.clients.clear();
+        history.operations.clear();
+        history.drained = false;
+        ready.clear();
+        waiting.clear();
+        received.clear();
+        rooms.clear();
+    }
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim::detail

@@ -4,6 +4,7 @@
 // Everything but the simulation and the opt-in adapters.
 
 // IWYU pragma: begin_exports
+#include "sqsim/any_queue.hpp"
 #include "sqsim/attributes.hpp"
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/coarse_clock.hpp"

@@ -7,6 +7,7 @@
 #include "sim/guide_orders.hpp"
 #include "structure/source_files.hpp"
 
+#include "sqsim/any_queue.hpp"
 #include "sqsim/io/report.hpp"
 #include "sqsim/io/text_file.hpp"
 #include "sqsim/sim/explore.hpp"
@@ -146,6 +147,18 @@ void work(Queue& queue, Store& store, std::stop_token stop) {
             queue.delete_message(message->receipt_handle());
         }
     }
+}
+
+void work_on(sqsim::AnyQueue queue, Store& store, std::stop_token stop) { work(queue, store, stop); }
+
+void orders_in_a_loop_of_any_queue(sim::World& world) {
+    Store store;
+    auto& orders = world.queue();
+    world.produce(orders, {"order-1", "order-2"});
+    world.spawn("worker", [&](std::stop_token stop) { work_on(orders, store, stop); });
+    world.run();
+    world.expect(sim::drained(orders));
+    world.expect(sim::once_per_key(store.tables().mails));
 }
 
 void orders_in_a_loop(sim::World& world) {
@@ -342,8 +355,8 @@ TEST_CASE("the guide's code is compiled and run", "[sim][guide][structure]") {
 }
 
 TEST_CASE("the guide's scenarios hold, but for the cache that forgets", "[sim][guide]") {
-    for (const auto scenario :
-         {noted_orders, orders_in_a_loop, orders_in_batches, bookings_in_order, orders_with_poison, watched_orders}) {
+    for (const auto scenario : {noted_orders, orders_in_a_loop, orders_in_a_loop_of_any_queue, orders_in_batches,
+                                bookings_in_order, orders_with_poison, watched_orders}) {
         CHECK_THAT(sim::explore(scenario), sim::holds());
     }
     CHECK(sim::explore(orders_with_a_cache).minimal_faults() == 1);

@@ -101,6 +101,7 @@ inline constexpr std::array goals{
     Goal{"E1", "a run of 3 messages and 2 consumers, checked: ns", "sim/run", "", Style::amount, 5'000.0, none},
     Goal{"E2", "every plan of at most 2 faults of it: ns", "sim/explore/2", "", Style::amount, 10e6, none},
     Goal{"E2", "every plan of at most 3 faults of it: ns", "sim/explore/3", "", Style::amount, 300e6, none},
+    Goal{"E4", "a failing random plan, made minimal: ns", "sim/shrink", "", Style::amount, 50e6, none},
     Goal{"E8", "checking a history, per operation: ns", "history/check/standard/long", "", Style::amount, 100.0, none},
     Goal{"E8", "checking a FIFO history, per operation: ns", "history/check/fifo/long", "", Style::amount, 100.0, none},
     Goal{"E12", "sim::point without a world: ns", "sim/point", "", Style::amount, 1.0, none},

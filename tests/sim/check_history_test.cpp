@@ -350,6 +350,22 @@ TEST_CASE("R171: a message is not received more often than the policy says, nor 
     CHECK(moved.check().ok());
 }
 
+TEST_CASE("R138: sends at one instant have no order if one of them was not acknowledged", "[history]") {
+    // The sender of 1 got no answer and sends 2 at once; the answer with 1 in it is lost to nobody but the history.
+    for (const bool named : {true, false}) {
+        Story story{{Story::fifo()}};
+        Operation& unknown = story.at(5s).send(named ? 1 : 0, 1);
+        unknown.answer = Answer::unknown;
+        unknown.content = 1 + 7;
+        story.at(5s).send(2, 1);
+        story.at(10s).receive({{1}});
+        CHECK(broken(story.check()) == Rules{});
+        story.history.operations[1].invoked = story.history.operations[1].answered = 4s;
+        std::swap(story.history.operations[0], story.history.operations[1]);
+        CHECK(broken(story.check()) == Rules{HistoryRule::group_overtaken});
+    }
+}
+
 TEST_CASE("R138: a message does not overtake an earlier one of its group", "[history]") {
     Story story = fifo();
     story.at(0s).send(1, 1);

@@ -219,6 +219,9 @@ private:
 
     /// In the order of their calls, or of one batch (R80).
     [[nodiscard]] bool was_sent_before(const MessageLife& a, const MessageLife& b) const noexcept {
+        if (b.send_operation == no_operation) {  // nobody knows which of two sends at one instant it was
+            return context_.certainty.is_before(a.sent.last, b.sent.first);
+        }
         return context_.certainty.in_order(a.sent, b.sent) ||
                (a.sent.client == b.sent.client && a.send_operation < b.send_operation &&
                 b.send_operation != no_operation &&

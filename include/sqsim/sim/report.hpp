@@ -105,6 +105,7 @@ public:
     std::string token{};
     int faults = -1;
     std::size_t plans = 0;
+    std::size_t shrink_runs = 0;     // to make a plan found at random smaller
     std::uint64_t history_hash = 0;  // of all runs: the same on every compiler
     Timeline timeline{};             // of the violating plan
     std::vector<std::string> before_story{};

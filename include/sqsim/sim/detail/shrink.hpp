@@ -47,7 +47,9 @@ inline void report_shrunk(Report& report, Runner& runner, std::vector<Planned> p
                           std::size_t maximum_certification) {
     const std::size_t found = plan.size();
     Outcome outcome = runner.run_again(plan);
+    const std::size_t before_shrinking = runner.runs();
     plan = shrink(runner, std::move(plan), outcome);
+    report.shrink_runs = runner.runs() - before_shrinking;
     const std::size_t shrunk = plan.size();
     std::string proof = ", which is minimal: nothing is smaller";
     if (!plan.empty()) {
@@ -71,7 +73,7 @@ inline void report_shrunk(Report& report, Runner& runner, std::vector<Planned> p
     }
     report_violation(report, runner, plan, outcome.violation);
     report.before_story.push_back("plan: " + size_text(plan) + ", shrunk from " + count_text(found, "deviation") +
-                                  proof);
+                                  " in " + count_text(report.shrink_runs, "run") + proof);
     report.after_story.push_back("replay:   " + report.token);
 }
 

@@ -91,76 +91,115 @@ protected:
         }
         is_consumed = is_consumed || run_.current() != nullptr;
         choose_habits();
-        Actor& actor = run_.actor();
         const Nanos wait = for_ever ? sqsim::detail::never : options.wait_time.value_or(wait_time_);
-        Nanos invoked = run_.now();
-        const Nanos deadline = run_.current() == nullptr ? invoked : sqsim::detail::saturating_add(invoked, wait);
+        Call call{out, options, run_.now(), wait, run_.now(), for_ever};
+        if (run_.current() != nullptr) {
+            call.deadline = sqsim::detail::saturating_add(call.invoked, wait);
+        }
         while (!stop.stop_requested()) {
-            const std::size_t step =
-                run_.story().tell(actor, TimelineStep::Kind::call, 0, [&] { return "receive" + where(); });
-            std::size_t most =
-                std::min({out.size(), static_cast<std::size_t>(std::max(options.max_number_of_messages, 0)),
-                          static_cast<std::size_t>(limits_.maximum_number_of_messages)});
-            const Option answer = choose_answer(std::min(queue_.counts().visible, most));
-            if (answer.fault == Fault::throttle) {
-                record_refused_receive(invoked);
-                refuse(Errc::request_throttled);
+            const Came came = ask(call);
+            if (came == Came::messages) {
+                return call.received;
             }
-            if (answer.fault == Fault::fewer) {
-                most = answer.parameter;
-            }
-            if (answer.fault == Fault::retention_ends) {
-                let_retention_end();
-                invoked = run_.now();
-                continue;
-            }
-            bool is_lost = false;
-            if (answer.fault != Fault::miss) {
-                // Waiting for ever is many long polls, of which the history has the last.
-                const std::size_t received =
-                    for_ever ? receive_now(out, options, most, limits_.maximum_wait_time, run_.now(), step, is_lost)
-                             : receive_now(out, options, most, wait, invoked, step, is_lost);
-                if (received != 0) {
-                    run_.count_deliveries(received);
-                    actor.asked_in_vain = false;
-                    return received;
-                }
-            }
-            run_.story().amend(step, [] { return std::string{" nothing"}; });
-            actor.asked_in_vain = true;
-            if (run_.current() == nullptr) {
+            if (came != Came::too_early && !goes_on(call, came)) {
                 return 0;
             }
-            if (actor.is_ending) {
-                run_.answer_nothing();
-                return 0;
-            }
-            if (answer.fault == Fault::miss || is_lost) {
-                if (for_ever || is_lost) {
-                    run_.let_others_go_first();  // even a poll that misses takes its time
-                } else {
-                    run_.sleep_until(deadline);
-                }
-                return 0;
-            }
-            if (run_.now() < deadline) {
-                run_.wait_for(this, deadline);
-                if (run_.now() >= deadline && queue_.counts().visible == 0) {
-                    run_.story().lasts_until(actor, run_.now());
-                    return 0;
-                }
-                continue;
-            }
-            if (wait != Nanos::zero()) {
-                return 0;
-            }
-            if (actor.saw_nothing_at != run_.changes()) {
-                actor.saw_nothing_at = run_.changes();
-                return 0;
-            }
-            run_.wait_for(nullptr, sqsim::detail::never);  // asks again though nothing changed: lets time move
         }
         return 0;
+    }
+
+private:
+    /// A receive that is under way. It owns nothing, for its stack may be given up.
+    struct Call {
+        std::span<message_type> out;
+        const ReceiveMessageOptions& options;
+        Nanos invoked;
+        Nanos wait;
+        Nanos deadline;
+        bool for_ever;
+        std::size_t received = 0;
+    };
+
+    /// What came of one look at the queue.
+    enum class Came : std::uint8_t {
+        messages,
+        nothing,
+        a_miss,     // the service found nothing though something was there
+        no_answer,  // the service had an answer, the consumer got none
+        too_early,  // the time went on to when there may be less: to be asked again
+    };
+
+    /// Looks at the queue once.
+    Came ask(Call& call) {
+        Actor& actor = run_.actor();
+        const std::size_t step =
+            run_.story().tell(actor, TimelineStep::Kind::call, 0, [&] { return "receive" + where(); });
+        std::size_t most =
+            std::min({call.out.size(), static_cast<std::size_t>(std::max(call.options.max_number_of_messages, 0)),
+                      static_cast<std::size_t>(limits_.maximum_number_of_messages)});
+        const Option answer = choose_answer(std::min(queue_.counts().visible, most));
+        bool is_lost = false;
+        switch (answer.fault) {
+        case Fault::throttle:
+            record_refused_receive(call.invoked);
+            refuse(Errc::request_throttled);
+        case Fault::retention_ends:
+            let_retention_end();
+            call.invoked = run_.now();
+            return Came::too_early;
+        case Fault::miss:
+            break;
+        case Fault::fewer:
+            most = answer.parameter;
+            [[fallthrough]];
+        default:
+            call.received = receive_now(call, most, step, is_lost);
+        }
+        if (call.received != 0) {
+            run_.count_deliveries(call.received);
+            actor.asked_in_vain = false;
+            return Came::messages;
+        }
+        run_.story().amend(step, [] { return std::string{" nothing"}; });
+        actor.asked_in_vain = true;
+        return is_lost ? Came::no_answer : answer.fault == Fault::miss ? Came::a_miss : Came::nothing;
+    }
+
+    /// After a look without messages: lets the time or others go on. Returns whether to look again.
+    [[nodiscard]] bool goes_on(const Call& call, Came came) {
+        if (run_.current() == nullptr) {
+            return false;
+        }
+        Actor& actor = run_.actor();
+        if (actor.is_ending) {
+            run_.answer_nothing();
+            return false;
+        }
+        if (came == Came::no_answer || (came == Came::a_miss && call.for_ever)) {
+            run_.let_others_go_first();  // even a poll that misses takes its time
+            return false;
+        }
+        if (came == Came::a_miss) {
+            run_.sleep_until(call.deadline);
+            return false;
+        }
+        if (run_.now() < call.deadline) {
+            run_.wait_for(this, call.deadline);
+            const bool is_over = run_.now() >= call.deadline && queue_.counts().visible == 0;
+            if (is_over) {
+                run_.story().lasts_until(actor, run_.now());
+            }
+            return !is_over;
+        }
+        if (call.wait != Nanos::zero()) {
+            return false;
+        }
+        if (actor.saw_nothing_at != run_.changes()) {
+            actor.saw_nothing_at = run_.changes();
+            return false;
+        }
+        run_.wait_for(nullptr, sqsim::detail::never);  // asks again though nothing changed: lets time move
+        return true;
     }
 
     /// R7: what holds for the whole run is decided when a consumer first asks.
@@ -210,12 +249,14 @@ protected:
     }
 
     /// Receives what is there. Returns how many of it arrive at the consumer.
-    std::size_t receive_now(std::span<message_type> out, const ReceiveMessageOptions& options, std::size_t most,
-                            Nanos wait, Nanos invoked, std::size_t step, bool& is_lost) {
-        ReceiveMessageOptions now = options;
+    std::size_t receive_now(const Call& call, std::size_t most, std::size_t step, bool& is_lost) {
+        // Waiting for ever is many long polls, of which the history has the last.
+        const Nanos invoked = call.for_ever ? run_.now() : call.invoked;
+        ReceiveMessageOptions now = call.options;
         now.wait_time = Nanos::zero();
-        now.max_number_of_messages =
-            options.max_number_of_messages > 0 && most > 0 ? static_cast<int>(most) : options.max_number_of_messages;
+        if (call.options.max_number_of_messages > 0 && most > 0) {
+            now.max_number_of_messages = static_cast<int>(most);
+        }
         if constexpr (is_fifo) {
             if (now.receive_request_attempt_id.empty() && run_.offers()) {
                 now.receive_request_attempt_id = "attempt-" + std::to_string(++attempts_);
@@ -233,12 +274,12 @@ protected:
         Actor& actor = run_.actor();
         const std::size_t leases_before = actor.leases.size();
         name_redriven(messages);
-        Operation call = begin(Action::receive);
-        call.invoked = invoked;
-        call.maximum = options.max_number_of_messages;
-        call.wait = wait;
-        call.duration = options.visibility_timeout.value_or(visibility_timeout_);
-        record(call);
+        Operation operation = begin(Action::receive);
+        operation.invoked = invoked;
+        operation.maximum = call.options.max_number_of_messages;
+        operation.wait = call.for_ever ? limits_.maximum_wait_time : call.wait;
+        operation.duration = call.options.visibility_timeout.value_or(visibility_timeout_);
+        record(operation);
         const Subject first = take_lease(actor, messages.front(), invoked, step);
         for (std::size_t i = 1; i < count; ++i) {
             take_lease(actor, messages[i], invoked, step);
@@ -271,7 +312,7 @@ protected:
             }
         }
         for (std::size_t i = 0; i < count; ++i) {
-            out[i] = message_type{received[kept + i]};
+            call.out[i] = message_type{received[kept + i]};
         }
         return count;
     }
@@ -290,7 +331,6 @@ protected:
         return run_.at(place(Verb::received), first, std::span{options}.first(count), true);
     }
 
-private:
     std::uint32_t attempts_ = 0;
     bool waits_for_ever_ = false;
     bool has_habits_ = false;

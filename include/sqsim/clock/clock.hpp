@@ -37,6 +37,15 @@ concept StaticClock = requires {
 }
 &&std::is_default_constructible_v<C>;
 
+/// A clock that the waiting functions of the standard library accept (the standard's own test is not everywhere yet).
+template <class C>
+concept StandardClock = requires {
+    C::now();
+    C::is_steady;
+    typename C::rep;
+    typename C::period;
+};
+
 /// Whether a clock says of itself that it never goes back.
 template <class C>
 inline constexpr bool is_steady = false;

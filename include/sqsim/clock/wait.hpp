@@ -226,7 +226,7 @@ bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition
         const auto look =
             std::min<typename C::duration>(detail::next_look(deadline, predicate) - now,
                                            std::chrono::duration_cast<typename C::duration>(std::chrono::hours{1}));
-        if constexpr (std::chrono::is_clock_v<C>) {
+        if constexpr (detail::StandardClock<C>) {
             condition.wait_until(lock, stop, now + look);
         } else {
             condition.wait_until(lock, stop, std::chrono::steady_clock::now() + look);

@@ -34,29 +34,9 @@ public:
 
     /// Each entry may be refused by itself (S4), and later ones of its group are stored none the less.
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<std::string>> entries) {
-        if (!run_.enter()) {
-            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
-        }
-        if (entries.empty() || entries.size() > limits().maximum_batch_entries) {
-            return queue_.send_messages(entries);  // says why not
-        }
-        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0,
-                          [&] { return "send a batch of " + std::to_string(entries.size()); });
-        std::vector<Result<SendMessageResult>> results;
-        for (const FifoSendMessageEntry<std::string>& entry : entries) {
-            const detail::Subject subject = next_subject();
-            const detail::Option option =
-                run_.at(place(detail::Verb::send_entry), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
-            if (option.fault == Fault::refuse_entry) {
-                results.push_back(refused(Errc::internal_error));
-                continue;
-            }
-            results.push_back(store(entry.body, entry.message_group_id, entry.options, subject));
-            if (option.fault == Fault::resend) {
-                results.back() = store(entry.body, entry.message_group_id, entry.options, subject + 1);
-            }
-        }
-        return results;
+        return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
+            return store(entry.body, entry.message_group_id, entry.options, subject);
+        });
     }
 
     void set_redrive_policy(RedrivePolicy<SimFifoQueue> policy) {

@@ -36,29 +36,9 @@ public:
 
     /// Each entry may be refused by itself (S4).
     std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<std::string>> entries) {
-        if (!run_.enter()) {
-            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
-        }
-        if (entries.empty() || entries.size() > limits().maximum_batch_entries) {
-            return queue_.send_messages(entries);  // says why not
-        }
-        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0,
-                          [&] { return "send a batch of " + std::to_string(entries.size()); });
-        std::vector<Result<SendMessageResult>> results;
-        for (SendMessageEntry<std::string>& entry : entries) {
-            const detail::Subject subject = next_subject();
-            const detail::Option option =
-                run_.at(place(detail::Verb::send_entry), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
-            if (option.fault == Fault::refuse_entry) {
-                results.push_back(refused(Errc::internal_error));
-                continue;
-            }
-            results.push_back(store(entry.body, entry.options, subject, false));
-            if (option.fault == Fault::resend) {
-                static_cast<void>(store(entry.body, entry.options, subject + 1, false));
-            }
-        }
-        return results;
+        return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
+            return store(entry.body, entry.options, subject, false);
+        });
     }
 
     std::size_t send_messages(std::span<const std::string_view> bodies, const SendMessageOptions& options = {}) {

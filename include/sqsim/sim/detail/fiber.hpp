@@ -24,6 +24,14 @@
 #    include <sanitizer/tsan_interface.h>
 #endif
 
+#if SQSIM_EXCEPTIONS && defined(_LIBCPP_VERSION)
+namespace __cxxabiv1 {
+// libc++ has it, as the ABI demands, but does not declare it.
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals();
+}  // namespace __cxxabiv1
+#endif
+
 // What lets ordinary code stand still while other code goes on, in one thread: each consumer has a stack of its own.
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {

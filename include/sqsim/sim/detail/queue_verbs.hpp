@@ -177,17 +177,47 @@ protected:
     using Base::delay_;
     using Base::is_malformed;
     using Base::limits;
+    using Base::next_subject;
     using Base::place;
     using Base::queue_;
     using Base::record;
     using Base::record_handle;
     using Base::refusal;
     using Base::refuse;
+    using Base::refused;
     using Base::run_;
     using Base::status_text;
     using Base::subject_of;
     using Base::visibility_timeout_;
     using Base::where;
+
+    /// Sends a batch by `store(entry, subject)`: each entry may be refused by itself (S4), or be sent twice.
+    template <class Entry, class Store>
+    std::vector<Result<SendMessageResult>> send_batch(std::span<Entry> entries, Store store) {
+        if (!run_.enter()) {
+            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
+        }
+        if (entries.empty() || entries.size() > limits().maximum_batch_entries) {
+            return queue_.send_messages(entries);  // says why not
+        }
+        run_.story().tell(run_.actor(), TimelineStep::Kind::call, 0,
+                          [&] { return "send a batch of " + std::to_string(entries.size()); });
+        std::vector<Result<SendMessageResult>> results;
+        for (const Entry& entry : entries) {
+            const Subject subject = next_subject();
+            const Option option =
+                run_.at(place(Verb::send_entry), subject, {{Fault::refuse_entry}, {Fault::resend}}, false);
+            if (option.fault == Fault::refuse_entry) {
+                results.push_back(refused(Errc::internal_error));
+                continue;
+            }
+            results.push_back(store(entry, subject));
+            if (option.fault == Fault::resend) {
+                results.back() = store(entry, subject + 1);
+            }
+        }
+        return results;
+    }
 
     bool survives_delete = false;  // what the queue's decision about a lost delete will be
 

@@ -77,9 +77,8 @@ public:
     void clear() noexcept { truncate(head_); }
 
 private:
-    // Small, so that a queue of three messages costs next to nothing: simulations build millions of them, and memory
-    // of up to a kilobyte is quickly had.
-    static constexpr std::uint64_t chunk_size = sizeof(T) <= 16 ? 64 : 32;  // at most the bits of a word
+    // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
+    static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
     using Chunk = std::unique_ptr<T[]>;
 
     [[nodiscard]] Chunk& chunk(std::uint64_t number) noexcept { return chunks_[number & mask_]; }

@@ -148,8 +148,7 @@ concept TextQueue = (FifoVerbs<Q> || StandardVerbs<Q>)&&std::same_as<typename Q:
     if (options.message_deduplication_id.empty()) {
         return {};
     }
-    return invalid_value(options.message_deduplication_id, "MessageDeduplicationId",
-                         "The request include parameter that is not valid for this queue type.");
+    return invalid_value(options.message_deduplication_id, "MessageDeduplicationId", not_of_this_kind);
 }
 
 }  // namespace detail

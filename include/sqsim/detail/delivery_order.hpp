@@ -6,7 +6,6 @@
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -66,9 +65,7 @@ private:
         }
         // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
         const std::uint64_t youngest = first->order + window;
-        window_.clear();
-        window_.reserve(std::min<std::size_t>(window + 1, 16));
-        window_.push_back(*first);
+        window_.assign(1, *first);
         while (const std::optional<Ready> other = take_first(youngest)) {
             window_.push_back(*other);
         }

@@ -31,6 +31,9 @@ inline void raise_if(const MaybeError& error) {
     return invalid("Value " + value + " for parameter " + std::string{parameter} + " is invalid. Reason: " + reason);
 }
 
+/// What the service says of a parameter that only the other kind of queue takes (R47, R53), in its own words.
+inline constexpr const char* not_of_this_kind = "The request include parameter that is not valid for this queue type.";
+
 /// R45; a FIFO queue takes no delay of a message but zero (R47, R48).
 [[nodiscard]] inline MaybeError check_delay(const std::optional<Nanos>& delay, const Limits& limits, bool fifo) {
     if (!delay) {
@@ -41,8 +44,7 @@ inline void raise_if(const MaybeError& error) {
                              "DelaySeconds must be >= 0 and <= " + seconds_text(limits.maximum_delay) + ".");
     }
     if (fifo && *delay != Nanos::zero()) {
-        return invalid_value(seconds_text(*delay), "DelaySeconds",
-                             "The request include parameter that is not valid for this queue type.");
+        return invalid_value(seconds_text(*delay), "DelaySeconds", not_of_this_kind);
     }
     return {};
 }

@@ -160,9 +160,6 @@ protected:
 
     /// A message was stored. Returns its number.
     std::uint32_t add_message(const MessageId& id, Subject subject) {
-        if (subjects_by_ordinal_.empty()) {
-            subjects_by_ordinal_.reserve(16);
-        }
         subjects_by_ordinal_.push_back(subject);
         return run_.registry().add_message(id, subject);
     }

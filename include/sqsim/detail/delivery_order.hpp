@@ -65,6 +65,7 @@ private:
         }
         // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
         const std::uint64_t youngest = first->order + window;
+        window_.reserve(window + 1);
         window_.assign(1, *first);
         while (const std::optional<Ready> other = take_first(youngest)) {
             window_.push_back(*other);

@@ -3,6 +3,7 @@
 
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/slots.hpp"
+#include "sqsim/detail/spare_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,13 @@ public:
 
     [[nodiscard]] static Pointer make(std::uint64_t id_key, bool concurrent) {
         return Pointer{new MessageStore{id_key, concurrent}};
+    }
+
+    [[nodiscard]] static void* operator new(std::size_t size, std::align_val_t alignment) {
+        return SpareMemory::allocate(size, static_cast<std::size_t>(alignment));
+    }
+    static void operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept {
+        SpareMemory::deallocate(memory, size, static_cast<std::size_t>(alignment));
     }
 
     /// A new record for a message with this body; null if the senders' side has no slot for it. Needs that side only.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/spare_memory.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -79,7 +80,11 @@ public:
 private:
     // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
     static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
-    using Chunk = std::unique_ptr<T[]>;
+    static constexpr std::size_t chunk_bytes = static_cast<std::size_t>(chunk_size) * sizeof(T);
+    struct Free {
+        void operator()(T* memory) const noexcept { SpareMemory::deallocate(memory, chunk_bytes, alignof(T)); }
+    };
+    using Chunk = std::unique_ptr<T[], Free>;
 
     [[nodiscard]] Chunk& chunk(std::uint64_t number) noexcept { return chunks_[number & mask_]; }
     [[nodiscard]] T* address(std::uint64_t position) const noexcept {
@@ -102,7 +107,7 @@ private:
             if (used == chunks_.size()) {
                 resize_table(chunks_.empty() ? 2 : chunks_.size() * 2);
             }
-            chunk(number).reset(new T[static_cast<std::size_t>(chunk_size)]);
+            chunk(number).reset(static_cast<T*>(SpareMemory::allocate(chunk_bytes, alignof(T))));
         }
         end_ = chunk(number).get();
         chunk_end_ = end_ + chunk_size;

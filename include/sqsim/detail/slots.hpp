@@ -4,6 +4,7 @@
 #include "sqsim/detail/pages.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/slot_sizes.hpp"
+#include "sqsim/detail/spare_memory.hpp"
 
 #include <algorithm>
 #include <array>
@@ -185,7 +186,7 @@ private:
         std::uint32_t end_block;
     };
 
-    struct alignas(32) Block {  // a power of two, for the shortest way to the block of a slot
+    struct Block {
         std::byte* memory;
         std::uint32_t stride;
         std::uint16_t used = 0;  // slots that hold a record
@@ -193,6 +194,13 @@ private:
         std::uint8_t number;  // of the class
         bool returnable;
         std::uint32_t generation = 0;  // no slot had a later one before the memory went back to the system
+        std::uint64_t unused = 0;      // its size is a power of two, for the shortest way to the block of a slot
+    };
+    static_assert(sizeof(Block) == 32);
+
+    struct Free {
+        std::size_t size;
+        void operator()(std::byte* memory) const noexcept { SpareMemory::deallocate(memory, size, alignof(Record)); }
     };
 
     // The blocks of a class. They double up to 1,024 slots, so that a small queue stays small.
@@ -281,7 +289,8 @@ private:
         const std::uint32_t blocks = classes_[number].blocks;
         if (blocks < 7) {
             const std::size_t slots = blocks == 0 ? 16 : std::size_t{8} << blocks;
-            memories_.push_back(allocate_aligned(slots * stride));
+            const std::size_t size = slots * stride;
+            memories_.emplace_back(static_cast<std::byte*>(SpareMemory::allocate(size, alignof(Record))), Free{size});
             add_blocks(number, memories_.back().get(), slots, false);
         } else {
             const std::size_t size = (1024 * stride + Pages::unit - 1) / Pages::unit * Pages::unit;
@@ -325,7 +334,7 @@ private:
     std::unique_ptr<Exchange> exchange_{};  // if there are two sides
     std::vector<Block> blocks_{};
     std::array<SizeClass, SlotSizes::payloads.size()> classes_{};
-    std::vector<AlignedMemory> memories_{};
+    std::vector<std::unique_ptr<std::byte, Free>> memories_{};
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
     // So many slots of a class are made before others are waited for that are being handed over.

@@ -164,6 +164,7 @@ inline constexpr std::array<FaultInfo, fault_kinds> fault_table{{
 class Faults {
 public:
     constexpr Faults() noexcept = default;
+    constexpr Faults(Fault fault) noexcept : bits_{bit(fault)} {}
     constexpr Faults(std::initializer_list<Fault> faults) noexcept {
         for (const Fault fault : faults) {
             bits_ |= bit(fault);
@@ -188,6 +189,8 @@ public:
     [[nodiscard]] constexpr bool contains(Fault fault) const noexcept { return (bits_ & bit(fault)) != 0; }
     [[nodiscard]] constexpr Faults with(Faults more) const noexcept { return Faults{bits_ | more.bits_}; }
     [[nodiscard]] constexpr Faults without(Faults less) const noexcept { return Faults{bits_ & ~less.bits_}; }
+
+    [[nodiscard]] constexpr Faults common(Faults other) const noexcept { return Faults{bits_ & other.bits_}; }
 
     friend constexpr bool operator==(const Faults&, const Faults&) noexcept = default;
 

@@ -12,6 +12,11 @@
 
 namespace sqsim::inline SQSIM_ABI::sim {
 
+namespace detail {
+template <class Q, class Handler>
+class Consumer;
+}
+
 /// A received message in a simulated world: as `Message`, but it belongs to the world and ends with the run. So a
 /// consumer whose process ends without any clean-up leaves nothing behind.
 class SimMessage {
@@ -20,7 +25,8 @@ public:
     using time_point = ManualClock::time_point;
 
     SimMessage() noexcept = default;
-    explicit SimMessage(const Message<std::string, time_point>& message) noexcept : message_{&message} {}
+    SimMessage(const Message<std::string, time_point>& message, std::uint32_t subject) noexcept
+        : message_{&message}, subject_{subject} {}
 
     explicit operator bool() const noexcept { return message_ != nullptr; }
 
@@ -47,7 +53,11 @@ public:
     }
 
 private:
+    template <class Q, class Handler>
+    friend class detail::Consumer;
+
     const Message<std::string, time_point>* message_ = nullptr;
+    std::uint32_t subject_ = 0;  // how keys and reports name it
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim

@@ -116,6 +116,7 @@ private:
                 Fault::duplicate) {
                 return 0;
             }
+            delivers_again = true;
             lets_others_go_first = true;  // so that the second delivery comes while the first is being worked on
             return 1;
         case Site::receive_order:

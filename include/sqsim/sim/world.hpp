@@ -37,6 +37,7 @@ public:
     World(detail::Run& run, detail::Notes& notes) noexcept : run_{run}, notes_{notes} { notes_.ran = false; }
     World(const World&) = delete;
     World& operator=(const World&) = delete;
+    ~World() { run_.workshop().rooms.vacate(); }
 
     // Arrange.
 
@@ -44,8 +45,12 @@ public:
     [[nodiscard]] ManualClock& clock() noexcept { return run_.clock(); }
 
     /// A queue that lives as long as the world. What the scenario itself asks of it always goes well.
-    SimQueue& queue(const QueueOptions& options = {}) { return add_queue<SimQueue>(options); }
-    SimFifoQueue& fifo_queue(const FifoQueueOptions& options = {}) { return add_queue<SimFifoQueue>(options); }
+    SimQueue& queue(const QueueOptions& options = {}) {
+        return run_.workshop().rooms.let<SimQueue>(run_, options);
+    }
+    SimFifoQueue& fifo_queue(const FifoQueueOptions& options = {}) {
+        return run_.workshop().rooms.let<SimFifoQueue>(run_, options);
+    }
 
     /// Sends these messages when the world runs, before anybody receives, in order when nothing goes wrong. A send that
     /// fails is repeated until it succeeds; a repeated one may have been stored already (S1).
@@ -94,16 +99,14 @@ public:
     /// to is durable.
     template <class Q, class Handler>
     void consume(Q& queue, Handler handler, const ConsumeOptions& options = {}) {
-        const auto shared = std::make_shared<Handler>(std::move(handler));
+        using Crew = detail::Crew<Q, Handler>;
+        const auto crew = std::make_shared<Crew>(Crew{run_, queue, std::move(handler), options});
+        crews_.push_back(crew);
         for (int i = 1; i <= options.consumers; ++i) {
             detail::Actor& actor =
                 run_.add_actor(options.consumers == 1 ? options.name : options.name + " " + std::to_string(i));
             actor.is_loop = true;
-            actor.body = [this, &queue, shared, options](detail::Actor& self) {
-                // The stack may be given up while it waits, so that nothing there may own anything.
-                self.memory = detail::make_consumer(run_, queue, *shared, options);
-                static_cast<detail::ConsumerOf<Q, Handler>*>(self.memory.get())->live();
-            };
+            actor.body = [&member_of = *crew](detail::Actor& self) { member_of.live(self); };
         }
     }
 
@@ -222,14 +225,6 @@ public:
     [[nodiscard]] const History& history() const noexcept { return run_.history(); }
 
 private:
-    template <class Q, class Options>
-    Q& add_queue(const Options& options) {
-        auto queue = run_.workshop().rooms.let<Q>(run_, options);
-        Q& added = *queue;
-        queues_.push_back(std::move(queue));
-        return added;
-    }
-
     /// The queues are empty now, but for those that nobody receives from: a last look at one says when that was.
     void end_history() {
         History& history = run_.history();
@@ -290,8 +285,8 @@ private:
 
     detail::Run& run_;
     detail::Notes& notes_;
-    std::vector<detail::Rooms::Tenancy<detail::QueueInWorld>> queues_{};
     std::vector<std::pair<detail::Actor*, std::function<void()>>> producers_{};
+    std::vector<std::shared_ptr<void>> crews_{};
     std::size_t states_ = 0;
     std::size_t deduplication_ids_ = 0;
 };

@@ -127,7 +127,7 @@ public:
     [[nodiscard]] virtual std::size_t decide(std::span<const Option> options) = 0;
 };
 
-/// Makes the choices of a run: what its plan says, else the best. Remembers every choice it met.
+/// Makes the choices of a run: what its plan says, else the best.
 class Chooser {
 public:
     /// A choice that a run met.
@@ -138,54 +138,80 @@ public:
         std::uint16_t chosen;  // 0: the best; else the number of an option from 1 on
     };
 
-    /// Begins a run. The plan and the decider, which may be null, stay where they are until it ends.
-    void begin(std::span<const Planned> plan, Decider* decider) {
+    /// Begins a run. The plan and the decider, which may be null, stay where they are until it ends. A run that nobody
+    /// asks for all the choices it met remembers only those that its plan speaks of, and is the faster for it.
+    void begin(std::span<const Planned> plan, Decider* decider, bool remembers_all) {
         plan_ = plan;
         decider_ = decider;
+        remembers_all_ = remembers_all || decider != nullptr;
         followed_ = 0;
-        occurrences_.clear();
+        seen_.assign(plan.size(), 0);
+        if (remembers_all_) {
+            occurrences_.clear();
+        }
         met_.clear();
         options_.clear();
         offered_ = 0;
     }
 
-    /// Offers an option of the next choice.
-    void offer(Option option) { options_.push_back(option); }
-
-    /// Chooses at a place about a message, between the best and what was offered since the last choice. Returns: the
-    /// chosen option; its fault is `none` for the best.
-    [[nodiscard]] Option choose(std::uint16_t place, std::uint32_t subject) {
-        const std::size_t first = std::exchange(offered_, options_.size());
-        const std::span<const Option> options = std::span{options_}.subspan(first);
-        std::uint32_t& times = occurrences_[std::uint64_t{place} << 32 | subject];
-        const Address address{place, static_cast<std::uint16_t>(++times), subject};
-        std::size_t chosen = 0;
-        for (const Planned& planned : plan_) {
-            if (planned.address == address) {
-                // By the word: a token does not tell kinds that share one, which no place offers together.
-                const auto found = std::find_if(options.begin(), options.end(), [&](const Option& option) {
-                    return option.parameter == planned.option.parameter &&
-                           info(option.fault).word == info(planned.option.fault).word;
-                });
-                if (found != options.end()) {
-                    chosen = static_cast<std::size_t>(found - options.begin()) + 1;
-                    ++followed_;
-                }
-                break;
+    /// A choice at a place about a message, among these kinds, is next. Returns false if it is the best without further
+    /// ado; else its options are to be offered, and then chosen from.
+    [[nodiscard]] bool comes_to(std::uint16_t place, std::uint32_t subject, Faults kinds) {
+        if (place >= kinds_.size()) {
+            kinds_.resize(place + std::size_t{1});
+        }
+        kinds_[place] = kinds_[place].with(kinds);
+        planned_ = nullptr;
+        for (std::size_t i = 0; followed_ != plan_.size() && i < plan_.size(); ++i) {
+            const Planned& planned = plan_[i];
+            if (planned.address.place == place && planned.address.subject == subject &&
+                ++seen_[i] == planned.address.occurrence) {
+                planned_ = &planned;
+                address_ = planned.address;
             }
         }
+        if (remembers_all_) {
+            const std::uint32_t times = ++occurrences_[std::uint64_t{place} << 32 | subject];
+            address_ = {place, static_cast<std::uint16_t>(times), subject};
+        }
+        return remembers_all_ || planned_ != nullptr;
+    }
+
+    /// Offers an option of the choice.
+    void offer(Option option) { options_.push_back(option); }
+
+    /// Chooses between the best and what was offered. Returns: the chosen option; its fault is `none` for the best.
+    [[nodiscard]] Option choose() {
+        const std::size_t first = std::exchange(offered_, options_.size());
+        const std::span<const Option> options = std::span{options_}.subspan(first);
         if (options.empty()) {
             return {};
+        }
+        std::size_t chosen = 0;
+        if (planned_ != nullptr) {
+            // By the word: a token does not tell kinds that share one, which no place offers together.
+            const auto found = std::find_if(options.begin(), options.end(), [&](const Option& option) {
+                return option.parameter == planned_->option.parameter &&
+                       info(option.fault).word == info(planned_->option.fault).word;
+            });
+            if (found != options.end()) {
+                chosen = static_cast<std::size_t>(found - options.begin()) + 1;
+                ++followed_;
+            }
         }
         if (decider_ != nullptr) {
             chosen = decider_->decide(options);
         }
-        met_.push_back({address, static_cast<std::uint32_t>(first), static_cast<std::uint16_t>(options.size()),
+        met_.push_back({address_, static_cast<std::uint32_t>(first), static_cast<std::uint16_t>(options.size()),
                         static_cast<std::uint16_t>(chosen)});
         return chosen == 0 ? Option{} : options[chosen - 1];
     }
 
-    /// The choices that the run met so far, in their order.
+    /// The kinds that came up at a place in any run since the last call of `forget_kinds`.
+    [[nodiscard]] std::span<const Faults> kinds() const noexcept { return kinds_; }
+    void forget_kinds() noexcept { kinds_.clear(); }
+
+    /// The choices that the run met so far and remembers, in their order.
     [[nodiscard]] const std::vector<Met>& met() const noexcept { return met_; }
     [[nodiscard]] std::span<const Option> options_of(const Met& met) const noexcept {
         return std::span{options_}.subspan(met.first_option, met.options);
@@ -211,8 +237,13 @@ public:
 private:
     std::span<const Planned> plan_{};
     Decider* decider_ = nullptr;
+    bool remembers_all_ = true;
     std::size_t followed_ = 0;
-    EpochTable occurrences_{};
+    std::vector<std::uint16_t> seen_{};   // for each of the plan, how often its place was come to about its message
+    const Planned* planned_ = nullptr;    // what the plan says of the choice that is being made
+    Address address_{};                   // of that choice
+    std::vector<Faults> kinds_{};         // by place
+    EpochTable occurrences_{};            // if all is remembered
     std::vector<Met> met_{};
     std::vector<Option> options_{};  // of all choices so far, and of the next
     std::size_t offered_ = 0;        // where those of the next begin

@@ -35,7 +35,7 @@ public:
 
     [[nodiscard]] ManualClock& clock() noexcept { return clock_; }
     [[nodiscard]] Nanos now() const noexcept { return clock_.now().time_since_epoch(); }
-    [[nodiscard]] Workshop& workshop() noexcept { return workshop_; }
+    [[nodiscard]] Workshop& workshop() const noexcept { return workshop_; }
     [[nodiscard]] const Settings& settings() const noexcept { return workshop_.settings; }
     [[nodiscard]] Story& story() noexcept { return story_; }
 

@@ -100,7 +100,7 @@ private:
     void handle_each(std::span<const SimMessage> received) {
         Actor& actor = run_.actor();
         for (std::size_t i = 0; i < received.size(); ++i) {
-            actor.subject = subject_of(received[i]);
+            actor.subject = received[i].subject_;
             // The first message of a batch comes straight from the receive, where all of this was possible already.
             if (i != 0 && leaves_the_rest()) {
                 return;
@@ -116,7 +116,7 @@ private:
     }
 
     void handle_batch(std::span<const SimMessage> received) {
-        run_.actor().subject = subject_of(received.front());
+        run_.actor().subject = received.front().subject_;
         std::vector<MessageId>& failed = failed_;
         failed.clear();
         const bool done = handle([&] {
@@ -192,10 +192,6 @@ private:
                           [&] { return "error: " + std::string{what}; });
     }
 
-    [[nodiscard]] Subject subject_of(const SimMessage& message) {
-        return run_.registry().subject(run_.registry().message(message.message_id()));
-    }
-
     Run& run_;
     Q& queue_;
     Handler handler_;
@@ -206,13 +202,22 @@ private:
     std::vector<ReceiptHandle> handles_{};
 };
 
+/// Consumers that work alike.
 template <class Q, class Handler>
-using ConsumerOf = Consumer<Q, decltype(make_handler(std::declval<Handler&>()))>;
+struct Crew {
+    Run& run;
+    Q& queue;
+    Handler handler;
+    ConsumeOptions options;
 
-template <class Q, class Handler>
-[[nodiscard]] std::shared_ptr<void> make_consumer(Run& run, Q& queue, Handler& handler, const ConsumeOptions& options) {
-    return std::make_shared<ConsumerOf<Q, Handler>>(run, queue, make_handler(handler), options);
-}
+    /// One incarnation of a member.
+    void live(Actor& self) {
+        using Member = Consumer<Q, decltype(make_handler(handler))>;
+        // The stack may be given up while it waits, so that nothing there may own anything.
+        self.memory = std::make_shared<Member>(run, queue, make_handler(handler), options);
+        static_cast<Member*>(self.memory.get())->live();
+    }
+};
 
 }  // namespace detail
 }  // namespace sqsim::inline SQSIM_ABI::sim

@@ -39,7 +39,8 @@ public:
             return HandleResult{HandleStatus::gone};
         }
         Actor& actor = run_.actor();
-        const Subject subject = subject_of(handle);
+        const KnownHandle known = look_up(handle);
+        const Subject subject = known.subject;
         const std::size_t step = run_.story().tell(actor, TimelineStep::Kind::call, subject,
                                                    [&] { return "delete " + subject_text(subject) + where(); });
         const Option option =
@@ -47,12 +48,12 @@ public:
                     : run_.at(place(Verb::erase), subject,
                               {{Fault::lose_delete}, {Fault::lose_delete_reply}, {Fault::survive}}, true);
         if (option.fault == Fault::lose_delete) {
-            record_handle(Action::delete_message, handle, Answer::refused, {});
+            record_handle(Action::delete_message, known, Answer::refused, {});
             return refusal(Errc::service_unavailable);
         }
-        HandleResult result = erase(handle, option.fault == Fault::survive);
+        HandleResult result = erase(handle, known, option.fault == Fault::survive);
         if (option.fault == Fault::lose_delete_reply) {
-            result = erase(handle, false);
+            result = erase(handle, known, false);
         }
         run_.story().amend(step, [&] { return " " + status_text(result.status); });
         run_.at(place(Verb::erased), subject, {}, true);
@@ -65,11 +66,11 @@ public:
         }
         Actor& actor = run_.actor();
         const Holding holding{actor};
-        const Subject first = handles.empty() ? 0 : subject_of(handles.front());
+        const Subject first = handles.empty() ? 0 : look_up(handles.front()).subject;
         const std::size_t step = run_.story().tell(actor, TimelineStep::Kind::call, first, [&] {
             std::string text = "delete";
             for (const ReceiptHandle& handle : handles) {
-                text += " " + subject_text(subject_of(handle));
+                text += " " + subject_text(look_up(handle).subject);
             }
             return text;
         });
@@ -83,22 +84,24 @@ public:
             results = queue_.delete_messages(handles);  // says why not
         }
         for (const ReceiptHandle& handle : handles) {
+            const KnownHandle known = look_up(handle);
             const Option entry =
-                run_.at(place(Verb::entry), subject_of(handle),
+                run_.at(place(Verb::entry), known.subject,
                         is_fifo ? std::initializer_list<Option>{{Fault::refuse_delete_entry}}
                                 : std::initializer_list<Option>{{Fault::refuse_delete_entry}, {Fault::survive}},
                         false);
             if (entry.fault == Fault::refuse_delete_entry) {
-                record_handle(Action::delete_message, handle, Answer::refused, {});
+                record_handle(Action::delete_message, known, Answer::refused, {});
                 results.push_back({HandleStatus::invalid});
                 continue;
             }
-            results.push_back(is_malformed(handle) ? HandleResult{HandleStatus::invalid}
-                                                   : erase(handle, entry.fault == Fault::survive));
+            results.push_back(known.number == 0 ? HandleResult{HandleStatus::invalid}
+                                                : erase(handle, known, entry.fault == Fault::survive));
         }
         if (option.fault == Fault::lose_delete_reply) {
             for (std::size_t i = 0; i < handles.size(); ++i) {
-                results[i] = is_malformed(handles[i]) ? results[i] : erase(handles[i], false);
+                const KnownHandle known = look_up(handles[i]);
+                results[i] = known.number == 0 ? results[i] : erase(handles[i], known, false);
             }
         }
         run_.story().amend(step, [&] {
@@ -114,23 +117,24 @@ public:
             return {HandleStatus::gone};
         }
         Actor& actor = run_.actor();
-        const Subject subject = subject_of(handle);
+        const KnownHandle known = look_up(handle);
+        const Subject subject = known.subject;
         const std::size_t step = run_.story().tell(actor, TimelineStep::Kind::call, subject, [&] {
             return "change visibility of " + subject_text(subject) + " to " + duration_text(timeout);
         });
         const Option option =
             run_.at(place(Verb::extend), subject, {{Fault::lose_extension}, {Fault::lose_extension_reply}}, true);
         if (option.fault == Fault::lose_extension) {
-            record_handle(Action::change_message_visibility, handle, Answer::refused, timeout);
+            record_handle(Action::change_message_visibility, known, Answer::refused, timeout);
             refuse(Errc::service_unavailable);
         }
         const HandleResult result = queue_.change_message_visibility(handle, timeout);
         if (result) {
-            extend_lease(actor, handle, timeout);
+            extend_lease(actor, known, timeout);
             run_.queue_changed(*this);
         }
         const bool unknown = option.fault == Fault::lose_extension_reply;
-        record_handle(Action::change_message_visibility, handle, unknown ? Answer::refused : answer(result), timeout);
+        record_handle(Action::change_message_visibility, known, unknown ? Answer::refused : answer(result), timeout);
         run_.story().amend(step, [&] { return " " + status_text(result.status); });
         if (unknown) {
             refuse(Errc::service_unavailable);
@@ -175,8 +179,8 @@ protected:
     using Base::answer;
     using Base::begin;
     using Base::delay_;
-    using Base::is_malformed;
     using Base::limits;
+    using Base::look_up;
     using Base::next_subject;
     using Base::place;
     using Base::queue_;
@@ -187,7 +191,6 @@ protected:
     using Base::refused;
     using Base::run_;
     using Base::status_text;
-    using Base::subject_of;
     using Base::visibility_timeout_;
     using Base::where;
 
@@ -225,32 +228,28 @@ private:
     static constexpr Nanos administrative_delay = std::chrono::seconds{60};
 
     void erase_before_receive(const ReceiptHandle& handle) override {
-        if (!is_malformed(handle)) {
+        if (look_up(handle).number != 0) {
             delete_message(handle);
         }
     }
 
-    HandleResult erase(const ReceiptHandle& handle, bool survives) {
+    HandleResult erase(const ReceiptHandle& handle, const KnownHandle& known, bool survives) {
         survives_delete = survives;
         const HandleResult result = queue_.delete_message(handle);
         survives_delete = false;
         Actor& actor = run_.actor();
-        record_handle(Action::delete_message, handle, answer(result), {});
+        record_handle(Action::delete_message, known, answer(result), {});
         if (result) {
-            run_.story().lease_ends(actor, subject_of(handle), run_.now(), true);
-            forget_lease(handle);
+            run_.story().lease_ends(actor, known.subject, run_.now(), true);
+            std::erase_if(actor.leases, [&](const Lease& lease) { return lease.handle == known.hash; });
             run_.queue_changed(*this);  // the next of a FIFO group may be available
         }
         return result;
     }
 
-    void forget_lease(const ReceiptHandle& handle) {
-        const std::uint64_t hash = Registry::hash(handle);
-        std::erase_if(run_.actor().leases, [&](const Lease& lease) { return lease.handle == hash; });
-    }
-    void extend_lease(Actor& actor, const ReceiptHandle& handle, Nanos timeout) {
+    void extend_lease(Actor& actor, const KnownHandle& known, Nanos timeout) {
         for (Lease& lease : actor.leases) {
-            if (lease.handle == Registry::hash(handle)) {
+            if (lease.handle == known.hash) {
                 lease.deadline = run_.now() + timeout;
                 run_.story().lease_ends(actor, lease.subject, lease.deadline, false);
             }

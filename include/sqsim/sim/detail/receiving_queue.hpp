@@ -70,13 +70,13 @@ protected:
     using Base::refuse;
     using Base::retention_;
     using Base::run_;
-    using Base::subject_of;
     using Base::take_lease;
     using Base::visibility_timeout_;
     using Base::wait_time_;
     using Base::where;
 
     bool lets_others_go_first = false;  // after the receive that is under way
+    bool delivers_again = false;        // a message that was in flight at some time
 
     virtual void erase_before_receive(const ReceiptHandle& handle) = 0;
 
@@ -137,7 +137,8 @@ private:
         std::size_t most =
             std::min({call.out.size(), static_cast<std::size_t>(std::max(call.options.max_number_of_messages, 0)),
                       static_cast<std::size_t>(limits_.maximum_number_of_messages)});
-        const Option answer = choose_answer(std::min(queue_.counts().visible, most));
+        const std::size_t visible = queue_.counts().visible;
+        const Option answer = choose_answer(std::min(visible, most));
         bool is_lost = false;
         switch (answer.fault) {
         case Fault::throttle:
@@ -153,7 +154,10 @@ private:
             most = answer.parameter;
             [[fallthrough]];
         default:
-            call.received = receive_now(call, most, step, is_lost);
+            // A simulated consumer asks when it has to, and at the end; nobody counts what it asks in vain.
+            if (visible != 0 || delivers_again || !call.for_ever) {
+                call.received = receive_now(call, most, step, is_lost);
+            }
         }
         if (call.received != 0) {
             run_.count_deliveries(call.received);
@@ -280,17 +284,14 @@ private:
         operation.wait = call.for_ever ? limits_.maximum_wait_time : call.wait;
         operation.duration = call.options.visibility_timeout.value_or(visibility_timeout_);
         record(operation);
-        const Subject first = take_lease(actor, messages.front(), invoked, step);
-        for (std::size_t i = 1; i < count; ++i) {
-            take_lease(actor, messages[i], invoked, step);
-        }
-        actor.subject = first;
-        // What an actor has received belongs to the queue: its stack may be given up at any choice.
+        // What an actor has received belongs to the world: its stack may be given up at any choice.
         auto& received = run_.workshop().received;
         const std::size_t kept = received.size();
         for (auto& message : messages) {
-            received.add(std::move(message));
+            const Subject subject = take_lease(actor, message, invoked, step);
+            received.add(std::move(message), subject);
         }
+        const Subject first = actor.subject = received[kept].subject;
         run_.queue_changed(*this);  // a receive may have freed a group
         if (std::exchange(lets_others_go_first, false)) {
             run_.let_others_go_first();
@@ -308,11 +309,11 @@ private:
         if (option.fault == Fault::repeat_attempt) {
             const std::size_t again = queue_.receive_messages(messages, now);
             for (std::size_t i = 0; i < again; ++i) {
-                received[kept + i] = std::move(messages[i]);
+                received[kept + i].message = std::move(messages[i]);
             }
         }
         for (std::size_t i = 0; i < count; ++i) {
-            call.out[i] = message_type{received[kept + i]};
+            call.out[i] = message_type{received[kept + i].message, received[kept + i].subject};
         }
         return count;
     }

@@ -59,7 +59,6 @@ public:
             facts.deduplication_interval = options.deduplication_interval;
         }
         run.history().queues.push_back(std::move(facts));
-        run.add_queue(*this);
     }
 
     // Inspection, by the scenario or by an actor: not a place for faults.
@@ -129,9 +128,7 @@ protected:
     [[nodiscard]] Subject subject_of(const MessageId& id) const {
         return run_.registry().subject(run_.registry().message(id));
     }
-    [[nodiscard]] Subject subject_of(const ReceiptHandle& handle) const {
-        return run_.registry().subject(run_.registry().message_of(run_.registry().handle(handle)));
-    }
+    [[nodiscard]] KnownHandle look_up(const ReceiptHandle& handle) const { return run_.registry().look_up(handle); }
 
     [[nodiscard]] Operation begin(Action action) {
         Operation operation;
@@ -149,10 +146,10 @@ protected:
                       static_cast<std::uint64_t>(operation.receive_count) << 16);
         run_.history().operations.push_back(operation);
     }
-    void record_handle(Action action, const ReceiptHandle& handle, Answer answer, Nanos duration) {
+    void record_handle(Action action, const KnownHandle& handle, Answer answer, Nanos duration) {
         Operation operation = begin(action);
-        operation.receipt = run_.registry().handle(handle);
-        operation.message = run_.registry().message_of(operation.receipt);
+        operation.receipt = handle.number;
+        operation.message = handle.message;
         operation.answer = answer;
         operation.duration = duration;
         record(operation);
@@ -201,8 +198,6 @@ protected:
         constexpr std::array<std::string_view, 5> texts{"ok", "expired", "superseded", "gone", "invalid"};
         return std::string{texts[static_cast<std::size_t>(status)]};
     }
-    [[nodiscard]] bool is_malformed(const ReceiptHandle& handle) const { return run_.registry().handle(handle) == 0; }
-
     void link_dead_letters(RecordedQueue& dead_letter_queue, int max_receive_count) {
         dead_letters_ = &dead_letter_queue;
         int& attempts = dead_letter_queue.attempts_before_;

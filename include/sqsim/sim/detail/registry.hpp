@@ -26,6 +26,14 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
 /// that a retry of the same send made.
 using Subject = std::uint32_t;
 
+/// What a run knows of a receipt handle.
+struct KnownHandle {
+    std::uint64_t hash;
+    std::uint32_t number;  // 0 if it was never received here
+    std::uint32_t message;
+    Subject subject;
+};
+
 /// Numbers for the messages, handles, groups and deduplication ids of one run, from 1 on.
 class Registry {
 public:
@@ -59,11 +67,12 @@ public:
         }
         return number;
     }
-    /// The number of a handle; 0 if it was never received here.
-    [[nodiscard]] std::uint32_t handle(const ReceiptHandle& handle) noexcept {
-        return handles_.value_or_zero(hash(handle));
+    [[nodiscard]] KnownHandle look_up(const ReceiptHandle& handle) noexcept {
+        const std::uint64_t key = hash(handle);
+        const std::uint32_t number = handles_.value_or_zero(key);
+        const std::uint32_t message = messages_of_handles_[number];
+        return {key, number, message, subjects_[message]};
     }
-    [[nodiscard]] std::uint32_t message_of(std::uint32_t handle) const noexcept { return messages_of_handles_[handle]; }
 
     /// A number for a text; 0 for the empty one.
     [[nodiscard]] std::uint32_t text(std::string_view text) {

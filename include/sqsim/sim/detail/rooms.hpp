@@ -36,29 +36,37 @@ public:
 /// Where the queues of a run live; the next run's live in the same places.
 class Rooms {
 public:
-    struct Vacate {
-        void operator()(QueueInWorld* queue) const noexcept { queue->~QueueInWorld(); }
-    };
-    template <class Kept>
-    using Tenancy = std::unique_ptr<Kept, Vacate>;
+    Rooms() = default;
+    Rooms(const Rooms&) = delete;
+    Rooms& operator=(const Rooms&) = delete;
+    ~Rooms() { vacate(); }
 
-    /// A queue in the next room. The rooms outlive it.
+    /// A queue in the next room.
     template <class Kept, class... Arguments>
-    [[nodiscard]] Tenancy<Kept> let(Arguments&&... arguments) {
+    Kept& let(Arguments&&... arguments) {
         static_assert(alignof(Kept) <= sqsim::detail::two_cache_lines);
-        if (next_ == rooms_.size()) {
+        if (tenants_.size() == rooms_.size()) {
             rooms_.emplace_back();
         }
-        Room& room = rooms_[next_++];
+        Room& room = rooms_[tenants_.size()];
         if (room.size < sizeof(Kept)) {
             room.memory.reset(new (std::align_val_t{sqsim::detail::two_cache_lines}) std::byte[sizeof(Kept)]);
             room.size = sizeof(Kept);
         }
-        return Tenancy<Kept>{::new (room.memory.get()) Kept(std::forward<Arguments>(arguments)...)};
+        Kept* const kept = ::new (room.memory.get()) Kept(std::forward<Arguments>(arguments)...);
+        tenants_.push_back(kept);
+        return *kept;
     }
 
-    /// All of them are vacant: begins at the first again.
-    void clear() noexcept { next_ = 0; }
+    /// The queues in the order in which they came.
+    [[nodiscard]] const std::vector<QueueInWorld*>& tenants() const noexcept { return tenants_; }
+
+    /// Ends all queues, the last one first.
+    void vacate() noexcept {
+        for (; !tenants_.empty(); tenants_.pop_back()) {
+            tenants_.back()->~QueueInWorld();
+        }
+    }
 
 private:
     struct Free {
@@ -72,7 +80,7 @@ private:
     };
 
     std::vector<Room> rooms_{};
-    std::size_t next_ = 0;
+    std::vector<QueueInWorld*> tenants_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim::detail

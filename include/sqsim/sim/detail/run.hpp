@@ -94,13 +94,16 @@ public:
         if (!offers()) {
             return {};
         }
+        Faults possible = harm ? possible_harm() : Faults{};
         for (const Option& option : kinds) {
-            offer_if_asked_for(option);
+            possible = possible.with(option.fault);
         }
-        if (harm) {
-            offer_harm();
+        possible = possible.common(settings().offered);
+        Option option;
+        if (workshop().chooser.comes_to(place, subject, possible)) {
+            offer(kinds, possible);
+            option = workshop().chooser.choose();
         }
-        const Option option = workshop().chooser.choose(place, subject);
         note(Address{place, 0, subject}.bits(), static_cast<std::uint64_t>(option.fault));
         switch (option.fault) {
         case Fault::none:
@@ -195,29 +198,42 @@ private:
         }
     }
 
-    void offer_if_asked_for(Option option) {
-        if (settings().offered.contains(option.fault)) {
-            workshop().chooser.offer(option);
+    /// What may happen to the current actor itself.
+    [[nodiscard]] Faults possible_harm() {
+        if (!current()->has_stack) {
+            return {};
         }
+        Faults harm = Fault::crash;
+        if (is_anyone_ready()) {
+            harm = harm.with(Fault::preempt);
+        }
+        if (settings().stalls_at_all_deadlines ? !deadlines().empty() : current()->last_deadline(now()).has_value()) {
+            harm = harm.with(Fault::stall);
+        }
+        return harm;
     }
 
-    /// Offers what may happen to the current actor itself.
-    void offer_harm() {
-        if (!current()->has_stack) {
-            return;
-        }
-        if (is_anyone_ready()) {
-            offer_if_asked_for({Fault::preempt});
-        }
-        if (settings().stalls_at_all_deadlines) {
-            const std::size_t instants = std::min<std::size_t>(3 * deadlines().size(), 250);
-            for (std::size_t i = 1; i <= instants; ++i) {
-                offer_if_asked_for({Fault::stall, static_cast<std::uint8_t>(i)});
+    /// Offers what is possible: of these kinds, and to the current actor itself.
+    void offer(std::span<const Option> kinds, Faults possible) {
+        Chooser& chooser = workshop().chooser;
+        for (const Option& option : kinds) {
+            if (possible.contains(option.fault)) {
+                chooser.offer(option);
             }
-        } else if (current()->last_deadline(now())) {
-            offer_if_asked_for({Fault::stall});
         }
-        offer_if_asked_for({Fault::crash});
+        if (possible.contains(Fault::preempt)) {
+            chooser.offer({Fault::preempt});
+        }
+        if (possible.contains(Fault::stall)) {
+            const bool once = !settings().stalls_at_all_deadlines;
+            const std::size_t instants = once ? 0 : std::min<std::size_t>(3 * deadlines().size(), 250);
+            for (std::size_t i = once ? 0 : 1; i <= instants; ++i) {
+                chooser.offer({Fault::stall, static_cast<std::uint8_t>(i)});
+            }
+        }
+        if (possible.contains(Fault::crash)) {
+            chooser.offer({Fault::crash});
+        }
     }
 
     /// The instants ahead at which something changes by itself, each once.

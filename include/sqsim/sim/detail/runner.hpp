@@ -35,22 +35,10 @@ public:
     Runner(const Settings& settings, const Scenario& scenario) : scenario_{scenario} { workshop_.settings = settings; }
 
     /// Runs a plan, or what a decider says, and checks the history. Complexity: that of the scenario.
-    Outcome run(std::span<const Planned> plan, Decider* decider = nullptr) {
-        ++runs_;
-        notes_.is_fault_free = plan.empty() && decider == nullptr;
-        Outcome outcome;
-        if (run_once(plan, decider, outcome)) {
-            return outcome;
-        }
-        // Code that swallows its crash went on where a process would not have: that run counts for nothing.
-        ++swallowed_;
-        const std::vector<Planned> taken = workshop_.chooser.taken();
-        workshop_.settings.abandons = true;
-        outcome = {};
-        static_cast<void>(run_once(decider != nullptr ? std::span{taken} : plan, nullptr, outcome));
-        workshop_.settings.abandons = false;
-        return outcome;
-    }
+    Outcome run(std::span<const Planned> plan, Decider* decider = nullptr) { return run(plan, decider, false); }
+
+    /// The same for a plan of which others are to be made: the chooser remembers every choice that came up.
+    Outcome run_and_remember(std::span<const Planned> plan) { return run(plan, nullptr, true); }
 
     /// Runs a plan that does not count: it was run before, or says more about one that was.
     Outcome run_again(std::span<const Planned> plan) {
@@ -78,15 +66,33 @@ public:
     }
 
     [[nodiscard]] Workshop& workshop() noexcept { return workshop_; }
-    [[nodiscard]] const Chooser& chooser() const noexcept { return workshop_.chooser; }
+    [[nodiscard]] Chooser& chooser() noexcept { return workshop_.chooser; }
     [[nodiscard]] const Notes& notes() const noexcept { return notes_; }
     [[nodiscard]] std::size_t runs() const noexcept { return runs_; }
     [[nodiscard]] std::size_t swallowed_crashes() const noexcept { return swallowed_; }
 
 private:
+    Outcome run(std::span<const Planned> plan, Decider* decider, bool remembers_all) {
+        ++runs_;
+        notes_.is_fault_free = plan.empty() && decider == nullptr;
+        Outcome outcome;
+        if (run_once(plan, decider, remembers_all, outcome)) {
+            return outcome;
+        }
+        // Code that swallows its crash went on where a process would not have: that run counts for nothing.
+        ++swallowed_;
+        const std::vector<Planned> taken = workshop_.chooser.taken();
+        workshop_.settings.abandons = true;
+        outcome = {};
+        static_cast<void>(run_once(decider != nullptr ? std::span{taken} : plan, nullptr, remembers_all, outcome));
+        workshop_.settings.abandons = false;
+        return outcome;
+    }
+
     /// Returns false if the run counts for nothing.
-    bool run_once(std::span<const Planned> plan, Decider* decider, Outcome& outcome) {
-        workshop_.chooser.begin(plan, decider);
+    bool run_once(std::span<const Planned> plan, Decider* decider, bool remembers_all, Outcome& outcome) {
+        const sqsim::detail::SpareMemory::Use use{workshop_.spare_memory};
+        workshop_.chooser.begin(plan, decider, remembers_all);
         Run run{workshop_};
         {
             World world{run, notes_};

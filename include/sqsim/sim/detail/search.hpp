@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,7 @@ public:
 
     /// Runs the fault-free plan, then the others.
     End run(const Limits& limits) {
+        runner_.chooser().forget_kinds();
         nodes_.assign(1, Node{});
         level_.assign(1, 0);
         while (!level_.empty()) {
@@ -59,12 +61,15 @@ public:
                         {runner_.runs(), nodes_.size(), static_cast<std::size_t>(nodes_[level_[at_]].size)});
                 }
                 plan_of(level_[at_], plan_);
-                outcome_ = runner_.run(plan_);
+                const bool has_children = may_have_children(nodes_[level_[at_]]);
+                outcome_ = has_children ? runner_.run_and_remember(plan_) : runner_.run(plan_);
                 hash_ = sqsim::detail::mix64(hash_ + outcome_.hash);
                 if (!outcome_.violation.empty()) {
                     return End::failed;
                 }
-                expand(level_[at_]);
+                if (has_children) {
+                    expand(level_[at_]);
+                }
                 if (limits.repeats_some && is_to_repeat()) {
                     ++repeated_;
                     const std::uint64_t first = outcome_.hash;
@@ -110,10 +115,13 @@ public:
     };
     [[nodiscard]] std::vector<Reached> reached() const {
         std::vector<Reached> result;
-        for (std::size_t i = 0; i < reached_.size(); ++i) {
-            if (reached_[i] != 0) {
-                result.push_back({static_cast<std::uint16_t>(i / fault_kinds), static_cast<Fault>(i % fault_kinds),
-                                  reached_[i] == tried});
+        const std::span<const Faults> met = runner_.chooser().kinds();
+        for (std::size_t place = 0; place < met.size(); ++place) {
+            for (const FaultInfo& kind : fault_table) {
+                if (met[place].contains(kind.fault)) {
+                    result.push_back({static_cast<std::uint16_t>(place), kind.fault,
+                                      place < tried_.size() && tried_[place].contains(kind.fault)});
+                }
             }
         }
         return result;
@@ -121,8 +129,6 @@ public:
 
 private:
     static constexpr std::size_t preemption = static_cast<std::size_t>(Category::preemption);
-    static constexpr std::uint8_t met = 1;
-    static constexpr std::uint8_t tried = 2;
 
     struct Node {
         Planned last{};
@@ -151,6 +157,15 @@ private:
         return used + 1 <= budgets_.most[index];
     }
 
+    [[nodiscard]] bool may_have_children(const Node& node) const noexcept {
+        for (std::size_t i = 0; i < node.used.size(); ++i) {
+            if (fits(node, i)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// Adds the children of a plan that has just been run.
     void expand(std::uint32_t parent) {
         const auto& choices = runner_.chooser().met();
@@ -170,12 +185,10 @@ private:
                 const auto category = static_cast<std::size_t>(kind.category);
                 // A category of its own counts itself, the rest count as faults.
                 const std::size_t counts = budgets_.counts_as_fault[category] ? 0 : category;
-                std::uint8_t& mark = mark_of(planned);
-                mark = std::max(mark, met);
                 if (!fits_category[counts]) {
                     continue;
                 }
-                mark = tried;
+                note_tried(planned);
                 Node child = node;
                 child.last = planned;
                 child.parent = parent;
@@ -188,12 +201,12 @@ private:
         }
     }
 
-    [[nodiscard]] std::uint8_t& mark_of(const Planned& planned) {
-        const std::size_t index = planned.address.place * fault_kinds + static_cast<std::size_t>(planned.option.fault);
-        if (index >= reached_.size()) {
-            reached_.resize(index + fault_kinds);
+    void note_tried(const Planned& planned) {
+        if (planned.address.place >= tried_.size()) {
+            tried_.resize(planned.address.place + std::size_t{1});
         }
-        return reached_[index];
+        Faults& tried = tried_[planned.address.place];
+        tried = tried.with(planned.option.fault);
     }
 
     [[nodiscard]] bool is_to_repeat() const noexcept {
@@ -207,7 +220,7 @@ private:
     std::vector<std::uint32_t> next_{};
     std::vector<Planned> plan_{};
     Outcome outcome_{};
-    std::vector<std::uint8_t> reached_{};
+    std::vector<Faults> tried_{};  // by place
     std::size_t at_ = 0;
     std::size_t before_level_ = 0;
     std::size_t repeated_ = 0;

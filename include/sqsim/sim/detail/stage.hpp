@@ -22,8 +22,7 @@ class Stage : public Company {
 public:
     using Company::Company;
 
-    void add_queue(QueueInWorld& queue) { queues_.push_back(&queue); }
-    [[nodiscard]] const std::vector<QueueInWorld*>& queues() const noexcept { return queues_; }
+    [[nodiscard]] const std::vector<QueueInWorld*>& queues() const noexcept { return workshop().rooms.tenants(); }
 
     /// Calls `action` at an instant, as `actor`.
     void schedule(Nanos instant, Actor& actor, std::function<void()> action) {
@@ -108,7 +107,7 @@ public:
     /// What is still in the queues that somebody receives from, for reports; empty if nothing is.
     [[nodiscard]] std::string left_over() const {
         std::string text;
-        for (const QueueInWorld* queue : queues_) {
+        for (const QueueInWorld* queue : queues()) {
             if (queue->is_consumed && queue->stored().total() != 0) {
                 text += "; " + queue->label() + " still holds " + queue->contents();
             }
@@ -191,7 +190,7 @@ private:
         if (is_awaited) {
             return true;
         }
-        return asks && std::any_of(queues_.begin(), queues_.end(), [](const QueueInWorld* queue) {
+        return asks && std::any_of(queues().begin(), queues().end(), [](const QueueInWorld* queue) {
                    return queue->is_consumed && queue->stored().total() != 0;
                });
     }
@@ -221,7 +220,6 @@ private:
         forget_who_waits_no_more();
     }
 
-    std::vector<QueueInWorld*> queues_{};
     std::vector<Timer> timers_{};
     std::vector<std::function<void()>> watches_{};
     std::uint64_t changes_ = 1;

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/config.hpp"
+#include "sqsim/detail/spare_memory.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/sim/detail/actor.hpp"
 #include "sqsim/sim/detail/chooser.hpp"
@@ -38,21 +39,28 @@ public:
     using Real = Message<std::string, ManualClock::time_point>;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] Real& operator[](std::size_t place) noexcept { return *messages_[place]; }
-    void add(Real&& message) {
+    struct One {
+        Real message{};
+        Subject subject = 0;
+    };
+
+    [[nodiscard]] One& operator[](std::size_t place) noexcept { return *messages_[place]; }
+    void add(Real&& message, Subject subject) {
         if (size_ == messages_.size()) {
-            messages_.push_back(std::make_unique<Real>());
+            messages_.push_back(std::make_unique<One>());
         }
-        *messages_[size_++] = std::move(message);
+        One& one = *messages_[size_++];
+        one.message = std::move(message);
+        one.subject = subject;
     }
     void clear() noexcept {
-        for (; size_ != 0; --size_) {
-            *messages_[size_ - 1] = Real{};
+        while (size_ != 0) {
+            messages_[--size_]->message = Real{};
         }
     }
 
 private:
-    std::vector<std::unique_ptr<Real>> messages_{};
+    std::vector<std::unique_ptr<One>> messages_{};
     std::size_t size_ = 0;
 };
 
@@ -66,6 +74,7 @@ struct Workshop {
     std::vector<std::unique_ptr<Actor>> actors{};
     std::vector<Actor*> ready{};
     std::vector<Actor*> waiting{};
+    sqsim::detail::SpareMemory spare_memory{};
     Rooms rooms{};
     Received received{};
     std::vector<Received::Real> answer{};       // of the receive that is under way
@@ -81,7 +90,6 @@ struct Workshop {
         ready.clear();
         waiting.clear();
         received.clear();
-        rooms.clear();
     }
 };
 

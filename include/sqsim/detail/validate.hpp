@@ -70,8 +70,11 @@ template <class Options>
     const Limits& limits = options.limits;
     MaybeError error = check_name(options.name, fifo);
     const auto also = [&](auto check) {
-        if (!error) {
-            error = check();
+        if (error) {
+            return;
+        }
+        if (MaybeError found = check()) {
+            error = std::move(found);
         }
     };
     also([&] {

@@ -36,9 +36,9 @@ public:
             return context_.findings.verdict();
         }
         context_.groups.begin(history.queues.size(), context_.survey.groups, history.operations.size());
-        const auto count = static_cast<std::uint32_t>(history.operations.size());
-        for (std::uint32_t i = 0; i < count; ++i) {
-            look_at(history.operations[i], i);
+        std::uint32_t index = 0;
+        for (const Operation& operation : history.operations) {
+            look_at(operation, index++);
         }
         look_at_messages();
         return context_.findings.verdict();

@@ -39,13 +39,14 @@ public:
         if (problem != nullptr) {
             return problem;
         }
-        for (at = 0; at < history.operations.size(); ++at) {
-            const Operation& operation = history.operations[at];
+        std::uint32_t index = 0;
+        for (const Operation& operation : history.operations) {
             problem = find_problem(operation);
             if (problem != nullptr) {
+                at = index;
                 return problem;
             }
-            note(operation, static_cast<std::uint32_t>(at));
+            note(operation, index++);
         }
         return nullptr;
     }
@@ -117,6 +118,7 @@ private:
         make_empty(deduplications_, 0);
         groups = 1;
         queues.assign(history.queues.size(), {});
+        most_ids_ = 16 * history.operations.size() + 1024;
         nameless_.clear();
         nameless_sorted_ = false;
         longest_call = Nanos::zero();
@@ -156,7 +158,7 @@ private:
     [[nodiscard]] const char* find_problem(const Operation& operation) const noexcept {
         const std::uint32_t id =
             std::max({operation.message, operation.receipt, operation.group, operation.deduplication});
-        if (id > 16 * history_->operations.size() + 1024) {
+        if (id > most_ids_) {
             return "messages, receipts, groups and deduplication ids must be numbered without large gaps";
         }
         if (operation.queue >= queues.size()) {
@@ -266,6 +268,7 @@ private:
 
     const sim::History* history_ = nullptr;
     const Operation* receive_ = nullptr;
+    std::size_t most_ids_ = 0;
     Nanos purge_time_{};
     std::vector<std::uint32_t> deduplications_{};  // the last message of each
     std::vector<Nameless> nameless_{};             // unacknowledged sends whose message id nobody knows

@@ -162,13 +162,8 @@ public:
         }
         kinds_[place] = kinds_[place].with(kinds);
         planned_ = nullptr;
-        for (std::size_t i = 0; followed_ != plan_.size() && i < plan_.size(); ++i) {
-            const Planned& planned = plan_[i];
-            if (planned.address.place == place && planned.address.subject == subject &&
-                ++seen_[i] == planned.address.occurrence) {
-                planned_ = &planned;
-                address_ = planned.address;
-            }
+        if (followed_ != plan_.size()) {
+            look_into_plan(place, subject);
         }
         if (remembers_all_) {
             const std::uint32_t times = ++occurrences_[std::uint64_t{place} << 32 | subject];
@@ -235,6 +230,17 @@ public:
     [[nodiscard]] bool followed_plan() const noexcept { return followed_ == plan_.size(); }
 
 private:
+    void look_into_plan(std::uint16_t place, std::uint32_t subject) {
+        for (std::size_t i = 0; i < plan_.size(); ++i) {
+            const Planned& planned = plan_[i];
+            if (planned.address.place == place && planned.address.subject == subject &&
+                ++seen_[i] == planned.address.occurrence) {
+                planned_ = &planned;
+                address_ = planned.address;
+            }
+        }
+    }
+
     std::span<const Planned> plan_{};
     Decider* decider_ = nullptr;
     bool remembers_all_ = true;

@@ -59,6 +59,7 @@ public:
             facts.deduplication_interval = options.deduplication_interval;
         }
         run.history().queues.push_back(std::move(facts));
+        subjects_by_ordinal_.reserve(8);  // at once what a world usually needs
     }
 
     // Inspection, by the scenario or by an actor: not a place for faults.
@@ -286,7 +287,8 @@ protected:
         const std::uint32_t number = run_.registry().message(message.message_id());
         const Subject subject = run_.registry().subject(number);
         const Nanos deadline = message.visibility_deadline().time_since_epoch();
-        actor.leases.push_back({this, Registry::hash(message.receipt_handle()), subject, run_.now(), deadline});
+        const KnownHandle known = run_.registry().add_handle(message.receipt_handle(), number);
+        actor.leases.push_back({this, known.hash, subject, run_.now(), deadline});
         run_.story().amend(step, [&] {
             return " " + subject_text(subject) + " (" + ordinal_text(message.approximate_receive_count()) + ")";
         });
@@ -294,7 +296,7 @@ protected:
         Operation delivery = begin(Action::delivery);
         delivery.invoked = invoked;
         delivery.message = number;
-        delivery.receipt = run_.registry().add_handle(message.receipt_handle(), number);
+        delivery.receipt = known.number;
         delivery.group = run_.registry().text(message.message_group_id());
         if constexpr (is_fifo) {
             delivery.deduplication = run_.registry().text(message.message_deduplication_id());

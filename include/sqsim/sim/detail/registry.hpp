@@ -59,13 +59,14 @@ public:
     [[nodiscard]] Subject subject(std::uint32_t message) const noexcept { return subjects_[message]; }
 
     /// Numbers the handle of a delivery; the same handle gets the same number.
-    std::uint32_t add_handle(const ReceiptHandle& handle, std::uint32_t message) {
-        std::uint32_t& number = handles_[hash(handle)];
+    KnownHandle add_handle(const ReceiptHandle& handle, std::uint32_t message) {
+        const std::uint64_t key = hash(handle);
+        std::uint32_t& number = handles_[key];
         if (number == 0) {
             messages_of_handles_.push_back(message);
             number = static_cast<std::uint32_t>(messages_of_handles_.size() - 1);
         }
-        return number;
+        return {key, number, message, subjects_[message]};
     }
     [[nodiscard]] KnownHandle look_up(const ReceiptHandle& handle) noexcept {
         const std::uint64_t key = hash(handle);

@@ -99,30 +99,8 @@ public:
             possible = possible.with(option.fault);
         }
         possible = possible.common(settings().offered);
-        Option option;
-        if (workshop().chooser.comes_to(place, subject, possible)) {
-            offer(kinds, possible);
-            option = workshop().chooser.choose();
-        }
-        note(Address{place, 0, subject}.bits(), static_cast<std::uint64_t>(option.fault));
-        switch (option.fault) {
-        case Fault::none:
-            break;
-        case Fault::crash:
-            crash();
-            break;
-        case Fault::stall:
-            stall(option.parameter);
-            break;
-        case Fault::preempt:
-            story().deviates(*current(), option.fault);
-            let_others_go_first();
-            break;
-        default:
-            story().deviates(*current(), option.fault);
-            return option;
-        }
-        return {};
+        return workshop().chooser.comes_to(place, subject, possible) ? choose(place, subject, kinds, possible)
+                                                                     : Option{};
     }
 
     /// Makes a step part of what tells this run from another.
@@ -140,7 +118,7 @@ public:
     /// A coroutine suspended itself: others go first.
     void take_turns() {
         if (enter()) {
-            at(places().number("await"), current()->subject, {}, true);
+            at(reached("await", current()->subject), current()->subject, {}, true);
             let_others_go_first();
         }
     }
@@ -154,7 +132,7 @@ public:
         const Subject subject =
             message != nullptr ? registry().subject(registry().message(*message)) : current()->subject;
         story().tell(*current(), TimelineStep::Kind::point, subject, [&] { return "point " + std::string{name}; });
-        at(places().number(name), subject, {}, true);
+        at(reached(name, subject), subject, {}, true);
     }
 
     EffectOutcome effect(std::string_view name) override {
@@ -164,7 +142,8 @@ public:
         story().tell(*current(), TimelineStep::Kind::point, current()->subject,
                      [&] { return "effect " + std::string{name}; });
         const Option option =
-            at(places().number(name), current()->subject, {{Fault::effect_fails}, {Fault::effect_unknown}}, true);
+            at(reached(name, current()->subject), current()->subject,
+               {{Fault::effect_fails}, {Fault::effect_unknown}}, true);
         return option.fault == Fault::effect_fails     ? EffectOutcome::failed
                : option.fault == Fault::effect_unknown ? EffectOutcome::unknown
                                                        : EffectOutcome::done;
@@ -184,7 +163,8 @@ public:
             return Nanos::zero();
         }
         const Option option =
-            at(places().number("clock"), current()->subject, {{Fault::clock_ahead}, {Fault::clock_behind}}, false);
+            at(reached("clock", current()->subject), current()->subject,
+               {{Fault::clock_ahead}, {Fault::clock_behind}}, false);
         return option.fault == Fault::clock_ahead    ? settings().clock_error
                : option.fault == Fault::clock_behind ? -settings().clock_error
                                                      : Nanos::zero();
@@ -196,6 +176,42 @@ private:
             is_going_ = false;
             surroundings = std::exchange(outer_, nullptr);
         }
+    }
+
+    /// The number of a place in the user's code, which becomes part of what tells this run from another.
+    [[nodiscard]] std::uint16_t reached(std::string_view name, Subject subject) {
+        const std::uint16_t place = places().number(name);
+        note(Address{place, 0, subject}.bits(), 0);
+        return place;
+    }
+
+    /// Chooses, and brings about what concerns the current actor itself. Returns the rest. Apart from `at` because most
+    /// runs come here once or twice.
+    [[gnu::noinline]] Option choose(std::uint16_t place, Subject subject, std::span<const Option> kinds,
+                                    Faults possible) {
+        offer(kinds, possible);
+        const Option option = workshop().chooser.choose();
+        if (option.fault != Fault::none) {
+            note(Address{place, 0, subject}.bits(), static_cast<std::uint64_t>(option.fault));
+        }
+        switch (option.fault) {
+        case Fault::none:
+            break;
+        case Fault::crash:
+            crash();
+            break;
+        case Fault::stall:
+            stall(option.parameter);
+            break;
+        case Fault::preempt:
+            story().deviates(*current(), option.fault);
+            let_others_go_first();
+            break;
+        default:
+            story().deviates(*current(), option.fault);
+            return option;
+        }
+        return {};
     }
 
     /// What may happen to the current actor itself.

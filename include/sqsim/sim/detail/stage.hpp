@@ -180,19 +180,18 @@ private:
 
     /// Whether there is a message for somebody who waits or asks now and then.
     [[nodiscard]] bool is_anything_awaited() const {
-        bool asks = false;
+        if (std::none_of(queues().begin(), queues().end(), [](const QueueInWorld* queue) {
+                return queue->is_consumed && queue->stored().total() != 0;
+            })) {
+            return false;
+        }
         bool is_awaited = false;
         each([&](const Actor& actor) {
             const bool waits = actor.state == Actor::State::waiting;
-            is_awaited = is_awaited || (waits && actor.waits_for != nullptr && actor.waits_for->stored().total() != 0);
-            asks = asks || (waits && actor.waits_for == nullptr) || actor.state == Actor::State::asleep;
+            const bool finds = waits && (actor.waits_for == nullptr || actor.waits_for->stored().total() != 0);
+            is_awaited = is_awaited || finds || actor.state == Actor::State::asleep;
         });
-        if (is_awaited) {
-            return true;
-        }
-        return asks && std::any_of(queues().begin(), queues().end(), [](const QueueInWorld* queue) {
-                   return queue->is_consumed && queue->stored().total() != 0;
-               });
+        return is_awaited;
     }
 
     void run_timers() {

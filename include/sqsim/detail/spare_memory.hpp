@@ -47,7 +47,7 @@ public:
                 }
             }
         }
-        return alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__ ? ::operator new(size, std::align_val_t{alignment})
+        return alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__ ? ::operator new (size, std::align_val_t{alignment})
                                                             : ::operator new(size);
     }
 
@@ -70,7 +70,7 @@ private:
 
     static void release(const Piece& piece) noexcept {
         if (piece.alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-            ::operator delete(piece.memory, std::align_val_t{piece.alignment});
+            ::operator delete (piece.memory, std::align_val_t{piece.alignment});
         } else {
             ::operator delete(piece.memory);
         }

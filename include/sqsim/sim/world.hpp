@@ -45,9 +45,7 @@ public:
     [[nodiscard]] ManualClock& clock() noexcept { return run_.clock(); }
 
     /// A queue that lives as long as the world. What the scenario itself asks of it always goes well.
-    SimQueue& queue(const QueueOptions& options = {}) {
-        return run_.workshop().rooms.let<SimQueue>(run_, options);
-    }
+    SimQueue& queue(const QueueOptions& options = {}) { return run_.workshop().rooms.let<SimQueue>(run_, options); }
     SimFifoQueue& fifo_queue(const FifoQueueOptions& options = {}) {
         return run_.workshop().rooms.let<SimFifoQueue>(run_, options);
     }

@@ -245,11 +245,11 @@ private:
     Decider* decider_ = nullptr;
     bool remembers_all_ = true;
     std::size_t followed_ = 0;
-    std::vector<std::uint16_t> seen_{};   // for each of the plan, how often its place was come to about its message
-    const Planned* planned_ = nullptr;    // what the plan says of the choice that is being made
-    Address address_{};                   // of that choice
-    std::vector<Faults> kinds_{};         // by place
-    EpochTable occurrences_{};            // if all is remembered
+    std::vector<std::uint16_t> seen_{};  // for each of the plan, how often its place was come to about its message
+    const Planned* planned_ = nullptr;   // what the plan says of the choice that is being made
+    Address address_{};                  // of that choice
+    std::vector<Faults> kinds_{};        // by place
+    EpochTable occurrences_{};           // if all is remembered
     std::vector<Met> met_{};
     std::vector<Option> options_{};  // of all choices so far, and of the next
     std::size_t offered_ = 0;        // where those of the next begin

@@ -141,9 +141,8 @@ public:
         }
         story().tell(*current(), TimelineStep::Kind::point, current()->subject,
                      [&] { return "effect " + std::string{name}; });
-        const Option option =
-            at(reached(name, current()->subject), current()->subject,
-               {{Fault::effect_fails}, {Fault::effect_unknown}}, true);
+        const Option option = at(reached(name, current()->subject), current()->subject,
+                                 {{Fault::effect_fails}, {Fault::effect_unknown}}, true);
         return option.fault == Fault::effect_fails     ? EffectOutcome::failed
                : option.fault == Fault::effect_unknown ? EffectOutcome::unknown
                                                        : EffectOutcome::done;
@@ -162,9 +161,8 @@ public:
         if (current() == nullptr || !enter()) {
             return Nanos::zero();
         }
-        const Option option =
-            at(reached("clock", current()->subject), current()->subject,
-               {{Fault::clock_ahead}, {Fault::clock_behind}}, false);
+        const Option option = at(reached("clock", current()->subject), current()->subject,
+                                 {{Fault::clock_ahead}, {Fault::clock_behind}}, false);
         return option.fault == Fault::clock_ahead    ? settings().clock_error
                : option.fault == Fault::clock_behind ? -settings().clock_error
                                                      : Nanos::zero();

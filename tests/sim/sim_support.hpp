@@ -2,6 +2,7 @@
 #pragma once
 
 #include "catch.hpp"
+#include "sim/instances.hpp"
 #include "sqsim/sim/explore.hpp"
 
 #include <algorithm>

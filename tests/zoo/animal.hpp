@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sim/instances.hpp"
+
 #include <sqsim/sim/world.hpp>
 
 #include <chrono>

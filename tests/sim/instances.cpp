@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+
+#include "sim/instances.hpp"
+
+template class sqsim::detail::StandardEngine<std::string>;
+template class sqsim::detail::FifoEngine<std::string>;
+template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, sqsim::NullMutex,
+                                        sqsim::detail::StandardEngine<std::string>, sqsim::QueueOptions>;
+template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, sqsim::NullMutex,
+                                        sqsim::detail::FifoEngine<std::string>, sqsim::FifoQueueOptions>;
+template class sqsim::sim::detail::RecordedQueue<instances::Standard>;
+template class sqsim::sim::detail::RecordedQueue<instances::Fifo>;
+template class sqsim::sim::detail::ReceivingQueue<instances::Standard>;
+template class sqsim::sim::detail::ReceivingQueue<instances::Fifo>;
+template class sqsim::sim::detail::QueueVerbs<instances::Standard>;
+template class sqsim::sim::detail::QueueVerbs<instances::Fifo>;

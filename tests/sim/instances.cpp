@@ -10,6 +10,10 @@ template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, sqsim::
                                         sqsim::detail::FifoEngine<std::string>, sqsim::FifoQueueOptions>;
 template class sqsim::sim::detail::RecordedQueue<instances::Standard>;
 template class sqsim::sim::detail::RecordedQueue<instances::Fifo>;
+template class sqsim::sim::detail::RedrivingQueue<instances::Standard>;
+template class sqsim::sim::detail::RedrivingQueue<instances::Fifo>;
+template class sqsim::sim::detail::DeliveringQueue<instances::Standard>;
+template class sqsim::sim::detail::DeliveringQueue<instances::Fifo>;
 template class sqsim::sim::detail::ReceivingQueue<instances::Standard>;
 template class sqsim::sim::detail::ReceivingQueue<instances::Fifo>;
 template class sqsim::sim::detail::QueueVerbs<instances::Standard>;

@@ -20,6 +20,10 @@ extern template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, 
                                                sqsim::detail::FifoEngine<std::string>, sqsim::FifoQueueOptions>;
 extern template class sqsim::sim::detail::RecordedQueue<instances::Standard>;
 extern template class sqsim::sim::detail::RecordedQueue<instances::Fifo>;
+extern template class sqsim::sim::detail::RedrivingQueue<instances::Standard>;
+extern template class sqsim::sim::detail::RedrivingQueue<instances::Fifo>;
+extern template class sqsim::sim::detail::DeliveringQueue<instances::Standard>;
+extern template class sqsim::sim::detail::DeliveringQueue<instances::Fifo>;
 extern template class sqsim::sim::detail::ReceivingQueue<instances::Standard>;
 extern template class sqsim::sim::detail::ReceivingQueue<instances::Fifo>;
 extern template class sqsim::sim::detail::QueueVerbs<instances::Standard>;

@@ -3,12 +3,10 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/error.hpp"
-#include "sqsim/move_task.hpp"
-#include "sqsim/sim/detail/recorded_queue.hpp"
+#include "sqsim/sim/detail/delivering_queue.hpp"
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,11 +18,11 @@
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
 
-/// Receiving in a simulated world, with everything that may go wrong about it.
+/// Receiving in a simulated world: how the service answers, and how long the consumer waits for it.
 template <class Q>
-class ReceivingQueue : public RecordedQueue<Q> {
+class ReceivingQueue : public DeliveringQueue<Q> {
 public:
-    using Base = RecordedQueue<Q>;
+    using Base = DeliveringQueue<Q>;
     using Base::Base;
     using Base::is_consumed;
     using Base::is_fifo;
@@ -53,30 +51,23 @@ public:
     /// For the loop of a simulated consumer: a receive that waits for as long as there is something to wait for.
     std::size_t receive_or_wait(std::span<message_type> out, const ReceiveMessageOptions& options) {
         waits_for_ever_ = true;
-        const std::size_t received = receive({}, out, options, {});
-        return received;
+        return receive({}, out, options, {});
     }
 
 protected:
-    using Base::begin;
-    using Base::dead_letter_count;
+    using Base::deliver;
     using Base::limits_;
-    using Base::name_redriven;
-    using Base::note_dead_letters;
     using Base::place;
     using Base::queue_;
-    using Base::record;
     using Base::record_refused_receive;
     using Base::refuse;
     using Base::retention_;
     using Base::run_;
-    using Base::take_lease;
-    using Base::visibility_timeout_;
     using Base::wait_time_;
     using Base::where;
+    using typename Base::Call;
 
-    bool lets_others_go_first = false;  // after the receive that is under way
-    bool delivers_again = false;        // a message that was in flight at some time
+    bool delivers_again = false;  // a message that was in flight at some time
 
     virtual void erase_before_receive(const ReceiptHandle& handle) = 0;
 
@@ -109,17 +100,6 @@ protected:
     }
 
 private:
-    /// A receive that is under way. It owns nothing, for its stack may be given up.
-    struct Call {
-        std::span<message_type> out;
-        const ReceiveMessageOptions& options;
-        Nanos invoked;
-        Nanos wait;
-        Nanos deadline;
-        bool for_ever;
-        std::size_t received = 0;
-    };
-
     /// What came of one look at the queue.
     enum class Came : std::uint8_t {
         messages,
@@ -156,7 +136,7 @@ private:
         default:
             // A simulated consumer asks when it has to, and at the end; nobody counts what it asks in vain.
             if (visible != 0 || delivers_again || !call.for_ever) {
-                call.received = receive_now(call, most, step, is_lost);
+                call.received = deliver(call, most, step, is_lost);
             }
         }
         if (call.received != 0) {
@@ -252,87 +232,6 @@ private:
         return run_.at(place(Verb::receive), 0, std::span{options}.first(count), false);
     }
 
-    /// Receives what is there. Returns how many of it arrive at the consumer.
-    std::size_t receive_now(const Call& call, std::size_t most, std::size_t step, bool& is_lost) {
-        // Waiting for ever is many long polls, of which the history has the last.
-        const Nanos invoked = call.for_ever ? run_.now() : call.invoked;
-        ReceiveMessageOptions now = call.options;
-        now.wait_time = Nanos::zero();
-        if (call.options.max_number_of_messages > 0 && most > 0) {
-            now.max_number_of_messages = static_cast<int>(most);
-        }
-        if constexpr (is_fifo) {
-            if (now.receive_request_attempt_id.empty() && run_.offers()) {
-                now.receive_request_attempt_id = "attempt-" + std::to_string(++attempts_);
-            }
-        }
-        const std::size_t dead_before = dead_letter_count();
-        auto& answer = run_.workshop().answer;
-        answer.resize(std::max(answer.size(), most));
-        const std::span messages = std::span{answer}.first(queue_.receive_messages(std::span{answer}.first(most), now));
-        note_dead_letters(dead_before);
-        if (messages.empty()) {
-            return 0;
-        }
-        const std::size_t count = messages.size();
-        Actor& actor = run_.actor();
-        const std::size_t leases_before = actor.leases.size();
-        name_redriven(messages);
-        Operation operation = begin(Action::receive);
-        operation.invoked = invoked;
-        operation.maximum = call.options.max_number_of_messages;
-        operation.wait = call.for_ever ? limits_.maximum_wait_time : call.wait;
-        operation.duration = call.options.visibility_timeout.value_or(visibility_timeout_);
-        record(operation);
-        // What an actor has received belongs to the world: its stack may be given up at any choice.
-        auto& received = run_.workshop().received;
-        const std::size_t kept = received.size();
-        for (auto& message : messages) {
-            const Subject subject = take_lease(actor, message, invoked, step);
-            received.add(std::move(message), subject);
-        }
-        const Subject first = actor.subject = received[kept].subject;
-        run_.queue_changed(*this);  // a receive may have freed a group
-        if (std::exchange(lets_others_go_first, false)) {
-            run_.let_others_go_first();
-        }
-        const Option option = choose_arrival(first);
-        if (option.fault == Fault::lose_messages) {
-            actor.leases.resize(leases_before);
-            is_lost = true;
-            return 0;
-        }
-        if (option.fault == Fault::stop) {
-            actor.stop->request_stop();
-            actor.is_replaced = true;
-        }
-        if (option.fault == Fault::repeat_attempt) {
-            const std::size_t again = queue_.receive_messages(messages, now);
-            for (std::size_t i = 0; i < again; ++i) {
-                received[kept + i].message = std::move(messages[i]);
-            }
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            call.out[i] = message_type{received[kept + i].message, received[kept + i].subject};
-        }
-        return count;
-    }
-
-    /// What may happen between the service's answer and the consumer.
-    [[nodiscard]] Option choose_arrival(Subject first) {
-        std::array<Option, 3> options{};
-        std::size_t count = 0;
-        options[count++] = {Fault::lose_messages};
-        if (is_fifo) {
-            options[count++] = {Fault::repeat_attempt};
-        }
-        if (run_.actor().stop) {
-            options[count++] = {Fault::stop};
-        }
-        return run_.at(place(Verb::received), first, std::span{options}.first(count), true);
-    }
-
-    std::uint32_t attempts_ = 0;
     bool waits_for_ever_ = false;
     bool has_habits_ = false;
 };

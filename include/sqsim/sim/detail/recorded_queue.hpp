@@ -4,14 +4,11 @@
 #include "sqsim/config.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fifo_queue.hpp"
-#include "sqsim/move_task.hpp"
 #include "sqsim/queue.hpp"
 #include "sqsim/sim/detail/run.hpp"
 #include "sqsim/sim/sim_message.hpp"
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,13 +18,6 @@
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::sim::detail {
-
-/// "1st", "2nd", …
-[[nodiscard]] inline std::string ordinal_text(std::uint32_t number) {
-    const std::uint32_t last = number % 10;
-    const bool teen = number / 10 % 10 == 1;
-    return std::to_string(number) + (teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
-}
 
 /// A queue in a simulated world, what it is called in keys, histories and reports, and how it is looked at.
 template <class Q>
@@ -85,9 +75,6 @@ public:
         }
         return result;
     }
-    /// Of a dead-letter queue: after how many receives a message comes here, at the earliest; 0 if none comes.
-    [[nodiscard]] int attempts_before_dead_letter() const noexcept { return attempts_before_; }
-
     void add_deadlines(std::vector<Nanos>& deadlines, bool with_retention) const override {
         const options_type options = queue_.options();
         for (const MessageState state : {MessageState::visible, MessageState::in_flight, MessageState::delayed}) {
@@ -199,14 +186,6 @@ protected:
         constexpr std::array<std::string_view, 5> texts{"ok", "expired", "superseded", "gone", "invalid"};
         return std::string{texts[static_cast<std::size_t>(status)]};
     }
-    void link_dead_letters(RecordedQueue& dead_letter_queue, int max_receive_count) {
-        dead_letters_ = &dead_letter_queue;
-        int& attempts = dead_letter_queue.attempts_before_;
-        attempts = attempts == 0 ? max_receive_count : std::min(attempts, max_receive_count);
-        run_.history().queues[index_].max_receive_count = max_receive_count;
-        run_.history().queues[index_].dead_letter_queue = dead_letter_queue.index_;
-    }
-
     /// The subject of the n-th message that the queue stored.
     [[nodiscard]] Subject subject_by_ordinal(std::uint64_t ordinal) const noexcept {
         return ordinal <= subjects_by_ordinal_.size() ? subjects_by_ordinal_[ordinal - 1] : 0;
@@ -215,96 +194,11 @@ protected:
     /// Which queue a step of the story is about, unless there is only one.
     [[nodiscard]] std::string where() const { return index_ == 0 ? std::string{} : " (" + label_ + ")"; }
 
-    /// How many messages the dead-letter queue holds; 0 if there is none.
-    [[nodiscard]] std::size_t dead_letter_count() const {
-        return dead_letters_ != nullptr ? dead_letters_->queue_.counts().total() : 0;
-    }
-
     void record_refused_receive(Nanos invoked) {
         Operation operation = begin(Action::receive);
         operation.invoked = invoked;
         operation.answer = Answer::refused;
         record(operation);
-    }
-
-    /// The receive moved messages to the dead-letter queue: as many as it grew by.
-    void note_dead_letters(std::size_t before) {
-        const std::size_t moved = dead_letter_count() - before;
-        if (moved == 0) {
-            return;
-        }
-        bool is_redriven = false;
-        const auto there = dead_letters_->queue_.peek(MessageState::visible, unlimited);
-        for (std::size_t i = there.size() - std::min(moved, there.size()); i < there.size(); ++i) {
-            const MessageId id = there[i].message.message_id();
-            const std::uint32_t number = run_.registry().message(id);
-            const Subject subject = run_.registry().subject(number);
-            dead_letters_->subjects_by_ordinal_.push_back(subject);
-            Operation operation = begin(Action::dead_letter);
-            operation.message = number;
-            record(operation);
-            run_.story().tell(run_.actor(), TimelineStep::Kind::service, subject, [&] {
-                return subject_text(subject) + " goes to the dead-letter queue " + dead_letters_->label();
-            });
-            is_redriven =
-                run_.at(place(Verb::dead), subject, {{Fault::redrive}}, false).fault == Fault::redrive || is_redriven;
-        }
-        if (is_redriven) {
-            run_.schedule(run_.now() + std::chrono::milliseconds{1}, run_.actor(), [this] { redrive(); });
-        }
-        run_.queue_changed(*dead_letters_);
-    }
-
-    /// L1: an operator moves back what is there.
-    void redrive() {
-        if (!redriven_.empty()) {
-            return;  // one is under way, and takes all
-        }
-        for (const auto& dead : dead_letters_->queue_.peek(MessageState::visible, unlimited)) {
-            redriven_.push_back(dead_letters_->subject_of(dead.message.message_id()));
-        }
-        static_cast<void>(start_message_move_task(dead_letters_->queue_, queue_));
-    }
-
-    /// L1: messages that were moved back have new ids, and are called the copies of what they were.
-    template <class Messages>
-    void name_redriven(const Messages& messages) {
-        for (std::size_t i = 0; !redriven_.empty() && i < messages.size(); ++i) {
-            const MessageId id = messages[i].message_id();
-            if (run_.registry().message(id) == 0) {
-                Operation operation = begin(Action::redrive);
-                operation.message = run_.registry().add_message(id, redriven_.front() | 1U);
-                operation.content = hash_text(messages[i].body());
-                record(operation);
-                redriven_.erase(redriven_.begin());
-            }
-        }
-    }
-
-    /// A message arrived at an actor. Returns what it is called.
-    template <class Real>
-    Subject take_lease(Actor& actor, const Real& message, Nanos invoked, std::size_t step) {
-        const std::uint32_t number = run_.registry().message(message.message_id());
-        const Subject subject = run_.registry().subject(number);
-        const Nanos deadline = message.visibility_deadline().time_since_epoch();
-        const KnownHandle known = run_.registry().add_handle(message.receipt_handle(), number);
-        actor.leases.push_back({this, known.hash, subject, run_.now(), deadline});
-        run_.story().amend(step, [&] {
-            return " " + subject_text(subject) + " (" + ordinal_text(message.approximate_receive_count()) + ")";
-        });
-        run_.story().leases(actor, subject, deadline);
-        Operation delivery = begin(Action::delivery);
-        delivery.invoked = invoked;
-        delivery.message = number;
-        delivery.receipt = known.number;
-        delivery.group = run_.registry().text(message.message_group_id());
-        if constexpr (is_fifo) {
-            delivery.deduplication = run_.registry().text(message.message_deduplication_id());
-        }
-        delivery.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
-        delivery.content = hash_text(message.body());
-        record(delivery);
-        return subject;
     }
 
     Run& run_;
@@ -316,14 +210,11 @@ protected:
     Nanos delay_;
     Nanos wait_time_;
     Nanos retention_;
-    RecordedQueue* dead_letters_ = nullptr;
     std::vector<Subject> subjects_by_ordinal_{};
 
 private:
     std::array<std::uint16_t, verb_names.size()> places_{};
     std::uint32_t last_number_ = 0;
-    int attempts_before_ = 0;
-    std::vector<Subject> redriven_{};  // moved back, but not seen here under their new ids
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::sim::detail

@@ -21,7 +21,7 @@
 
 namespace model {
 
-using Time = std::int64_t;  // nanoseconds
+using Time = std::chrono::nanoseconds::rep;
 inline constexpr Time never = std::numeric_limits<Time>::max();
 
 /// Wrong models, to show that the comparison notices.

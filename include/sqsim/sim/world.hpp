@@ -104,7 +104,7 @@ public:
             detail::Actor& actor =
                 run_.add_actor(options.consumers == 1 ? options.name : options.name + " " + std::to_string(i));
             actor.is_loop = true;
-            actor.body = [&member_of = *crew](detail::Actor& self) { member_of.live(self); };
+            actor.body = [&crew = *crew](detail::Actor& self) { crew.live(self); };
         }
     }
 
@@ -284,7 +284,7 @@ private:
     detail::Run& run_;
     detail::Notes& notes_;
     std::vector<std::pair<detail::Actor*, std::function<void()>>> producers_{};
-    std::vector<std::shared_ptr<void>> crews_{};
+    std::vector<std::shared_ptr<void>> crews_{};  // whose members the actors are
     std::size_t states_ = 0;
     std::size_t deduplication_ids_ = 0;
 };

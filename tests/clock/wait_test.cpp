@@ -74,6 +74,9 @@ TEST_CASE("The clocks of the standard library, of sqsim and of users are clocks;
     STATIC_REQUIRE_FALSE(sqsim::Clock<WrongNow>);
     STATIC_REQUIRE_FALSE(sqsim::Clock<NoDuration>);
     STATIC_REQUIRE(sqsim::detail::StandardClock<sqsim::CoarseClock>);
+#if !defined(_LIBCPP_VERSION)  // has no std::chrono::is_clock yet
+    STATIC_REQUIRE(std::chrono::is_clock_v<sqsim::CoarseClock>);
+#endif
     STATIC_REQUIRE(sqsim::CoarseClock::is_steady);
 }
 

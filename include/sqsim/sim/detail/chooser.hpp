@@ -208,9 +208,6 @@ public:
 
     /// The choices that the run met so far and remembers, in their order.
     [[nodiscard]] const std::vector<Met>& met() const noexcept { return met_; }
-    [[nodiscard]] std::span<const Option> options_of(const Met& met) const noexcept {
-        return std::span{options_}.subspan(met.first_option, met.options);
-    }
     [[nodiscard]] Planned planned(const Met& met, std::size_t option) const noexcept {
         return {met.address, options_[met.first_option + option]};
     }

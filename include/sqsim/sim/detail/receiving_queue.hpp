@@ -67,7 +67,7 @@ protected:
     using Base::where;
     using typename Base::Call;
 
-    bool delivers_again = false;  // a message that was in flight at some time
+    bool delivers_again = false;  // some message in flight was chosen for a second delivery
 
     virtual void erase_before_receive(const ReceiptHandle& handle) = 0;
 

@@ -186,6 +186,7 @@ protected:
         constexpr std::array<std::string_view, 5> texts{"ok", "expired", "superseded", "gone", "invalid"};
         return std::string{texts[static_cast<std::size_t>(status)]};
     }
+
     /// The subject of the n-th message that the queue stored.
     [[nodiscard]] Subject subject_by_ordinal(std::uint64_t ordinal) const noexcept {
         return ordinal <= subjects_by_ordinal_.size() ? subjects_by_ordinal_[ordinal - 1] : 0;

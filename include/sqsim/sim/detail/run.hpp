@@ -239,10 +239,13 @@ private:
             chooser.offer({Fault::preempt});
         }
         if (possible.contains(Fault::stall)) {
-            const bool once = !settings().stalls_at_all_deadlines;
-            const std::size_t instants = once ? 0 : std::min<std::size_t>(3 * deadlines().size(), 250);
-            for (std::size_t i = once ? 0 : 1; i <= instants; ++i) {
+            const bool all = settings().stalls_at_all_deadlines;
+            const std::size_t instants = all ? std::min<std::size_t>(3 * deadlines().size(), 250) : 0;
+            for (std::size_t i = 1; i <= instants; ++i) {
                 chooser.offer({Fault::stall, static_cast<std::uint8_t>(i)});
+            }
+            if (!all) {
+                chooser.offer({Fault::stall});
             }
         }
         if (possible.contains(Fault::crash)) {

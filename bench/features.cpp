@@ -25,7 +25,7 @@ using Queue = Contender::Queue;
 
 [[gnu::noinline]] void ten_thousand_lives(Contender::Port& port, std::size_t batch) { pass(port, 10'000, batch); }
 
-class BenignDecisions final : public sqsim::DecisionSource {
+class BenignChoices final : public sqsim::ChoiceSource {
 public:
     std::uint32_t choose(sqsim::Site, std::uint64_t, std::uint32_t) override { return 0; }
     [[nodiscard]] std::uint32_t reorder_window() const override { return 0; }
@@ -58,7 +58,7 @@ struct Decisions final : Feature {
     }
     void take_back(Contender& contender) override { contender.queue().decide_by(nullptr); }
     bool is_removed;
-    BenignDecisions source{};
+    BenignChoices source{};
 };
 
 struct Metrics final : Feature {

@@ -5,7 +5,7 @@
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/queue_core.hpp"
-#include "sqsim/detail/seeded_decisions.hpp"
+#include "sqsim/detail/seeded_choices.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/shared_verbs.hpp"
 #include "sqsim/detail/standard_engine.hpp"
@@ -67,8 +67,8 @@ public:
     /// A queue on a clock that outlives it.
     explicit Queue(C& clock, QueueOptions options = {}) : core_{clock, options} {
         if (options.delivery != DeliveryModel::exact()) {
-            decisions_ = std::make_unique<detail::SeededDecisions>(options.delivery);
-            decide_by(decisions_.get());
+            seeded_choices_ = std::make_unique<detail::SeededChoices>(options.delivery);
+            decide_by(seeded_choices_.get());
         }
     }
     Queue(C&&, QueueOptions = {}) = delete;
@@ -232,7 +232,7 @@ public:
 
     /// Lets `source` decide whatever the service may do one way or another; null is exact delivery. It replaces the
     /// `DeliveryModel` and must outlive its use.
-    void decide_by(DecisionSource* source) {
+    void decide_by(ChoiceSource* source) {
         core_.locked([&](Engine& engine) { engine.decide_by(source); });
     }
 
@@ -286,7 +286,7 @@ private:
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }
 
-    std::unique_ptr<DecisionSource> decisions_{};
+    std::unique_ptr<ChoiceSource> seeded_choices_{};
     mutable detail::QueueCore<C, Body, Lock, Engine, QueueOptions> core_;
 };
 

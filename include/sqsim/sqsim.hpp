@@ -11,7 +11,7 @@
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/config.hpp"
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/delivery_model.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fifo_queue.hpp"

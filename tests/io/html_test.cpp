@@ -32,7 +32,7 @@ Timeline long_story(std::size_t steps) {
         const auto message = static_cast<std::uint32_t>(i / 3 % 9 + 1);
         timeline.steps.push_back(samples::step(
             i / 20 * 30s, i % 3, (i % 3 == 0 ? "send #" : "receive #") + std::to_string(message), message));
-        timeline.steps.back().deviation = i % 11 == 0 || i % 12 == 2 ? "deviation " + std::to_string(i) + "." : "";
+        timeline.steps.back().fault = i % 11 == 0 || i % 12 == 2 ? "fault " + std::to_string(i) + "." : "";
         if (i % 3 != 0) {
             timeline.leases.push_back({i % 3, message, false, i / 20 * 30s, i / 20 * 30s + 45s, false});
         }
@@ -97,7 +97,7 @@ TEST_CASE("a page tells the verdict, the plan and the token", "[io]") {
     CHECK(html.find("<h1><b>Fails</b>key 2 charged 2 times</h1>") != std::string::npos);
     CHECK(html.find("<dd>1 fault</dd>") != std::string::npos);
     CHECK(html.find("<code>stall@charged#2.1</code>") != std::string::npos);
-    CHECK(html.find("13 steps of 3 actors in 30.001 s of virtual time, 1 deviation<") != std::string::npos);
+    CHECK(html.find("13 steps of 3 actors in 30.001 s of virtual time, 1 fault<") != std::string::npos);
     page.ok = true;
     page.token.clear();
     html = to_html(page);
@@ -105,7 +105,7 @@ TEST_CASE("a page tells the verdict, the plan and the token", "[io]") {
     CHECK(html.find("<code>") == std::string::npos);
 }
 
-TEST_CASE("a page has every step and every deviation, in the diagram and in the table", "[io]") {
+TEST_CASE("a page has every step and every fault, in the diagram and in the table", "[io]") {
     for (const std::size_t steps : {1U, 5U, 150U, 300U}) {
         const Timeline timeline = long_story(steps);
         const std::string html = to_html(page_of(timeline));
@@ -116,9 +116,9 @@ TEST_CASE("a page has every step and every deviation, in the diagram and in the 
             const std::string number = std::to_string(i + 1);
             CHECK(count(html, "<a id=\"d" + number + "\" href=\"#s" + number + "\"") == 1);
             CHECK(count(html, "<tr id=\"s" + number + "\"") == 1);
-            if (const std::string& deviation = timeline.steps[i].deviation; !deviation.empty()) {
-                CHECK(count(html, "<strong>" + deviation + "</strong>") == 1);
-                CHECK(count(html, ">" + deviation + "</text>") == 1);
+            if (const std::string& fault = timeline.steps[i].fault; !fault.empty()) {
+                CHECK(count(html, "<strong>" + fault + "</strong>") == 1);
+                CHECK(count(html, ">" + fault + "</text>") == 1);
             }
         }
         for (const TimelineStep& step : timeline.steps) {

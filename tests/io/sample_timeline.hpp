@@ -45,7 +45,7 @@ inline sqsim::sim::Timeline stall() {
                       step(30s, 2, "delete #2: ok", 2),
                       step(30s + 1ms, 1, "delete #2: gone", 2)};
     timeline.steps[8].until = 30s + 1ms;
-    timeline.steps[8].deviation = "consumer 1 stalls 30.001 s";
+    timeline.steps[8].fault = "consumer 1 stalls 30.001 s";
     timeline.leases = {{1, 2, false, 0s, 30s, false}, {2, 1, false, 0s, 0s, true}, {2, 2, false, 30s, 30s, true}};
     return timeline;
 }
@@ -63,7 +63,7 @@ inline sqsim::sim::Timeline hostile_stall() {
     }
     for (sqsim::sim::TimelineStep& step : timeline.steps) {
         step.text += hostile;
-        step.deviation += hostile;
+        step.fault += hostile;
     }
     return timeline;
 }

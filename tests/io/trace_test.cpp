@@ -66,7 +66,7 @@ TEST_CASE("a trace sets off what went wrong, with a flag across all lanes", "[io
     const auto events = events_of(to_chrome_trace(samples::stall()));
     const auto faults = with(events, "cat", "fault");
     REQUIRE(faults.size() == 2);
-    CHECK(faults[0]["args"]["deviation"].text == "consumer 1 stalls 30.001 s");
+    CHECK(faults[0]["args"]["fault"].text == "consumer 1 stalls 30.001 s");
     CHECK(faults[1]["name"].text == "consumer 1 stalls 30.001 s");
     CHECK(faults[1]["s"].text == "p");
 }

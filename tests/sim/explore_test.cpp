@@ -157,7 +157,7 @@ TEST_CASE("reorderings and misses count as faults unless they have budgets of th
                         .preemptions = 0,
                         .reorders = reorders,
                         .misses = misses,
-                        .offered = {Fault::reorder, Fault::miss}},
+                        .offered = {Fault::reorder, Fault::empty_receive}},
                        scenario)
             .plans_run();
     };
@@ -246,10 +246,10 @@ TEST_CASE("a scenario that expects nothing proves nothing", "[sim][explore]") {
         world.consume(queue, [](const SimMessage&) {});
         world.run();
     });
-    CHECK(report.verdict == Verdict::proves_nothing);
+    CHECK(report.verdict == Verdict::vacuous);
     CHECK(!report);
     CHECK(report.headline() ==
-          "PROVES NOTHING idle: nothing is expected: add expect(), always() or expect_same_as_fault_free()");
+          "VACUOUS idle: nothing is expected: add expect(), always() or expect_same_as_fault_free()");
 }
 
 TEST_CASE("a scenario in which nobody receives a message proves nothing", "[sim][explore]") {
@@ -259,7 +259,7 @@ TEST_CASE("a scenario in which nobody receives a message proves nothing", "[sim]
         world.run();
         world.expect(drained(queue));
     });
-    CHECK(report.verdict == Verdict::proves_nothing);
+    CHECK(report.verdict == Verdict::vacuous);
     CHECK(report.violation() == "no consumer ever received a message");
 }
 
@@ -270,7 +270,7 @@ TEST_CASE("nobody receives a message either where code of its own asks an empty 
         world.run();
         world.expect(drained(queue));
     });
-    CHECK(report.verdict == Verdict::proves_nothing);
+    CHECK(report.verdict == Verdict::vacuous);
     CHECK(report.violation() == "no consumer ever received a message");
 }
 
@@ -291,7 +291,7 @@ TEST_CASE("what was to hold sometimes, and never did, proves nothing", "[sim][ex
     CHECK(explore({.faults = 1}, scenario(1)).ok());
     CHECK(explore({.faults = 1}, scenario(2)).ok());
     const Report report = explore({.faults = 1}, scenario(3));
-    CHECK(report.verdict == Verdict::proves_nothing);
+    CHECK(report.verdict == Verdict::vacuous);
     CHECK(report.violation() ==
           "sometimes \"received 3 times\" never held in " + std::to_string(report.plans_run()) + " runs");
 }

@@ -160,7 +160,7 @@ TEST_CASE("a call that is not made is no place for its faults", "[sim][faults]")
         world.run();
     };
     const Faults absent{Fault::late_purge,       Fault::late_attribute, Fault::lose_extension, Fault::handler_fails,
-                        Fault::effect_fails,     Fault::clock_ahead,    Fault::stop,           Fault::redrive,
+                        Fault::effect_fails,     Fault::clock_ahead,    Fault::stop_mid_batch,           Fault::redrive,
                         Fault::resend_in_window, Fault::refuse_entry,   Fault::lose_send_reply};
     CHECK(explored({.faults = 3, .preemptions = 3, .offered = absent}, scenario).size() == 2);
 }

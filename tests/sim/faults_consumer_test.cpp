@@ -239,9 +239,9 @@ TEST_CASE("C6: the consumer's own clock is ahead or behind, once", "[sim][faults
 }
 
 TEST_CASE("C7: a simulated consumer leaves the rest of its batch, and another begins", "[sim][faults]") {
-    CHECK(with_fault(Fault::stop, "stop@turn#2.1", 1, in_batches({"a", "b"})) ==
+    CHECK(with_fault(Fault::stop_mid_batch, "stop-mid-batch@turn#2.1", 1, in_batches({"a", "b"})) ==
           Lines{"0s c got a (1), id 1, handle 1", "30s c got b (2), id 2, handle 2"});
-    CHECK(replayed("stop@turn#1.1", in_batches({"a", "b"})).report.verdict == Verdict::stale_token);
+    CHECK(replayed("stop-mid-batch@turn#1.1", in_batches({"a", "b"})).report.verdict == Verdict::stale_token);
 }
 
 TEST_CASE("C7: code that takes a stop token is asked to leave, and another begins", "[sim][faults]") {
@@ -252,7 +252,7 @@ TEST_CASE("C7: code that takes a stop token is asked to leave, and another begin
     });
     CHECK(lines_of("none", standard) ==
           Lines{"0s begins", "0s s got a (1), id 1, handle 1", "0s s got b (1), id 2, handle 2", "0s leaves"});
-    CHECK(with_fault(Fault::stop, "stop@received#1.1", 1, standard) ==
+    CHECK(with_fault(Fault::stop_mid_batch, "stop-mid-batch@received#1.1", 1, standard) ==
           Lines{"0s begins", "0s s got a (1), id 1, handle 1", "0s leaves", "0s begins",
                 "30s s got a (2), id 1, handle 2", "30s s got b (2), id 2, handle 3", "30s leaves"});
 }
@@ -263,7 +263,7 @@ TEST_CASE("C7: also where the queue is a FIFO queue", "[sim][faults]") {
         world.produce(queue, "g", {"a", "b"});
         return queue;
     });
-    CHECK(with_fault(Fault::stop, "stop@received#1.1", 1, fifo) ==
+    CHECK(with_fault(Fault::stop_mid_batch, "stop-mid-batch@received#1.1", 1, fifo) ==
           Lines{"0s begins", "0s s got a (1), id 1, handle 1", "0s leaves", "0s begins",
                 "30s s got a (2), id 1, handle 2", "30s s got b (2), id 2, handle 3", "30s leaves"});
 }

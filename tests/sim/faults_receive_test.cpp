@@ -110,16 +110,16 @@ TEST_CASE("R1: the order of a FIFO queue is never changed", "[sim][faults]") {
 TEST_CASE("R1: a receive returns fewer messages than it could: only one, or all but one", "[sim][faults]") {
     const auto four = together({"a", "b", "c", "d"});
     CHECK(lines_of("none", four) == Lines{"0s abcd"});
-    CHECK(with_fault(Fault::fewer, "fewer1@receive.1", 2, four) == Lines{"0s a", "0s bcd"});
-    CHECK(lines_of("fewer3@receive.1", four) == Lines{"0s abc", "0s d"});
-    CHECK(with_fault(Fault::fewer, "fewer1@receive.1", 1, together({"a", "b"})) == Lines{"0s a", "0s b"});
+    CHECK(with_fault(Fault::partial_receive, "partial-receive1@receive.1", 2, four) == Lines{"0s a", "0s bcd"});
+    CHECK(lines_of("partial-receive3@receive.1", four) == Lines{"0s abc", "0s d"});
+    CHECK(with_fault(Fault::partial_receive, "partial-receive1@receive.1", 1, together({"a", "b"})) == Lines{"0s a", "0s b"});
 }
 
 TEST_CASE("R2: a short poll returns nothing though messages are visible", "[sim][faults]") {
     CHECK(lines_of("none", short_polls) == Lines{"0s r got a (1), id 1, handle 1", "0s r got b (1), id 2, handle 2",
                                                  "0s nothing",
                                                  "0s nothing"});  // at the end of the run time stands still
-    CHECK(with_fault(Fault::miss, "miss@receive.2", 2, short_polls) ==
+    CHECK(with_fault(Fault::empty_receive, "empty-receive@receive.2", 2, short_polls) ==
           Lines{"0s r got a (1), id 1, handle 1", "0s nothing", "10s r got b (1), id 2, handle 2", "10s nothing"});
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("R2: a long poll, too, rarely returns nothing, after all of its time",
         world.run();
     };
     CHECK(lines_of("none", scenario) == Lines{"0s r got a (1), id 1, handle 1", "0s nothing"});
-    CHECK(with_fault(Fault::miss, "miss@receive.1", 1, scenario) ==
+    CHECK(with_fault(Fault::empty_receive, "empty-receive@receive.1", 1, scenario) ==
           Lines{"20s nothing", "20s r got a (1), id 1, handle 1"});
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("R2: there is nothing to miss in an empty queue", "[sim][faults]") {
         world.run();
     };
     CHECK(replayed("none", scenario).lines == Lines{"0s nothing"});
-    CHECK(replayed("miss@receive.1", scenario).report.verdict == Verdict::stale_token);
+    CHECK(replayed("empty-receive@receive.1", scenario).report.verdict == Verdict::stale_token);
 }
 
 TEST_CASE("R3: a message in flight is delivered once more", "[sim][faults]") {
@@ -319,7 +319,7 @@ TEST_CASE("R7: after three receives a message goes behind all others", "[sim][fa
     REQUIRE(without.size() == 5);
     CHECK(without[3] == "30s r got a (4), id 1, handle 4");
     // A habit of the service, for the whole run.
-    CHECK(with_fault(Fault::to_back, "to-back@habit.1", 1, scenario) ==
+    CHECK(with_fault(Fault::to_back, "to-back@run.1", 1, scenario) ==
           Lines{"0s r got a (1), id 1, handle 1", "10s r got a (2), id 1, handle 2", "20s r got a (3), id 1, handle 3",
                 "30s r got b (1), id 2, handle 4", "30s r got a (4), id 1, handle 5"});
     CHECK(!Faults::usual().contains(Fault::to_back));

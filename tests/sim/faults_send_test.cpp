@@ -154,14 +154,14 @@ TEST_CASE("S4: one entry of a batch of sends fails, the others are stored", "[si
 }
 
 TEST_CASE("S5: a message becomes visible later than those sent after it", "[sim][faults]") {
-    CHECK(with_fault(Fault::late, "late@send#1.1", 2, two_sent) ==
+    CHECK(with_fault(Fault::late_visibility, "late-visibility@send#1.1", 2, two_sent) ==
           Lines{"0s r got b (1), id 1, handle 1", "900s r got a (1), id 2, handle 2"});
-    CHECK(with_fault(Fault::late, "late@send#1.1", 1, careless) ==
+    CHECK(with_fault(Fault::late_visibility, "late-visibility@send#1.1", 1, careless) ==
           Lines{"0s sent", "900s r got a (1), id 1, handle 1"});
 }
 
 TEST_CASE("S5: a message of a FIFO queue is never late by itself: only the queue has a delay", "[sim][faults]") {
-    CHECK(replayed("late@send#1.1", fifo_sent).report.verdict == Verdict::stale_token);
+    CHECK(replayed("late-visibility@send#1.1", fifo_sent).report.verdict == Verdict::stale_token);
 }
 
 TEST_CASE("S6: a FIFO send repeated at the last instant of the deduplication window stores nothing", "[sim][faults]") {
@@ -172,15 +172,15 @@ TEST_CASE("S6: a FIFO send repeated at the last instant of the deduplication win
 
 TEST_CASE("S6: a FIFO send repeated after the deduplication window makes a second message", "[sim][faults]") {
     CHECK(
-        with_fault(Fault::resend_after_window, "resend-late@send#1.1", 2, fifo_sent) ==
+        with_fault(Fault::resend_after_window, "resend-late-visibility@send#1.1", 2, fifo_sent) ==
         Lines{"0s r got a (1), id 1, handle 1", "0s r got b (1), id 2, handle 2", "300s r got a (1), id 3, handle 3"});
-    CHECK(with_fault(Fault::resend_after_window, "resend-late@send#1.1", 1, careless_fifo) ==
+    CHECK(with_fault(Fault::resend_after_window, "resend-late-visibility@send#1.1", 1, careless_fifo) ==
           Lines{"0s sent", "0s r got a (1), id 1, handle 1", "300s r got a (1), id 2, handle 2"});
 }
 
 TEST_CASE("a standard queue has no deduplication window", "[sim][faults]") {
     CHECK(replayed("resend-early@send#1.1", two_sent).report.verdict == Verdict::stale_token);
-    CHECK(replayed("resend-late@send#1.1", two_sent).report.verdict == Verdict::stale_token);
+    CHECK(replayed("resend-late-visibility@send#1.1", two_sent).report.verdict == Verdict::stale_token);
 }
 
 TEST_CASE("what the scenario itself sends always goes well", "[sim][faults]") {
@@ -194,8 +194,8 @@ TEST_CASE("what the scenario itself sends always goes well", "[sim][faults]") {
         log.got("scenario", message.value());
         log.say(queue.delete_message(message->receipt_handle()) ? "deleted" : "not deleted");
     };
-    for (const char* token : {"refuse@send#1.1", "resend@send#1.1", "lost-reply@send#1.1", "late@send#2.1",
-                              "lost@received#2.1", "lost@delete#2.1", "survive@delete#2.1"}) {
+    for (const char* token : {"refuse@send#1.1", "resend@send#1.1", "lost-reply@send#1.1", "late-visibility@send#2.1",
+                              "lost@received#2.1", "lost@delete#2.1", "delete-survives@remove#2.1"}) {
         INFO(token);
         CHECK(replayed(token, scenario).report.verdict == Verdict::stale_token);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/sim/world.hpp"
+#include "sqsim/sim/model/world.hpp"
 
 #include <string>
 
@@ -18,13 +18,5 @@ extern template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, 
                                                sqsim::detail::StandardEngine<std::string>, sqsim::QueueOptions>;
 extern template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, sqsim::NullMutex,
                                                sqsim::detail::FifoEngine<std::string>, sqsim::FifoQueueOptions>;
-extern template class sqsim::sim::detail::RecordedQueue<instances::Standard>;
-extern template class sqsim::sim::detail::RecordedQueue<instances::Fifo>;
-extern template class sqsim::sim::detail::RedrivingQueue<instances::Standard>;
-extern template class sqsim::sim::detail::RedrivingQueue<instances::Fifo>;
-extern template class sqsim::sim::detail::DeliveringQueue<instances::Standard>;
-extern template class sqsim::sim::detail::DeliveringQueue<instances::Fifo>;
-extern template class sqsim::sim::detail::ReceivingQueue<instances::Standard>;
-extern template class sqsim::sim::detail::ReceivingQueue<instances::Fifo>;
-extern template class sqsim::sim::detail::QueueVerbs<instances::Standard>;
-extern template class sqsim::sim::detail::QueueVerbs<instances::Fifo>;
+extern template class sqsim::sim::detail::SimulatedQueueOf<instances::Standard, sqsim::QueueOptions>;
+extern template class sqsim::sim::detail::SimulatedQueueOf<instances::Fifo, sqsim::FifoQueueOptions>;

@@ -222,7 +222,7 @@ Sum sum_of(const std::function<void(World&)>& scenario, const ExploreOptions& op
     const Report all = explore(options, watched);
     INFO(all.to_string());
     CHECK(all.ok());
-    const Report some = sample({.runs = samples, .seed = 7, .activate = 0.5, .fire = 0.1}, watched);
+    const Report some = sample({.runs = samples, .seed = 7, .kind_probability = 0.5, .fault_probability = 0.1}, watched);
     INFO(some.to_string());
     CHECK(some.ok());
     return sum;

@@ -61,7 +61,7 @@ bool says(const Report& report, std::string_view words) { return report.to_strin
 
 TEST_CASE("a token brings back the same violation in the same words", "[sim][replay]") {
     for (const Faults& offered : {Faults{Fault::crash}, Faults{Fault::stall}, Faults{Fault::lose_delete},
-                                  Faults{Fault::resend}, Faults{Fault::survive}, Faults{Fault::late_purge}}) {
+                                  Faults{Fault::resend}, Faults{Fault::delete_survives}, Faults{Fault::late_purge}}) {
         const Report found = explore({.faults = 2, .preemptions = 0, .offered = offered}, charging({}));
         if (found.ok()) {
             CHECK(found.replay_token().empty());
@@ -167,10 +167,10 @@ TEST_CASE("points with long or strange names are found again by their short ones
     CHECK(found.replay_token().size() <= maximum_token_size);
     CHECK(replay(found.replay_token(), scenario).violation() == found.violation());
     CHECK(replay(found.replay_token(), scenario).replay_token() == found.replay_token());
-    const std::string strange = to_token(Plan{{.fault = "crash", .place = "short (2)", .subject = 1}});
+    const std::string strange = to_token(FaultPlan{{.fault = "crash", .site = "short (2)", .subject = 1}});
     CHECK(replay(strange, scenario).violation() == found.violation());
     const std::string first = to_token(
-        Plan{{.fault = "crash", .place = "the long beginning of a name that goes on and on, first", .subject = 1}});
+        FaultPlan{{.fault = "crash", .site = "the long beginning of a name that goes on and on, first", .subject = 1}});
     CHECK(replay(first, scenario).ok());
 }
 

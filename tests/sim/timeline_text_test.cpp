@@ -32,7 +32,7 @@ Timeline stall_story() {
                       step(30s, 2, "delete #2: ok"),  step(30001ms, 1, "delete #2: superseded")};
     timeline.steps[2].kind = Kind::point;
     timeline.steps[2].until = 30001ms;
-    timeline.steps[2].deviation = "consumer 1 stalls 30.001 s";
+    timeline.steps[2].fault = "consumer 1 stalls 30.001 s";
     return timeline;
 }
 
@@ -60,8 +60,8 @@ TEST_CASE("a timeline is told in aligned columns, with an arrow at what went wro
 
 TEST_CASE("the arrows of a timeline stand below each other", "[sim]") {
     Timeline timeline = stall_story();
-    timeline.steps[1].deviation = "out of order";
-    timeline.steps[5].deviation = "effect repeated";
+    timeline.steps[1].fault = "out of order";
+    timeline.steps[5].fault = "effect repeated";
     CHECK(to_text(timeline) == "  0.000  scenario    send #1, #2, #3\n"
                                "  0.000  consumer 1  receive #2 (1st)       <-- out of order\n"
                                "  0.000  consumer 1  point charged          <-- consumer 1 stalls 30.001 s\n"
@@ -88,13 +88,13 @@ TEST_CASE("a step that takes time says how long, once", "[sim]") {
     timeline.steps = {step(1s, 0, "receive: nothing"), step(3s, 0, "sleep")};
     timeline.steps[0].until = 3s;
     timeline.steps[1].until = 33s + 1ns;
-    timeline.steps[1].deviation = "stalls";
+    timeline.steps[1].fault = "stalls";
     CHECK(to_text(timeline) == "  1.000  a  receive: nothing [2 s]\n"
                                "  3.000  a  sleep [30.000000001 s]  <-- stalls\n");
-    timeline.steps[1].deviation = "stalls 30.000000001 s (visibility 30 s)";
+    timeline.steps[1].fault = "stalls 30.000000001 s (visibility 30 s)";
     CHECK(to_text(timeline) == "  1.000  a  receive: nothing [2 s]\n"
                                "  3.000  a  sleep  <-- stalls 30.000000001 s (visibility 30 s)\n");
-    timeline.steps[1].deviation = "stalls 130.000000001 s";
+    timeline.steps[1].fault = "stalls 130.000000001 s";
     CHECK(to_text(timeline).find("sleep [30.000000001 s]  <-- stalls 130") != std::string::npos);
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("equal steps that follow each other are one line unless they matter", 
                       step(7s, 1, "receive: nothing"), step(8s, 1, "receive: nothing")};
     timeline.steps[2].until = 4s;
     timeline.steps[4].message = timeline.steps[5].message = 1;
-    timeline.steps[7].deviation = "throttled";
+    timeline.steps[7].fault = "throttled";
     CHECK(to_text(timeline) == "  1.000  a  receive: nothing [x 3, until 4.000]\n"
                                "  4.000  b  receive: nothing\n"
                                "  5.000  b  delete #1\n"
@@ -120,7 +120,7 @@ TEST_CASE("a long mark goes on below itself, or below a long text", "[sim]") {
     timeline.actors = {"consumer 1"};
     timeline.steps = {step(0s, 0, "send #1"),
                       step(0s, 0, "a text that is so long that next to nothing is left for a mark")};
-    timeline.steps[0].deviation = timeline.steps[1].deviation =
+    timeline.steps[0].fault = timeline.steps[1].fault =
         "resend: the reply to a send is lost and the producer sends again: a second message with another id";
     CHECK(
         to_text(timeline) ==
@@ -137,7 +137,7 @@ TEST_CASE("no text breaks the columns, the width or the terminal", "[sim]") {
     timeline.actors = {std::string(100, 'n'), "a\x1b[31m\n\xff"};
     timeline.steps = {step(0s, 0, std::string(150, 'w')), step(0s, 1, "two\nlines"), step(0s, 7, "nobody")};
     for (int i = 0; i < 40; ++i) {
-        timeline.steps[1].deviation += "words and ";
+        timeline.steps[1].fault += "words and ";
     }
     const std::string text = to_text(timeline);
     CHECK(longest_line(text) <= 118);

@@ -19,45 +19,45 @@ std::string problem(std::string_view token) {
 }  // namespace
 
 TEST_CASE("a token names the fault, the place, the message, and which time it is", "[sim][token]") {
-    CHECK(to_token(Plan{}) == "none");
-    CHECK(to_token(Plan{{.fault = "crash", .place = "charged", .subject = 2, .occurrence = 3}}) == "crash@charged#2.3");
-    CHECK(to_token(Plan{{.fault = "miss", .place = "receive"}}) == "miss@receive.1");
-    CHECK(to_token(Plan{{.fault = "order", .parameter = 2, .place = "next", .occurrence = 4}}) == "order2@next.4");
-    CHECK(to_token(Plan{{.fault = "dup", .place = "receive", .subject = 3, .copy = true}}) == "dup@receive#3b.1");
-    CHECK(to_token(Plan{{.fault = "lost", .place = "mails:delete", .subject = 1}}) == "lost@mails:delete#1.1");
-    CHECK(to_token(Plan{{.fault = "dup", .place = "receive", .subject = 2},
-                        {.fault = "crash", .place = "charged", .subject = 2, .occurrence = 2}}) ==
+    CHECK(to_token(FaultPlan{}) == "none");
+    CHECK(to_token(FaultPlan{{.fault = "crash", .site = "charged", .subject = 2, .occurrence = 3}}) == "crash@charged#2.3");
+    CHECK(to_token(FaultPlan{{.fault = "miss", .site = "receive"}}) == "empty-receive@receive.1");
+    CHECK(to_token(FaultPlan{{.fault = "order", .parameter = 2, .site = "next", .occurrence = 4}}) == "order2@next.4");
+    CHECK(to_token(FaultPlan{{.fault = "dup", .site = "receive", .subject = 3, .copy = true}}) == "dup@receive#3b.1");
+    CHECK(to_token(FaultPlan{{.fault = "lost", .site = "mails:delete", .subject = 1}}) == "lost@mails:delete#1.1");
+    CHECK(to_token(FaultPlan{{.fault = "dup", .site = "receive", .subject = 2},
+                        {.fault = "crash", .site = "charged", .subject = 2, .occurrence = 2}}) ==
           "dup@receive#2.1+crash@charged#2.2");
 }
 
 TEST_CASE("what a token says is read again", "[sim][token]") {
-    const Plan plans[] = {
+    const FaultFaultFaultPlan plans[] = {
         {},
-        {{.fault = "crash", .place = "charged", .subject = 2, .occurrence = 3}},
-        {{.fault = "stall", .parameter = 12, .place = "a-b_c:d", .subject = 4'000'000, .copy = true, .occurrence = 99}},
-        {{.fault = "lost-reply", .place = "delete", .subject = 1},
-         {.fault = "order", .parameter = 3, .place = "next", .occurrence = 2},
-         {.fault = "effect-unknown", .place = "x", .subject = 7}},
+        {{.fault = "crash", .site = "charged", .subject = 2, .occurrence = 3}},
+        {{.fault = "stall", .parameter = 12, .site = "a-b_c:d", .subject = 4'000'000, .copy = true, .occurrence = 99}},
+        {{.fault = "lost-reply", .site = "delete", .subject = 1},
+         {.fault = "order", .parameter = 3, .site = "next", .occurrence = 2},
+         {.fault = "effect-unknown", .site = "x", .subject = 7}},
     };
-    for (const Plan& plan : plans) {
+    for (const FaultPlan& plan : plans) {
         INFO(to_token(plan));
         CHECK(plan_from_token(to_token(plan)).value() == plan);
     }
 }
 
-TEST_CASE("a token of three deviations has at most 80 characters, however long their names are", "[sim][token]") {
+TEST_CASE("a token of three faults has at most 80 characters, however long their names are", "[sim][token]") {
     const std::string names[] = {"after the card of the customer was charged", "a point with quite another long name",
                                  std::string(300, 'x')};
-    Plan plan;
+    FaultPlan plan;
     for (const std::string& name : names) {
-        plan.push_back({.fault = "effect-unknown", .place = name, .subject = 9, .occurrence = 9});
+        plan.push_back({.fault = "effect-unknown", .site = name, .subject = 9, .occurrence = 9});
     }
     CHECK(to_token(plan).size() <= maximum_token_size);
     // What may happen at a point of the user's, whose name may be long.
     for (const Fault kind : {Fault::crash, Fault::stall, Fault::preempt, Fault::effect_fails, Fault::effect_unknown}) {
-        const Plan three(3, {.fault = std::string{info(kind).word},
+        const FaultPlan three(3, {.fault = std::string{info(kind).word},
                              .parameter = kind == Fault::stall ? 12U : 0U,
-                             .place = names[2],
+                             .site = names[2],
                              .subject = 9,
                              .occurrence = 9});
         INFO(to_token(three));
@@ -67,7 +67,7 @@ TEST_CASE("a token of three deviations has at most 80 characters, however long t
 }
 
 TEST_CASE("a shortened name stays different from others that begin alike", "[sim][token]") {
-    const auto token = [](const std::string& place) { return to_token(Plan{{.fault = "crash", .place = place}}); };
+    const auto token = [](const std::string& place) { return to_token(FaultPlan{{.fault = "crash", .site = place}}); };
     const std::string same(60, 'a');
     CHECK(token(same + "1") != token(same + "2"));
     CHECK(token("with blank") != token("with_blank"));
@@ -110,7 +110,7 @@ TEST_CASE("a malformed token says what is wrong with it", "[sim][token]") {
         CHECK(problem(token).find(std::string{"The token \""} + token + "\" cannot be replayed: ") !=
               std::string::npos);
     }
-    CHECK(problem("dup@receive#2.1+crash").find("\"crash\" is not of the form fault@place#message.occurrence") !=
+    CHECK(problem("dup@receive#2.1+crash").find("\"crash\" is not of the form fault@site#message.occurrence") !=
           std::string::npos);
     CHECK(problem("crash@x.0").find("does not end in a number from .1") != std::string::npos);
     CHECK(problem("crash@x#b.1").find("has no message number from 1") != std::string::npos);

@@ -36,7 +36,7 @@ const std::map<std::string, double> ranks{
     {"message.hpp", 3},
     {"options.hpp", 3},
     {"metrics.hpp", 3},
-    {"decision.hpp", 3},
+    {"choice.hpp", 3},
     // the only code that blocks on time
     {"clock/wait.hpp", 4},
     {"clock/manual_clock.hpp", 4.5},

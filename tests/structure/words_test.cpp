@@ -90,7 +90,7 @@ Problems check_purity(const SourceFile& file) {
 }
 
 Problems check_entropy(const SourceFile& file) {
-    if (structure::is_among(file.path, {"decision.hpp", "clock/"})) {
+    if (structure::is_among(file.path, {"choice.hpp", "clock/"})) {
         return {};
     }
     return check_words(file, {"random_device", "::now()", "rand(", "srand("});
@@ -146,12 +146,12 @@ TEST_CASE("the engines and their parts have no lock, no thread and no clock", "[
     CHECK(check_purity({"queue.hpp", "#include <mutex>\n"}) == Problems{});
 }
 
-TEST_CASE("only decision.hpp and the clocks touch what differs from run to run", "[structure]") {
+TEST_CASE("only choice.hpp and the clocks touch what differs from run to run", "[structure]") {
     CHECK(structure::check_all(structure::headers(), check_entropy) == Problems{});
 
     for (const auto* line : {"std::random_device{}()", "std::chrono::system_clock::now()", "std::rand()", "srand(1)"}) {
         CHECK(check_entropy({"sim/world.hpp", line}).size() == 1);
-        CHECK(check_entropy({"decision.hpp", line}) == Problems{});
+        CHECK(check_entropy({"choice.hpp", line}) == Problems{});
         CHECK(check_entropy({"clock/coarse_clock.hpp", line}) == Problems{});
     }
     CHECK(check_entropy({"queue.hpp", "const auto now = clock_.now(); operand(now);\n"}) == Problems{});

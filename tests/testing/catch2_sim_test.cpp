@@ -20,7 +20,7 @@ Report report_of(Verdict verdict) {
     report.name = "orders";
     report.verdict = verdict;
     report.problem = "order-1 is paid twice";
-    report.after_story.push_back("replay:   crash@paid#1.1");
+    report.token = "crash@paid#1.1";
     return report;
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("a report that holds matches", "[testing]") {
 }
 
 TEST_CASE("a report of any other verdict does not match", "[testing]") {
-    for (const auto verdict : {Verdict::violated, Verdict::proves_nothing, Verdict::stale_token,
+    for (const auto verdict : {Verdict::violated, Verdict::vacuous, Verdict::stale_token,
                                Verdict::nondeterministic, Verdict::incomplete}) {
         CHECK_THAT(report_of(verdict), !holds());
     }

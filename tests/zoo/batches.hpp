@@ -179,7 +179,7 @@ inline constexpr Animal batches[] = {
     {"forgets at the end of a batch", 1, 0, {Fault::lose_delete}, forgets_at_the_end_of_a_batch},
     {"shares the buffer", 0, 1, {Fault::preempt}, shares_the_buffer},
     {"fails as a whole", 0, 0, {}, fails_as_a_whole},
-    {"deletes all when it stops", 1, 0, {Fault::stop}, deletes_all_when_it_stops},
+    {"deletes all when it stops", 1, 0, {Fault::stop_mid_batch}, deletes_all_when_it_stops},
 };
 
 }  // namespace zoo

@@ -174,7 +174,7 @@ inline constexpr Animal fifo[] = {
     {"compares sequence numbers", 1, 0, {Fault::resend_after_window}, compares_sequence_numbers},
     {"depends on order", 1, 0, {Fault::reorder}, depends_on_order},
     {"last writer wins", 1, 0, {Fault::lose_delete}, last_writer_wins},
-    {"waits by failing", 1, 0, {Fault::late}, waits_by_failing},
+    {"waits by failing", 1, 0, {Fault::late_visibility}, waits_by_failing},
 };
 
 }  // namespace zoo

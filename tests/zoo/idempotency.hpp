@@ -264,7 +264,7 @@ inline constexpr Animal idempotency[] = {
      0,
      {Fault::lose_delete, Fault::lose_messages},
      forgets_after_two_redeliveries},
-    {"forgets with the delete", 1, 0, {Fault::survive}, forgets_with_the_delete},
+    {"forgets with the delete", 1, 0, {Fault::delete_survives}, forgets_with_the_delete},
     {"outlives its lock", 1, 0, {Fault::stall}, outlives_its_lock},
     {"drops what is locked", 1, 0, {Fault::crash}, drops_what_is_locked},
 };

@@ -236,7 +236,7 @@ inline constexpr Animal leases[] = {
     {"prefetches without heartbeat", 1, 0, {Fault::effect_fails}, prefetches_without_heartbeat},
     {"refunds when a delete fails", 1, 0, {Fault::lose_delete_reply}, refunds_when_a_delete_fails},
     {"claims by delete", 1, 0, {Fault::lose_delete_reply}, claims_by_delete},
-    {"pays for each delete", 1, 0, {Fault::survive}, pays_for_each_delete},
+    {"pays for each delete", 1, 0, {Fault::delete_survives}, pays_for_each_delete},
     {"relies on a change", 1, 0, {Fault::late_attribute}, relies_on_a_change},
     {"hides for hours", 1, 0, {Fault::crash}, hides_for_hours},
     {"deletes what it was late for",

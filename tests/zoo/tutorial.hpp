@@ -144,10 +144,10 @@ inline void leaves_when_it_is_throttled(World& world) {
 
 inline constexpr Animal tutorial[] = {
     {"deletes before the work", 1, 0, {Fault::crash}, deletes_before_the_work},
-    {"takes the first message", 1, 0, {Fault::miss}, takes_the_first_message},
-    {"leaves when a receive is empty", 1, 0, {Fault::miss}, leaves_when_a_receive_is_empty},
+    {"takes the first message", 1, 0, {Fault::empty_receive}, takes_the_first_message},
+    {"leaves when a receive is empty", 1, 0, {Fault::empty_receive}, leaves_when_a_receive_is_empty},
     {"counts messages", 1, 0, {Fault::resend}, counts_messages},
-    {"leaves when a batch is not full", 1, 0, {Fault::fewer}, leaves_when_a_batch_is_not_full},
+    {"leaves when a batch is not full", 1, 0, {Fault::partial_receive}, leaves_when_a_batch_is_not_full},
     {"leaves when nothing is visible", 1, 0, {Fault::lose_messages}, leaves_when_nothing_is_visible},
     {"leaves when it is throttled", 1, 0, {Fault::throttle}, leaves_when_it_is_throttled},
 };

@@ -70,6 +70,11 @@ inline constexpr Nanos never = Nanos::max();
     return a + b;
 }
 
+/// How long the machine has been running: for limits in real time.
+[[nodiscard]] inline Nanos real_time() noexcept {
+    return std::chrono::steady_clock::now().time_since_epoch();
+}
+
 /// A clock's time as nanoseconds since its epoch.
 template <class TimePoint>
 [[nodiscard]] constexpr Nanos to_nanos(TimePoint time) noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/record.hpp"
 
@@ -11,14 +11,14 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// Where a standard queue may behave in several ways: what a decision source says, or without one the usual.
+/// Where a standard queue may behave in several ways: what a choice source says, or without one the usual.
 class Choices {
 public:
-    void decide_by(DecisionSource* source) noexcept { source_ = source; }
+    void decide_by(ChoiceSource* source) noexcept { source_ = source; }
 
     /// Whether everything is the usual.
     [[nodiscard]] bool are_made() const noexcept { return source_ == nullptr; }
-    [[nodiscard]] DecisionSource* source() const noexcept { return source_; }
+    [[nodiscard]] ChoiceSource* source() const noexcept { return source_; }
 
     /// How many messages a poll can see (R90): a short poll may miss some or all.
     [[nodiscard]] std::size_t seen_by_poll(const ReceivePlan& plan, std::size_t visible) {
@@ -50,7 +50,7 @@ private:
         return source_ != nullptr && source_->choose(site, record.ordinal, 2) != 0;
     }
 
-    DecisionSource* source_ = nullptr;
+    ChoiceSource* source_ = nullptr;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
@@ -17,7 +17,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// Which visible message of a standard queue comes next.
 ///
 /// That is the first by the time of its send, whether it is fresh or was given back by a lease or a delay that ended
-/// (R126). A message of a noisy tenant waits aside until no other is left (R210). A decision source may prefer another
+/// (R126). A message of a noisy tenant waits aside until no other is left (R210). A choice source may prefer another
 /// of the next ones (R201).
 template <class Body>
 class DeliveryOrder {
@@ -44,8 +44,8 @@ public:
     [[nodiscard]] bool is_that_of_arrival() const noexcept { return returned_.empty() && !tenants_.used(); }
 
     /// Takes the next message out of the order.
-    [[nodiscard]] Next take(DecisionSource* decisions) {
-        const std::optional<Ready> ready = choose(decisions);
+    [[nodiscard]] Next take(ChoiceSource* choices) {
+        const std::optional<Ready> ready = choose(choices);
         return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
     }
 
@@ -57,9 +57,9 @@ public:
     }
 
 private:
-    [[nodiscard]] std::optional<Ready> choose(DecisionSource* decisions) {
+    [[nodiscard]] std::optional<Ready> choose(ChoiceSource* choices) {
         std::optional<Ready> first = take_first(~std::uint64_t{0});
-        const std::size_t window = first && decisions != nullptr ? decisions->reorder_window() : 0;
+        const std::size_t window = first && choices != nullptr ? choices->reorder_window() : 0;
         if (window == 0) {
             return first;
         }
@@ -72,7 +72,7 @@ private:
         }
         std::uint32_t choice = 0;
         if (window_.size() > 1) {
-            choice = decisions->choose(Site::receive_order, ledger_.store()[first->slot].ordinal,
+            choice = choices->choose(Site::receive_order, ledger_.store()[first->slot].ordinal,
                                        static_cast<std::uint32_t>(window_.size()));
         }
         for (std::size_t i = 0; i < window_.size(); ++i) {

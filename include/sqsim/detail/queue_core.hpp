@@ -3,7 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/detail/inbox.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/receive_attempt.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/detail/choices.hpp"
 #include "sqsim/detail/delivery_order.hpp"
 #include "sqsim/detail/fair_queue.hpp"
@@ -40,7 +40,7 @@ public:
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
     /// Installs what decides where the service may behave in several ways; null is exact delivery.
-    void decide_by(DecisionSource* decisions) noexcept { choices_.decide_by(decisions); }
+    void decide_by(ChoiceSource* source) noexcept { choices_.decide_by(source); }
 
     /// Stores messages without options beside the owner's operations, the next of which sees them; all or none.
     /// Senders' side. Returns: the place of the last one, or 0 if both sides are needed.

@@ -64,8 +64,8 @@ namespace detail::html {
     kind(Kind::point, "point in the code");
     kind(Kind::life, "an actor starts or leaves");
     kind(Kind::service, "the queue by itself");
-    entry(any_step([](const TimelineStep& step) { return !step.deviation.empty(); }),
-          "<circle class=\"halo\" cx=\"13\" cy=\"9\" r=\"8\"/><circle cx=\"13\" cy=\"9\" r=\"4\"/>", "deviation");
+    entry(any_step([](const TimelineStep& step) { return !step.fault.empty(); }),
+          "<circle class=\"halo\" cx=\"13\" cy=\"9\" r=\"8\"/><circle cx=\"13\" cy=\"9\" r=\"4\"/>", "fault");
     entry(any_lease([](const TimelineLease& lease) { return lease.deleted; }),
           "<g class=\"m m0\"><rect class=\"bar\" x=\"1\" y=\"3\" width=\"24\" height=\"12\"/>"
           "<line class=\"done\" x1=\"23\" y1=\"3\" x2=\"23\" y2=\"15\"/></g>",
@@ -84,7 +84,7 @@ namespace detail::html {
     const TimelineStep& step = timeline.steps[index];
     const std::string number = std::to_string(index + 1);
     std::string kinds = index > 0 && timeline.steps[index - 1].at == step.at ? "same" : "later";
-    if (!step.deviation.empty()) {
+    if (!step.fault.empty()) {
         kinds += " bad";
     }
     std::string out = "<tr id=\"s" + number + "\" class=\"" + kinds + "\"><td class=\"n\"><a href=\"#d" + number +
@@ -92,8 +92,8 @@ namespace detail::html {
                       (step.until > step.at ? span_text(step.until - step.at) : "") + "</td><td class=\"a\">" +
                       html_text(actor_name(timeline, step.actor)) + "</td><td><i class=\"" +
                       (step.message == 0 ? "m none" : message_class(step.message)) + "\"></i>" + html_text(step.text);
-    if (!step.deviation.empty()) {
-        out += "<strong>" + html_text(step.deviation) + "</strong>";
+    if (!step.fault.empty()) {
+        out += "<strong>" + html_text(step.fault) + "</strong>";
     }
     return out + "</td></tr>\n";
 }
@@ -104,9 +104,9 @@ namespace detail::html {
 /// steps. It refers to nothing outside itself, follows the reader's choice of light or dark and can be printed.
 [[nodiscard]] inline std::string to_html(const HtmlPage& page) {
     const Timeline& timeline = page.timeline;
-    const auto deviations =
+    const auto faults =
         static_cast<std::size_t>(std::count_if(timeline.steps.begin(), timeline.steps.end(),
-                                               [](const TimelineStep& step) { return !step.deviation.empty(); }));
+                                               [](const TimelineStep& step) { return !step.fault.empty(); }));
     std::vector<bool> acts(timeline.actors.size() + 1, false);
     for (const TimelineStep& step : timeline.steps) {
         acts[std::min(step.actor, timeline.actors.size())] = true;
@@ -127,7 +127,7 @@ namespace detail::html {
     }
     out += "<dt>Run</dt><dd>" + detail::html::count_text(timeline.steps.size(), "step") + " of " +
            detail::html::count_text(actors, "actor") + " in " + detail::html::span_text(detail::end_of(timeline)) +
-           " of virtual time, " + detail::html::count_text(deviations, "deviation") + "</dd>\n</dl>\n";
+           " of virtual time, " + detail::html::count_text(faults, "fault") + "</dd>\n</dl>\n";
     if (!timeline.steps.empty()) {
         out += "<div class=\"card\">\n" + detail::html::DiagramWriter{timeline}.write() + "</div>\n" +
                detail::html::legend(timeline) +

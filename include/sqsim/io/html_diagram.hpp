@@ -53,7 +53,7 @@ namespace sqsim::inline SQSIM_ABI::sim::detail::html {
     if (const std::string duration = step_duration(step); !duration.empty()) {
         title += " " + duration;
     }
-    return step.deviation.empty() ? title : title + " \xE2\x80\x94 " + step.deviation;
+    return step.fault.empty() ? title : title + " \xE2\x80\x94 " + step.fault;
 }
 
 [[nodiscard]] inline std::string lease_title(const Timeline& timeline, const TimelineLease& lease, bool open) {
@@ -221,7 +221,7 @@ private:
             return;
         }
         const int y = lanes_[lane_of(step.actor)].line;
-        line(step.deviation.empty() ? "busy" : "busy fault", marker.at.stave == stave ? marker.at.x : layout_.left, y,
+        line(step.fault.empty() ? "busy" : "busy fault", marker.at.stave == stave ? marker.at.x : layout_.left, y,
              marker.until.stave == stave ? marker.until.x : diagram_right, y);
     }
 

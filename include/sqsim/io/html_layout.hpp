@@ -140,7 +140,7 @@ private:
         const std::size_t lane = lane_of(step.actor);
         Marker& marker = result_.markers[index];
         marker.label = fitted(step.text, 190);
-        marker.flag = fitted(step.deviation, 440);
+        marker.flag = fitted(step.fault, 440);
         const int label_width = text_width(marker.label) + (marker.flag.empty() ? 4 : 12);
         const int flag_width = marker.flag.empty() ? 0 : text_width(marker.flag) * 11 / 10 + 20;
         const int time_width = text_width(instant_text(step.at) + " s") * 11 / 10 + 8;

@@ -69,8 +69,8 @@ public:
         } else {
             field("s", "\"t\"");
         }
-        field("cat", json_string(step.deviation.empty() ? kind_word(step.kind) : "fault"));
-        if (!step.deviation.empty()) {
+        field("cat", json_string(step.fault.empty() ? kind_word(step.kind) : "fault"));
+        if (!step.fault.empty()) {
             field("cname", "\"terrible\"");
         }
         out_ += ",\"args\":{\"at\":" + json_string(instant_text(step.at)) +
@@ -78,13 +78,13 @@ public:
         if (step.message != 0) {
             field("message", json_string(message_name(step.message, step.copy)));
         }
-        if (!step.deviation.empty()) {
-            field("deviation", json_string(step.deviation));
+        if (!step.fault.empty()) {
+            field("fault", json_string(step.fault));
         }
         out_ += "}}";
-        if (!step.deviation.empty()) {
+        if (!step.fault.empty()) {
             // A flag across all lanes: not every viewer shows colours of steps.
-            begin("i", step.deviation, step.actor + 1);
+            begin("i", step.fault, step.actor + 1);
             field("ts", trace_time(step.at));
             field("s", "\"p\"");
             field("cat", "\"fault\"");

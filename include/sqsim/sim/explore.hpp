@@ -2,22 +2,23 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/sim/detail/asked.hpp"
-#include "sqsim/sim/detail/crash_hint.hpp"
-#include "sqsim/sim/detail/deciders.hpp"
-#include "sqsim/sim/detail/reporting.hpp"
-#include "sqsim/sim/detail/runner.hpp"
-#include "sqsim/sim/detail/search.hpp"
-#include "sqsim/sim/detail/shrink.hpp"
-#include "sqsim/sim/explore_options.hpp"
+#include "sqsim/sim/detail/strategies.hpp"
+#include "sqsim/sim/fault_plan.hpp"
+#include "sqsim/sim/model/world.hpp"
+#include "sqsim/sim/options.hpp"
 #include "sqsim/sim/oracle.hpp"
-#include "sqsim/sim/plan.hpp"
 #include "sqsim/sim/report.hpp"
-#include "sqsim/sim/world.hpp"
+#include "sqsim/sim/search/explorer.hpp"
+#include "sqsim/sim/search/report_builder.hpp"
+#include "sqsim/sim/search/run_settings.hpp"
+#include "sqsim/sim/search/runner.hpp"
+#include "sqsim/sim/search/shrink.hpp"
+#include "sqsim/sim/search/terminate_hint.hpp"
+#include "sqsim/sim/search/watchdog.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <span>
@@ -26,43 +27,44 @@
 #include <utility>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
 
 /// Replays one plan, by its token.
-/// Returns: the violation with its story, or that nothing is violated any more. A token whose deviation never comes
+/// Returns: the violation with its timeline, or that nothing is violated any more. A token whose fault never comes
 /// about is an error (`Verdict::stale_token`), as is one that is malformed.
 inline Report replay(std::string_view token, const ReplayOptions& options,
                      const std::function<void(World&)>& scenario) {
     Report report;
+    report.method = Report::Method::replay;
     report.name = options.name;
-    const Result<Plan> plan = plan_from_token(token);
+    const Result<FaultPlan> plan = plan_from_token(token);
     if (!plan) {
         report.verdict = Verdict::stale_token;
         report.problem = plan.error().what();
         return report;
     }
-    const detail::CrashHint hint;
-    detail::Runner runner{detail::settings_of(options), scenario};
-    const std::vector<detail::Planned> planned = detail::resolve(*plan, runner.workshop().places);
+    const detail::TerminateHint hint;
+    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
+    const std::vector<detail::PackedFault> packed = detail::resolve(*plan, runner.sites());
     detail::Outcome outcome = runner.run({});  // makes the states that the plan's are compared with
-    if (!planned.empty()) {
-        outcome = runner.run(planned);
+    if (!packed.empty()) {
+        outcome = runner.run(packed);
     }
-    const std::vector<detail::Planned> taken = runner.chooser().taken();
+    const std::vector<detail::PackedFault> taken = runner.path().taken();
     report.plans = runner.runs();
     report.history_hash = outcome.hash;
     if (!outcome.followed) {
         report.verdict = Verdict::stale_token;
-        report.problem = "\"" + std::string{token} + "\": the run never reached " +
-                         detail::unreached(planned, taken, runner.workshop().places);
-        static_cast<void>(runner.tell(planned, report.timeline));
+        report.problem = "\"" + std::string{token} + "\": the execution never reached " +
+                         detail::unreached(packed, taken, runner.sites());
+        static_cast<void>(runner.run_with_timeline(packed, report.timeline));
     } else if (!outcome.violation.empty()) {
-        detail::report_violation(report, runner, planned, outcome.violation);
-        report.before_story.push_back("replayed: " + detail::size_text(planned));
-        report.after_story.push_back("replay:   " + report.token);
+        detail::report_violation(report, runner, packed, outcome.violation);
     } else {
-        detail::report_vacuity(report, runner.notes());
-        report.before_story.push_back("the plan " + std::string{token} + " breaks nothing any more");
+        report.token = token;
+        detail::report_vacuity(report, runner.stats());
     }
     detail::report_warnings(report, runner);
     return report;
@@ -71,11 +73,11 @@ inline Report replay(std::string_view token, const std::function<void(World&)>& 
     return replay(token, ReplayOptions{}, scenario);
 }
 
-/// Runs the scenario under every plan within the budgets, each once, those with fewer deviations first. The first
-/// violation is therefore minimal.
+/// Runs the scenario under every plan within the budgets, each once, those with fewer faults first. The first violation
+/// is therefore minimal.
 ///
 /// The guarantee is relative to the scenario as it is, to the kinds of faults that are offered, and to code that is
-/// deterministic, which is checked on one plan in a hundred.
+/// deterministic, which is checked on one plan in a hundred and on every plan that fails.
 ///
 /// With the environment variable `SQSIM_REPLAY` set to a token, or to "name=token" for the exploration of that name, it
 /// replays that plan instead.
@@ -89,43 +91,50 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
             return report;
         }
     }
-    const detail::CrashHint hint;
-    const detail::Settings settings = detail::settings_of(options);
-    detail::Runner runner{settings, scenario};
-    detail::Search search{runner, detail::budgets_of(options)};
+    const detail::TerminateHint hint;
+    detail::Runner runner{detail::run_settings(options), scenario, options.maximum_abandoned};
+    detail::Explorer explorer{runner, detail::budgets_of(options)};
+    detail::SearchBounds bounds;
+    bounds.runs = options.maximum_plans;
+    bounds.progress = options.progress;
+    bounds.repeats_some = true;
+    if (options.maximum_time != sqsim::detail::never) {
+        bounds.end = sqsim::detail::saturating_add(sqsim::detail::real_time(), options.maximum_time);
+    }
+    const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
+    const auto end = explorer.run(bounds);
     Report report;
     report.name = options.name;
-    const auto end = search.run({options.maximum_plans, options.progress, true});
     report.plans = runner.runs();
-    report.history_hash = search.hash();
+    report.history_hash = explorer.hash();
+    report.budgets = {options.faults, options.preemptions, options.reorders, options.misses, options.choices};
+    report.repeated = explorer.repeated();
     switch (end) {
-    case detail::Search::End::all_run:
-        report.before_story.push_back("every plan with at most " + detail::budget_text(options) +
-                                      " was run: " + detail::count_text(report.plans, "plan") + ", 0 violations");
-        detail::report_coverage(report, search, settings);
-        report.after_story.push_back("run twice with equal histories: " + std::to_string(search.repeated()) + " of " +
-                                     std::to_string(report.plans) + "; every history kept the contract of the service");
-        detail::report_vacuity(report, runner.notes());
+    case detail::Explorer::End::all_run:
+        detail::report_coverage(report, explorer, runner);
+        detail::report_vacuity(report, runner.stats());
         break;
-    case detail::Search::End::failed: {
-        const std::vector<detail::Planned> plan = search.plan();
-        detail::report_violation(report, runner, plan, search.outcome().violation);
-        report.before_story.push_back("minimal plan: " + detail::size_text(plan) + " (" +
-                                      (search.smaller_plans() == 0 ? std::string{"nothing is smaller"}
-                                       : search.smaller_plans() == 1
-                                           ? std::string{"the run without faults passes"}
-                                           : "all " + std::to_string(search.smaller_plans()) + " smaller plans pass") +
-                                      "); found after " + detail::count_text(report.plans, "run"));
-        report.after_story.push_back("replay:   " + report.token);
-        detail::report_alike(report, search, runner);
+    case detail::Explorer::End::failed: {
+        const std::vector<detail::PackedFault> plan = explorer.plan();
+        detail::report_violation(report, runner, plan, explorer.outcome().violation);
+        report.minimality = {explorer.smaller_plans() == 0 ? Minimality::Proof::empty_plan
+                                                           : Minimality::Proof::smaller_pass,
+                             explorer.smaller_plans(), report.plans, {}, 0};
+        if (report.verdict == Verdict::violated) {
+            detail::report_alike(report, explorer, runner);
+        }
         break;
     }
-    case detail::Search::End::limit:
+    case detail::Explorer::End::limit:
         report.verdict = Verdict::incomplete;
         report.problem = "stopped after " + detail::count_text(report.plans, "plan") + " without a violation";
+        detail::report_coverage(report, explorer, runner);
         break;
-    case detail::Search::End::differs:
-        detail::report_difference(report, runner, search.plan());
+    case detail::Explorer::End::differs:
+        detail::report_difference(report, runner, explorer.plan());
+        break;
+    case detail::Explorer::End::not_followed:
+        detail::report_unreached(report, runner, explorer.plan());
         break;
     }
     detail::report_warnings(report, runner);
@@ -136,29 +145,30 @@ inline Report explore(const std::function<void(World&)>& scenario) { return expl
 /// Runs the scenario under random plans, for scenarios that are too big to exhaust. A violating plan is made smaller,
 /// and as far as `maximum_certification` allows it is proved that no smaller one violates anything.
 inline Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
-    const detail::CrashHint hint;
-    detail::Runner runner{detail::settings_of(options), scenario};
+    const detail::TerminateHint hint;
+    detail::Runner runner{detail::run_settings(options), scenario};
     Report report;
+    report.method = Report::Method::sample;
     report.name = options.name;
+    report.seed = options.seed;
     detail::Outcome outcome = runner.run({});
-    std::vector<detail::Planned> plan;
-    std::size_t deviations = 0;
+    std::vector<detail::PackedFault> plan;
     std::uint64_t hash = outcome.hash;
     for (std::size_t i = 0; i < options.runs && outcome.violation.empty(); ++i) {
-        detail::RandomDecider decider{options.seed, i, options.activate, options.fire, options.maximum_deviations};
-        outcome = runner.run({}, &decider);
-        plan = runner.chooser().taken();
-        deviations += plan.size();
+        detail::RandomStrategy strategy{options.seed, i, options.kind_probability, options.fault_probability,
+                                        options.maximum_faults};
+        outcome = runner.run({}, &strategy);
+        plan = runner.path().taken();
+        report.total_faults += plan.size();
         hash = sqsim::detail::mix64(hash + outcome.hash);
+        if (!outcome.violation.empty()) {
+            outcome = runner.run_again(plan);  // which confirms it in the other crash mode
+        }
     }
     report.plans = runner.runs();
     report.history_hash = hash;
     if (outcome.violation.empty()) {
-        report.before_story.push_back(detail::count_text(options.runs, "random plan") + " with seed " +
-                                      std::to_string(options.seed) +
-                                      " were run, 0 violations; deviations in all: " + std::to_string(deviations));
-        report.before_story.push_back("a sample is no proof: what needs a rare combination may be missed");
-        detail::report_vacuity(report, runner.notes());
+        detail::report_vacuity(report, runner.stats());
     } else {
         detail::report_shrunk(report, runner, std::move(plan), options.maximum_certification);
     }
@@ -167,25 +177,29 @@ inline Report sample(const SampleOptions& options, const std::function<void(Worl
 }
 
 /// Runs the scenario once, with its choices taken from bytes: the entry for fuzzers and property-based tests. A zero,
-/// and what is beyond the end, is the best outcome.
+/// and what is beyond the end, is fault-free.
 inline Report run_bytes(std::span<const std::uint8_t> bytes, const std::function<void(World&)>& scenario,
                         const SampleOptions& options = {}) {
-    const detail::CrashHint hint;
-    detail::Runner runner{detail::settings_of(options), scenario};
+    const detail::TerminateHint hint;
+    detail::Runner runner{detail::run_settings(options), scenario};
     Report report;
+    report.method = Report::Method::bytes;
     report.name = options.name;
     detail::Outcome outcome = runner.run({});
-    std::vector<detail::Planned> plan;
+    std::vector<detail::PackedFault> plan;
     if (outcome.violation.empty()) {
-        detail::ByteDecider decider{bytes};
-        outcome = runner.run({}, &decider);
-        plan = runner.chooser().taken();
+        detail::ByteStrategy strategy{bytes};
+        outcome = runner.run({}, &strategy);
+        plan = runner.path().taken();
+        if (!outcome.violation.empty()) {
+            outcome = runner.run_again(plan);  // which confirms it in the other crash mode
+        }
     }
     report.plans = runner.runs();
     report.history_hash = outcome.hash;
+    report.total_faults = plan.size();
     if (outcome.violation.empty()) {
-        report.before_story.push_back("one run of " + detail::count_text(plan.size(), "deviation") + ", no violation");
-        detail::report_vacuity(report, runner.notes());
+        detail::report_vacuity(report, runner.stats());
     } else {
         detail::report_shrunk(report, runner, std::move(plan), options.maximum_certification);
     }
@@ -196,4 +210,6 @@ inline Report run_bytes(const std::uint8_t* data, std::size_t size, const std::f
     return run_bytes(std::span{data, size}, scenario);
 }
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

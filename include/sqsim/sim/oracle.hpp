@@ -16,13 +16,17 @@
 #include <variant>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
 
 /// What an expectation found: nothing wrong, or a sentence that says what is.
 struct Finding {
     std::string name{};
     std::string problem{};  // empty: the expectation holds
-    int excused_from = 0;   // with so many faults and more the service itself may cause the problem; 0: never
+    /// The keys that took effect, if they are to be compared with those of the fault-free execution.
+    std::optional<std::vector<std::string>> keys{};
+    std::size_t excused = 0;  // problems that the faults of the execution account for
 
     [[nodiscard]] bool holds() const noexcept { return problem.empty(); }
 };
@@ -150,7 +154,8 @@ template <class Key>
 /// Every key took effect at most once. `effects` is a map from keys to counts or a range of keys, a log.
 template <class Effects>
 [[nodiscard]] Finding at_most_once_per_key(const Effects& effects, std::string name = "at most once per key") {
-    Finding finding{std::move(name), {}};
+    Finding finding;
+    finding.name = std::move(name);
     detail::count_keys(effects, [&](const auto& key, long long count) {
         if (count > 1 && finding.holds()) {
             finding.problem = detail::times_text(key, count);
@@ -159,21 +164,28 @@ template <class Effects>
     return finding;
 }
 
-/// Every key of `effects` took effect exactly once; with `keys` each of those, and no other.
+/// Every key of `effects` took effect exactly once, and so did every key of the fault-free execution; a scenario whose
+/// fault-free execution has no effect is vacuous.
 template <class Effects>
 [[nodiscard]] Finding once_per_key(const Effects& effects, std::string name = "once per key") {
-    Finding finding{std::move(name), {}};
+    Finding finding;
+    finding.name = std::move(name);
+    finding.keys.emplace();
     detail::count_keys(effects, [&](const auto& key, long long count) {
-        if (count != 1 && finding.holds()) {
+        if (count != 0) {
+            finding.keys->push_back(state_text(key));
+        }
+        if (count > 1 && finding.holds()) {
             finding.problem = detail::times_text(key, count);
         }
     });
     return finding;
 }
+/// Every key of `keys` took effect exactly once, and no other more than once.
 template <class Effects, std::ranges::input_range Keys>
 requires(!std::convertible_to<Keys, std::string>) [[nodiscard]] Finding
     once_per_key(const Effects& effects, const Keys& keys, std::string name = "once per key") {
-    Finding finding = once_per_key(effects, std::move(name));
+    Finding finding = at_most_once_per_key(effects, std::move(name));
     for (const auto& key : keys) {
         long long times = 0;
         detail::count_keys(effects, [&](const auto& other, long long count) { times += other == key ? count : 0; });
@@ -188,15 +200,20 @@ requires(!std::convertible_to<Keys, std::string>) [[nodiscard]] Finding
 /// The queue holds no message, in whatever state.
 template <class Q>
 [[nodiscard]] Finding drained(const Q& queue, std::string name = "drained") {
-    return {std::move(name),
-            queue.counts().total() == 0 ? std::string{} : queue.label() + " still holds " + queue.contents()};
+    Finding finding;
+    finding.name = std::move(name);
+    if (queue.counts().total() != 0) {
+        finding.problem = queue.label() + " still holds " + queue.contents();
+    }
+    return finding;
 }
 
 /// Each of these bodies ended in the dead-letter queue; more than once if it was sent more than once.
 template <class Q, std::ranges::input_range Bodies>
 [[nodiscard]] Finding poison_ends_in_dlq(const Q& dead_letter_queue, const Bodies& bodies,
                                          std::string name = "poison ends in the dead-letter queue") {
-    Finding finding{std::move(name), {}};
+    Finding finding;
+    finding.name = std::move(name);
     const auto there = dead_letter_queue.bodies();
     for (const auto& body : bodies) {
         const auto count = std::count(there.begin(), there.end(), std::string_view{body});
@@ -207,20 +224,29 @@ template <class Q, std::ranges::input_range Bodies>
     return finding;
 }
 
-/// The dead-letter queue holds nothing but these bodies. Faults that cost a good message all its attempts excuse it:
-/// the service then moves it rightfully.
+/// The dead-letter queue holds nothing but these bodies. A good message is excused if faults cost it all the receives
+/// that it had: the service then moves it rightfully.
 template <class Q, std::ranges::input_range Bodies>
 [[nodiscard]] Finding no_good_message_in_dlq(const Q& dead_letter_queue, const Bodies& poison,
                                              std::string name = "no good message in the dead-letter queue") {
-    Finding finding{std::move(name), {}, dead_letter_queue.attempts_before_dead_letter()};
-    for (const std::string& body : dead_letter_queue.bodies()) {
+    Finding finding;
+    finding.name = std::move(name);
+    for (const auto& letter : dead_letter_queue.letters()) {
         const bool is_poison = std::any_of(std::ranges::begin(poison), std::ranges::end(poison),
-                                           [&](const auto& other) { return std::string_view{other} == body; });
-        if (!is_poison && finding.holds()) {
-            finding.problem = "\"" + body + "\" is in " + dead_letter_queue.label();
+                                           [&](const auto& other) { return std::string_view{other} == letter.body; });
+        if (is_poison) {
+            continue;
+        }
+        if (letter.receives_lost_to_faults >= dead_letter_queue.attempts_before_dead_letter()) {
+            ++finding.excused;
+        } else if (finding.holds()) {
+            finding.problem = "\"" + letter.body + "\" is in " + dead_letter_queue.label() + "; faults account for " +
+                              std::to_string(letter.receives_lost_to_faults) + " of its receives";
         }
     }
     return finding;
 }
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

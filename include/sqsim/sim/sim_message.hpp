@@ -4,20 +4,18 @@
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/message.hpp"
+#include "sqsim/sim/point.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
 
-namespace detail {
-template <class Q, class Handler>
-class Consumer;
-}
-
-/// A received message in a simulated world: as `Message`, but it belongs to the world and ends with the run. So a
+/// A received message in a simulated world: as `Message`, but it belongs to the world and ends with the execution. So a
 /// consumer whose process ends without any clean-up leaves nothing behind.
 class SimMessage {
 public:
@@ -25,13 +23,13 @@ public:
     using time_point = ManualClock::time_point;
 
     SimMessage() noexcept = default;
-    SimMessage(const Message<std::string, time_point>& message, std::uint32_t subject) noexcept
-        : message_{&message}, subject_{subject} {}
+    SimMessage(const Message<std::string, time_point>& message, const detail::MessageRef& reference) noexcept
+        : message_{&message}, reference_{reference} {}
 
     explicit operator bool() const noexcept { return message_ != nullptr; }
 
-    [[nodiscard]] std::string_view body() const noexcept { return message_->body(); }
-    [[nodiscard]] MessageId message_id() const noexcept { return message_->message_id(); }
+    [[nodiscard]] std::string_view body() const noexcept { return looked_at().body(); }
+    [[nodiscard]] MessageId message_id() const noexcept { return looked_at().message_id(); }
     [[nodiscard]] const ReceiptHandle& receipt_handle() const noexcept { return message_->receipt_handle(); }
     [[nodiscard]] std::uint32_t approximate_receive_count() const noexcept {
         return message_->approximate_receive_count();
@@ -52,12 +50,22 @@ public:
         return message_->dead_letter_queue_source();
     }
 
+    /// How the world calls the message.
+    [[nodiscard]] const detail::MessageRef& reference() const noexcept { return reference_; }
+
 private:
-    template <class Q, class Handler>
-    friend class detail::Consumer;
+    /// A point without a message is about the one that its consumer looked at last.
+    [[nodiscard]] const Message<std::string, time_point>& looked_at() const noexcept {
+        if (detail::simulation_hooks != nullptr) {
+            detail::simulation_hooks->look_at(reference_);
+        }
+        return *message_;
+    }
 
     const Message<std::string, time_point>* message_ = nullptr;
-    std::uint32_t subject_ = 0;  // how keys and reports name it
+    detail::MessageRef reference_{};
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

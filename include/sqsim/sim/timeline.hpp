@@ -9,13 +9,15 @@
 #include <string>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
 
-/// One line of a run's story.
+/// One line of a timeline.
 struct TimelineStep {
     enum class Kind : std::uint8_t {
         call,     ///< a call of a queue
-        point,    ///< a place in the consumer's code
+        point,    ///< a point, an effect or a note in the consumer's code
         life,     ///< an actor starts, starts again, leaves
         service,  ///< what the queue did by itself
     };
@@ -25,9 +27,9 @@ struct TimelineStep {
     std::size_t actor = 0;             // index into Timeline::actors
     Kind kind = Kind::call;
     std::uint32_t message = 0;  // its number; 0: none
-    bool copy = false;          // the copy of this message that a retry of its send made
+    bool copy = false;          // the copy of this message that a repetition of its send made
     std::string text{};         // "receive #2 (1st)"
-    std::string deviation{};    // what went other than best here; empty if nothing
+    std::string fault{};        // the fault that happens here; empty if none
 
     friend bool operator==(const TimelineStep&, const TimelineStep&) = default;
 };
@@ -44,7 +46,7 @@ struct TimelineLease {
     friend bool operator==(const TimelineLease&, const TimelineLease&) noexcept = default;
 };
 
-/// The story of a run, for people: what every actor did, in virtual time.
+/// An execution, for people: what every actor did, in virtual time.
 struct Timeline {
     std::vector<std::string> actors{};  // the first is the scenario itself
     std::vector<TimelineStep> steps{};
@@ -53,4 +55,6 @@ struct Timeline {
     friend bool operator==(const Timeline&, const Timeline&) = default;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

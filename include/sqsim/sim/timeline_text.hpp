@@ -13,7 +13,9 @@
 #include <string_view>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
 
 namespace detail {
 
@@ -32,13 +34,13 @@ namespace detail {
     return sqsim::detail::seconds_text(duration) + " s";
 }
 
-/// The duration of a step in brackets; nothing if it takes no time or its deviation says it already.
+/// The duration of a step in brackets; nothing if it takes no time or its fault says it already.
 [[nodiscard]] inline std::string step_duration(const TimelineStep& step) {
     if (step.until <= step.at) {
         return {};
     }
     const std::string text = duration_text(step.until - step.at);
-    return (" " + step.deviation + " ").find(" " + text + " ") != std::string::npos ? "" : "[" + text + "]";
+    return (" " + step.fault + " ").find(" " + text + " ") != std::string::npos ? "" : "[" + text + "]";
 }
 
 /// A text for a terminal: whatever is not printable ASCII as an escape, so that columns stay aligned.
@@ -64,7 +66,7 @@ namespace detail {
     return actor < timeline.actors.size() ? timeline.actors[actor] : "actor " + std::to_string(actor);
 }
 
-/// When the story ends: the last instant of a step. Leases may go on after it.
+/// When the timeline ends: the last instant of a step. Leases may go on after it.
 [[nodiscard]] inline std::chrono::nanoseconds end_of(const Timeline& timeline) noexcept {
     std::chrono::nanoseconds end{};
     for (const TimelineStep& step : timeline.steps) {
@@ -83,7 +85,7 @@ struct TextLine {
 
 /// Whether the second step only repeats the first, so that one line can tell of both.
 [[nodiscard]] inline bool repeats(const TimelineStep& first, const TimelineStep& second) noexcept {
-    return first.message == 0 && second.message == 0 && first.deviation.empty() && second.deviation.empty() &&
+    return first.message == 0 && second.message == 0 && first.fault.empty() && second.fault.empty() &&
            first.actor == second.actor && first.kind == second.kind && first.text == second.text;
 }
 
@@ -107,8 +109,8 @@ struct TextLine {
         } else if (const std::string duration = step_duration(steps[i]); !duration.empty()) {
             line.text += " " + duration;
         }
-        if (!steps[i].deviation.empty()) {
-            line.mark = "<-- " + printable(steps[i].deviation);
+        if (!steps[i].fault.empty()) {
+            line.mark = "<-- " + printable(steps[i].fault);
         }
         lines.push_back(std::move(line));
         i = end;
@@ -131,8 +133,8 @@ inline void append_wrapped(std::string& out, std::string_view text, std::size_t 
 
 }  // namespace detail
 
-/// The story of a run for a terminal of 120 columns, in ASCII, one line per step: virtual seconds, the actor, what it
-/// did, how long that took in brackets; what went other than best is marked with an arrow. Equal steps of one actor
+/// An execution for a terminal of 120 columns, in ASCII, one line per step: virtual seconds, the actor, what it
+/// did, how long that took in brackets; a fault is marked with an arrow. Equal steps of one actor
 /// without a message that follow each other are one line.
 [[nodiscard]] inline std::string to_text(const Timeline& timeline) {
     constexpr std::size_t line_width = 118;
@@ -181,4 +183,6 @@ inline void append_wrapped(std::string& out, std::string_view text, std::size_t 
     return out;
 }
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/limits.hpp"
 #include "sqsim/sim/detail/fiber.hpp"
 
 #include <chrono>
@@ -16,105 +15,119 @@
 #include <utility>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
 
 using Nanos = std::chrono::nanoseconds;
 
-class QueueInWorld;
-class Company;
+class Scheduler;
+struct Actor;
 
-/// A message that an actor has received and not deleted.
-struct Lease {
-    const QueueInWorld* queue = nullptr;
-    std::uint64_t handle = 0;  // a hash
-    std::uint32_t subject = 0;
-    Nanos from{};
-    Nanos deadline{};
+/// Where an actor is in the life of its current incarnation.
+enum class ActorState : std::uint8_t {
+    idle,     // none has begun, or the last one has ended
+    ready,    // it wants to go on
+    running,  // it is the one that goes on
+    asleep,   // until `wakes_at`
+    waiting,  // for a change, or until `wakes_at`
+    ended,    // its process has ended: its stack is being unwound, or its code swallowed that
+    left,     // it returned for good
 };
 
-/// A consumer, a producer, or other code in the world that has a life of its own. Its body runs as one incarnation
-/// after the other, each of which ends in a crash, until one returns.
-struct Actor {
-    enum class State : std::uint8_t {
-        fresh,    // has not begun
-        ready,    // wants to go on
-        asleep,   // until `wakes_at`
-        waiting,  // for a message, or until `wakes_at`
-        left,     // for good
-    };
+/// The transitions between the states of an actor.
+[[nodiscard]] constexpr bool may_become(ActorState from, ActorState to) noexcept {
+    using enum ActorState;
+    switch (from) {
+    case idle:
+        return to == ready || to == asleep || to == idle;
+    case ready:
+        return to == running || to == asleep || to == ended || to == idle;
+    case running:
+        return to == ready || to == asleep || to == waiting || to == ended || to == left || to == idle;
+    case asleep:
+    case waiting:
+        return to == ready || to == asleep || to == ended || to == idle || to == running;
+    case ended:
+        return to == idle;
+    case left:
+        return to == idle;
+    }
+    return false;
+}
 
+/// What ends and stands still together: one actor, or several that share memory.
+struct Process {
+    std::vector<Actor*> members{};
+    std::function<void(Process&)> renew{};  // gives the members the bodies of the next incarnation, and new memory
+    bool needs_renewal = false;
+};
+
+/// A consumer, a producer, or other code in the world with a life of its own. Its body runs as one incarnation after
+/// the other until one returns.
+///
+/// Invariants: `state` changes by `may_become` only; the actor is in the scheduler's ready list exactly when it is
+/// `ready`; `stack` is in use exactly when `is_on_stack`.
+struct Actor {
     std::string name{};
     std::function<void(Actor&)> body{};
     std::size_t index = 0;
-    bool is_loop = false;  // a simulated consumer's, whose own stack holds nothing that must be destroyed
+    bool is_loop = false;  // of a simulated consumer, whose own stack holds nothing that must be destroyed
     int holding = 0;       // calls on its stack that do, such as that of the user's handler
-    Company* company = nullptr;
-    std::unique_ptr<Fiber> stack{};  // kept from run to run
-    bool has_stack = false;          // in this run: a producer has none
+    Scheduler* scheduler = nullptr;
+    Process* process = nullptr;
+    std::unique_ptr<Fiber> stack{};  // kept from execution to execution
+    bool has_stack = false;          // in this execution: a producer has none
+    bool is_on_stack = false;        // an incarnation is under way
 
-    State state = State::fresh;
-    bool is_started = false;   // its stack is in use
-    bool begins_anew = false;  // its stack is given up, another incarnation begins
-    bool is_fenced = false;    // crashed, but its code goes on: it swallowed the crash
-    bool is_replaced = false;  // when it returns, another begins in its place
-    bool is_ending = false;    // the run is over, it may return
-    bool must_end = false;     // the run is over, it has to
-    int empty_answers = 0;     // since the run is over
+    ActorState state = ActorState::idle;
     Nanos wakes_at{};
-    const QueueInWorld* waits_for = nullptr;
-    bool asked_in_vain = false;        // its last receive found nothing
-    std::uint64_t saw_nothing_at = 0;  // the state of the world when a receive found nothing
-    std::uint32_t subject = 0;         // the message it is about
+    Nanos not_before{};               // it stands still until then
+    Nanos restarts_at{};              // when its next incarnation begins
+    const void* waits_for = nullptr;  // null: for any change
+    bool is_polling = false;          // it found nothing to receive: if it sleeps, then only to ask again
+    bool is_replaced = false;         // when it returns, another incarnation begins in its place
+    int empty_answers = 0;            // since the execution is over
     std::uint32_t incarnation = 1;
-    std::vector<Lease> leases{};
     std::optional<std::stop_source> stop{};  // made when its token is asked for
     std::shared_ptr<void> memory{};          // what the loop of a simulated consumer has on no stack
 
-    /// Makes what is left of an actor of an earlier run a new one.
-    void begin(std::string new_name, std::size_t new_index, Company& new_company) {
+    /// Makes what is left of an actor of an earlier execution a new one.
+    void begin(std::string new_name, std::size_t new_index, Scheduler& new_scheduler) {
         name = std::move(new_name);
         body = nullptr;
         index = new_index;
-        company = &new_company;
-        is_loop = has_stack = is_started = begins_anew = is_replaced = is_ending = must_end = false;
-        state = State::fresh;
-        empty_answers = 0;
+        scheduler = &new_scheduler;
+        process = nullptr;
+        is_loop = has_stack = is_on_stack = false;
         incarnation = 1;
-        forget();
+        begin_again();
     }
 
-    /// After the end of a run that is followed by another one.
+    /// Forgets its last incarnation, at the end of a run that another one may follow.
     void begin_again() {
-        state = State::fresh;
-        is_ending = must_end = false;
+        state = ActorState::idle;
+        not_before = {};
+        is_replaced = false;
         empty_answers = 0;
         forget();
     }
 
-    /// Whether its stack may be given up as it is.
-    [[nodiscard]] bool holds_nothing() const noexcept { return is_loop && holding == 0; }
-
+    /// Forgets what dies with an incarnation.
     void forget() {
         holding = 0;
-        leases.clear();
-        subject = 0;
-        is_fenced = false;
-        saw_nothing_at = 0;
-        asked_in_vain = false;
+        is_polling = false;
         stop.reset();
         memory.reset();
     }
 
-    /// When the last of the leases ends that still last; nothing if none does.
-    [[nodiscard]] std::optional<Nanos> last_deadline(Nanos now) const noexcept {
-        std::optional<Nanos> last;
-        for (const Lease& lease : leases) {
-            if (lease.deadline > now && (!last || lease.deadline > *last)) {
-                last = lease.deadline;
-            }
-        }
-        return last;
+    void become(ActorState next) noexcept {
+        sqsim::detail::require(may_become(state, next), "an actor's state changes as its transition table allows");
+        state = next;
     }
+
+    /// Whether its stack may be given up as it is.
+    [[nodiscard]] bool holds_nothing() const noexcept { return is_loop && holding == 0; }
 };
 
 /// Marks a call on an actor's stack that holds what must be destroyed.
@@ -129,4 +142,6 @@ private:
     Actor& actor_;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

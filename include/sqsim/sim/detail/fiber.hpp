@@ -9,6 +9,7 @@
 #    include <ucontext.h>
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -34,7 +35,9 @@ extern "C" __cxa_eh_globals* __cxa_get_globals();
 
 // What lets ordinary code stand still while other code goes on, in one thread: each consumer has a stack of its own.
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
 
 /// The exceptions that are being handled belong to a stack, but the runtime keeps them for the thread.
 class HandledExceptions {
@@ -84,14 +87,25 @@ class Fiber {
 public:
     using Code = void (*)(void*);
 
-    Fiber() : stack_{map()} {}
+    static constexpr std::size_t default_stack_size = 256 * 1024;
+
+    /// With a stack of so many bytes, rounded up to pages.
+    explicit Fiber(std::size_t stack_size = default_stack_size)
+        : stack_size_{(std::max(stack_size, 4 * page) + page - 1) / page * page + page}, stack_{map()} {}
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
     ~Fiber() {
 #if SQSIM_TSAN
         give_up_calls();
 #endif
-        ::munmap(stack_, stack_size);
+        ::munmap(stack_, stack_size_);
+    }
+
+    /// Whether an address is in the page that guards the stack of the code that runs now.
+    [[nodiscard]] static bool is_overflow(const void* address) noexcept {
+        const Fiber* const fiber = current();
+        const auto* const byte = static_cast<const std::byte*>(address);
+        return fiber != nullptr && byte >= fiber->stack_ && byte < fiber->stack_ + page;
     }
 
     /// Makes `code(argument)` what the next `resume` begins. Whatever was suspended here is given up: its objects are
@@ -102,7 +116,7 @@ public:
         is_active_ = true;
         exceptions_ = {};
 #if SQSIM_ASAN
-        ASAN_UNPOISON_MEMORY_REGION(bottom(), usable_size);
+        ASAN_UNPOISON_MEMORY_REGION(bottom(), usable_size());
         fake_stack_ = nullptr;
 #endif
 #if SQSIM_TSAN
@@ -112,7 +126,7 @@ public:
 #if defined(__x86_64__)
         // As if `switch_stack` had been called by something that `enter` returns to: six registers and an address,
         // placed so that the stack is aligned as after a call.
-        auto* top = static_cast<std::uintptr_t*>(static_cast<void*>(stack_ + stack_size)) - 1;
+        auto* top = static_cast<std::uintptr_t*>(static_cast<void*>(stack_ + stack_size_)) - 1;
         *--top = reinterpret_cast<std::uintptr_t>(&Fiber::enter);
         for (int i = 0; i < 6; ++i) {
             *--top = 0;
@@ -121,7 +135,7 @@ public:
 #else
         ::getcontext(&position_);
         position_.uc_stack.ss_sp = bottom();
-        position_.uc_stack.ss_size = usable_size;
+        position_.uc_stack.ss_size = usable_size();
         position_.uc_link = nullptr;
         ::makecontext(&position_, &Fiber::enter, 0);
 #endif
@@ -133,7 +147,7 @@ public:
         exceptions_.exchange();
 #if SQSIM_ASAN
         void* fake = nullptr;
-        __sanitizer_start_switch_fiber(&fake, bottom(), usable_size);
+        __sanitizer_start_switch_fiber(&fake, bottom(), usable_size());
 #endif
 #if SQSIM_TSAN
         owner_calls_ = __tsan_get_current_fiber();
@@ -164,8 +178,8 @@ public:
 
 private:
     static constexpr std::size_t page = 4096;
-    static constexpr std::size_t stack_size = 256 * 1024 + page;
-    static constexpr std::size_t usable_size = stack_size - page;
+
+    [[nodiscard]] std::size_t usable_size() const noexcept { return stack_size_ - page; }
 
 #if defined(__x86_64__)
     using Position = void*;
@@ -181,8 +195,8 @@ private:
     }
 
     /// The first page is never mapped in: a stack that grows too far ends the program and nothing else.
-    [[nodiscard]] static std::byte* map() {
-        void* const memory = ::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    [[nodiscard]] std::byte* map() const {
+        void* const memory = ::mmap(nullptr, stack_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         sqsim::detail::require(memory != MAP_FAILED && ::mprotect(memory, page, PROT_NONE) == 0,
                                "there is memory for the stack of a simulated consumer");
         return static_cast<std::byte*>(memory);
@@ -209,6 +223,7 @@ private:
         sqsim::detail::require(false, "a fiber that has ended is not resumed");
     }
 
+    std::size_t stack_size_;  // with the page that guards it
     std::byte* stack_;
     Position position_{};
     Position owner_{};
@@ -227,4 +242,6 @@ private:
 #endif
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

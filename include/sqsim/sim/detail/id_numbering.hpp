@@ -3,7 +3,8 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/ids.hpp"
-#include "sqsim/sim/detail/epoch_table.hpp"
+#include "sqsim/sim/detail/fast_clear_map.hpp"
+#include "sqsim/sim/detail/site.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,9 @@
 #include <string_view>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
 
 /// A 64-bit hash of a text, the same everywhere.
 [[nodiscard]] constexpr std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0xcbf2'9ce4'8422'2325U) {
@@ -22,11 +25,7 @@ namespace sqsim::inline SQSIM_ABI::sim::detail {
     return sqsim::detail::mix64(hash ^ text.size());
 }
 
-/// A message as keys and reports name it: twice its number in the order of the sends, plus one for the second message
-/// that a retry of the same send made.
-using Subject = std::uint32_t;
-
-/// What a run knows of a receipt handle.
+/// What an execution knows of a receipt handle.
 struct KnownHandle {
     std::uint64_t hash;
     std::uint32_t number;  // 0 if it was never received here
@@ -34,8 +33,8 @@ struct KnownHandle {
     Subject subject;
 };
 
-/// Numbers for the messages, handles, groups and deduplication ids of one run, from 1 on.
-class Registry {
+/// Numbers for the messages, handles, groups and deduplication ids of one execution, from 1 on.
+class IdNumbering {
 public:
     void clear() {
         messages_.clear();
@@ -92,12 +91,14 @@ public:
     }
 
 private:
-    EpochTable messages_{};
-    EpochTable handles_{};
-    EpochTable texts_{};
+    FastClearMap messages_{};
+    FastClearMap handles_{};
+    FastClearMap texts_{};
     std::vector<Subject> subjects_{0};
     std::vector<std::uint32_t> messages_of_handles_{0};
     std::uint32_t last_text_ = 0;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/delivery_model.hpp"
 #include "sqsim/detail/rng.hpp"
 
@@ -9,11 +9,11 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// The decisions of a `DeliveryModel`. Each site draws from a stream of its own, so that switching one kind of fault
+/// The choices of a `DeliveryModel`. Each site draws from a stream of its own, so that switching one kind of fault
 /// on or off leaves the others where they were.
-class SeededDecisions final : public DecisionSource {
+class SeededChoices final : public ChoiceSource {
 public:
-    explicit SeededDecisions(const DeliveryModel& model)
+    explicit SeededChoices(const DeliveryModel& model)
         : duplicate_{model.seed, Site::duplicate, model.duplicate_probability},
           short_poll_{model.seed, Site::short_poll, model.short_poll_miss_probability},
           lost_delete_{model.seed, Site::lost_delete, model.lost_delete_probability}, order_{model.seed,
@@ -30,10 +30,9 @@ public:
             return duplicate_.happens() ? 1 : 0;
         case Site::lost_delete:
             return lost_delete_.happens() ? 1 : 0;
-        case Site::stale_delete:
+        default:
             return 0;
         }
-        return 0;
     }
 
     [[nodiscard]] std::uint32_t reorder_window() const override { return reorder_window_; }

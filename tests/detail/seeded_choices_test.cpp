@@ -4,9 +4,9 @@
 
 #include "catch.hpp"
 
-#include "sqsim/decision.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/delivery_model.hpp"
-#include "sqsim/detail/seeded_decisions.hpp"
+#include "sqsim/detail/seeded_choices.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,11 +14,11 @@
 
 using sqsim::DeliveryModel;
 using sqsim::Site;
-using sqsim::detail::SeededDecisions;
+using sqsim::detail::SeededChoices;
 
 namespace {
 
-std::vector<std::uint32_t> draw(SeededDecisions& decisions, Site site, std::uint32_t alternatives,
+std::vector<std::uint32_t> draw(SeededChoices& decisions, Site site, std::uint32_t alternatives,
                                 std::size_t count = 4000) {
     std::vector<std::uint32_t> drawn;
     for (std::size_t i = 0; i < count; ++i) {
@@ -28,7 +28,7 @@ std::vector<std::uint32_t> draw(SeededDecisions& decisions, Site site, std::uint
 }
 
 std::vector<std::uint32_t> draw(const DeliveryModel& model, Site site, std::uint32_t alternatives) {
-    SeededDecisions decisions{model};
+    SeededChoices decisions{model};
     return draw(decisions, site, alternatives);
 }
 
@@ -61,7 +61,7 @@ TEST_CASE("Probability zero never decides for a fault, one always does", "[detai
     for (const Site site : {Site::short_poll, Site::duplicate, Site::lost_delete}) {
         CHECK(faults(draw(model, site, 2)) == 4000);
     }
-    CHECK(SeededDecisions{model}.reorder_window() == 3);
+    CHECK(SeededChoices{model}.reorder_window() == 3);
 }
 
 TEST_CASE("R108: the default model never lets an older handle delete", "[detail][decisions]") {
@@ -99,7 +99,7 @@ TEST_CASE("Choices stay within the alternatives and reach each of them", "[detai
 TEST_CASE("Each kind of fault has a stream of its own", "[detail][decisions][determinism]") {
     auto model = DeliveryModel::adversarial(11);
     const auto alone = draw(model, Site::duplicate, 2);
-    SeededDecisions mixed{model};
+    SeededChoices mixed{model};
     std::vector<std::uint32_t> drawn;
     for (std::size_t i = 0; i < 4000; ++i) {
         static_cast<void>(mixed.choose(Site::short_poll, i, 11));

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::sim::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
 
-/// A hash table of numbers that is emptied in constant time: for what every one of a hundred thousand runs begins anew.
-class EpochTable {
+/// A hash table of numbers that is emptied in constant time: for what each of a hundred thousand executions begins anew.
+class FastClearMap {
 public:
-    EpochTable() : entries_(64) {}
+    FastClearMap() : entries_(64) {}
 
     void clear() noexcept {
         size_ = 0;
@@ -72,4 +74,6 @@ private:
     std::size_t size_ = 0;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim::detail
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/ids.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+// The one door for chance: whatever a queue or a simulated network may do in more than one way is a call of
+// `ChoiceSource::choose`, and whatever must differ from run to run comes from `process_entropy`.
+
+namespace sqsim {
+inline namespace SQSIM_ABI {
+
+/// A place where the service, the network or a process may behave in more than one way.
+enum class Site : std::uint8_t {
+    // Inside a queue.
+    short_poll,     ///< how much a short poll sees: 0 all, k at most k-1 messages (R90)
+    receive_order,  ///< which of the next visible messages comes first (R201)
+    duplicate,      ///< whether a lease is handed out a second time while it lasts (R202)
+    lost_delete,    ///< whether a copy survives an acknowledged delete (R200)
+    stale_delete,   ///< whether a delete by an older handle takes effect (R108)
+    // Around the calls of a simulated queue: before the request, and after the answer.
+    send,
+    sent,
+    send_batch,
+    batch_sent,
+    send_entry,  ///< one entry of a batch of sends
+    receive,
+    received,
+    delete_message,
+    deleted,
+    delete_entry,  ///< one entry of a batch of deletes
+    extend,
+    extended,
+    purge,
+    purged,
+    set_visibility_timeout,
+    visibility_timeout_set,
+    set_delay,
+    delay_set,
+    set_redrive_policy,
+    redrive_policy_set,
+    dead_letter,   ///< a message has just become a dead letter
+    run_property,  ///< what holds for the whole execution
+    // In the life of a consumer.
+    start,    ///< before the first step of an actor
+    handle,   ///< before the handler of a simulated consumer
+    turn,     ///< before the next message of a batch
+    work,     ///< before, within and after `work_time`
+    working,
+    worked,
+    sleep,  ///< before, within and after `sim::sleep_for`
+    asleep,
+    slept,
+    clock,  ///< a look at the consumer's own clock
+    await,  ///< a coroutine suspended itself
+};
+
+inline constexpr std::size_t site_count = 38;
+
+/// Chooses among alternatives.
+class ChoiceSource {
+public:
+    ChoiceSource() = default;
+    ChoiceSource(const ChoiceSource&) = delete;
+    ChoiceSource& operator=(const ChoiceSource&) = delete;
+    virtual ~ChoiceSource() = default;
+
+    /// Returns one of `count` >= 1 alternatives at a site, about the `subject`-th message sent (0: about the queue).
+    /// Alternative 0 is always fault-free. Concurrency: called under the lock of the queue, one call at a time.
+    [[nodiscard]] virtual std::uint32_t choose(Site site, std::uint64_t subject, std::uint32_t count) = 0;
+
+    /// How many messages sent later may overtake a message at the site `receive_order`.
+    [[nodiscard]] virtual std::uint32_t reorder_window() const { return 0; }
+};
+
+/// The earlier name, for one release.
+using DecisionSource = ChoiceSource;
+
+namespace detail {
+
+/// A number that differs between processes and between calls: for ids that must not repeat after a restart.
+[[nodiscard]] inline std::uint64_t process_entropy() noexcept {
+    static std::atomic<std::uint64_t> counter{
+        mix64(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())) ^
+        mix64(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + 1) ^
+        reinterpret_cast<std::uintptr_t>(&counter)};
+    return mix64(counter.fetch_add(0x9e3779b97f4a7c15U, std::memory_order_relaxed));
+}
+
+/// A number that no other queue of this process has: recognises handles of another queue.
+[[nodiscard]] inline std::uint64_t next_queue_tag() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

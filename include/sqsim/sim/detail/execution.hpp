@@ -1,0 +1,865 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/sim/detail/run_context.hpp"
+#include "sqsim/sim/detail/scheduler.hpp"
+#include "sqsim/sim/detail/site.hpp"
+#include "sqsim/sim/detail/timeline_writer.hpp"
+#include "sqsim/sim/fault.hpp"
+#include "sqsim/sim/point.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+#if SQSIM_EXCEPTIONS
+#    include <cxxabi.h>
+#endif
+
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
+
+/// The name of the type of the exception that is being handled.
+[[nodiscard]] inline std::string current_exception_type() {
+#if SQSIM_EXCEPTIONS && !defined(_LIBCPP_VERSION)
+    if (const std::type_info* const type = abi::__cxa_current_exception_type()) {
+        int status = 0;
+        char* const name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+        std::string text = status == 0 && name != nullptr ? name : type->name();
+        std::free(name);
+        return text;
+    }
+#endif
+    return "unknown type";
+}
+
+/// One execution of a scenario: its actors, its time, every choice about them, and what it comes to. One thread. Only a
+/// choice makes it different from others.
+class Execution final : public SimulationHooks, private SchedulerClient {
+public:
+    explicit Execution(RunContext& context)
+        : context_{context}, scheduler_{*this, context.scheduler, context.settings.abandons,
+                                                 context.settings.stack_size},
+          timeline_{context.timeline, scheduler_.clock()} {
+        context_.clear();
+        add_client("scenario");
+    }
+    ~Execution() override { leave(); }
+
+    [[nodiscard]] RunContext& context() const noexcept { return context_; }
+    [[nodiscard]] const Settings& settings() const noexcept { return context_.settings; }
+    [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
+    [[nodiscard]] TimelineWriter& timeline() noexcept { return timeline_; }
+    [[nodiscard]] IdNumbering& ids() const noexcept { return context_.ids; }
+    [[nodiscard]] History& history() const noexcept { return context_.history; }
+    [[nodiscard]] SiteTable& sites() const noexcept { return context_.sites; }
+    [[nodiscard]] const std::vector<WorldQueue*>& queues() const noexcept { return context_.queues.queues(); }
+    [[nodiscard]] Nanos now() const noexcept { return scheduler_.now(); }
+
+    Actor& add_actor(std::string name) {
+        Actor& actor = scheduler_.add_actor(std::move(name), clients_);
+        add_client(actor.name);
+        return actor;
+    }
+
+    /// The index of who acts now: 0 for the scenario itself.
+    [[nodiscard]] std::size_t client_index() const noexcept {
+        const Actor* const actor = scheduler_.current();
+        return actor != nullptr ? actor->index : 0;
+    }
+    [[nodiscard]] ClientState& client() noexcept { return context_.clients[client_index()]; }
+    [[nodiscard]] ClientState& client_of(const Actor& actor) noexcept { return context_.clients[actor.index]; }
+
+    /// What is to be checked after every step; it may `fail`.
+    void watch_by(std::function<void()> check) { watches_.push_back(std::move(check)); }
+
+    /// Runs all actors: faults may happen from `prepare` on, which sends what is sent before anybody receives.
+    template <class Prepare>
+    void run(const Prepare& prepare) {
+        outer_ = std::exchange(simulation_hooks, this);
+        executions_under_way.fetch_add(1, std::memory_order_relaxed);
+        is_running_.store(true, std::memory_order_relaxed);
+        prepare();
+        if (scheduler_.run(horizon_) == Scheduler::Rest::horizon) {
+            fail("the run did not come to rest within " + duration_text(settings().horizon) + " of virtual time" +
+                 left_over() + most_received());
+        }
+        scheduler_.finish();
+        leave();
+    }
+
+    /// Something that must not happen has happened. The first one counts.
+    void fail(std::string violation) {
+        if (violation_.empty()) {
+            violation_ = std::move(violation);
+        }
+    }
+    [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
+    [[nodiscard]] bool swallowed_crash() const noexcept { return swallowed_crash_; }
+    /// Whether other faults took so long that the retention of a message ended: the service then loses it rightfully.
+    [[nodiscard]] bool lost_by_retention() const {
+        return faults_ != 0 && !ends_retention_ && ended_retention();
+    }
+    [[nodiscard]] bool read_clock() const noexcept { return read_clock_; }
+    void note_clock_read() noexcept { read_clock_ = read_clock_ || scheduler_.current() != nullptr; }
+    [[nodiscard]] bool has_user_deadline() const noexcept { return has_user_deadline_; }
+
+    void count_deliveries(std::size_t count) noexcept { deliveries_ += count; }
+    [[nodiscard]] std::size_t deliveries() const noexcept { return deliveries_; }
+
+    /// What is still in the queues that an actor receives from, for reports; empty if nothing is.
+    [[nodiscard]] std::string left_over() const {
+        std::string text;
+        for (const WorldQueue* queue : queues()) {
+            if (queue->is_consumed && queue->stored().total() != 0) {
+                text += "; " + queue->label() + " still holds " + queue->contents();
+            }
+        }
+        return text;
+    }
+
+    /// What reports call a message: with its queue, where there are several.
+    [[nodiscard]] std::string name_of(const WorldQueue* queue, Subject subject) const {
+        return (queue != nullptr && queues().size() > 1 ? queue->label() : std::string{}) + subject_text(subject);
+    }
+    [[nodiscard]] std::string name_of(const MessageRef& message) const {
+        return name_of(message.queue, message.subject);
+    }
+
+    // Steps.
+
+    /// Whether faults may happen now: not before the run, not for the scenario, not when all is over.
+    [[nodiscard]] bool offers() const noexcept {
+        return scheduler_.current() != nullptr && is_running_.load(std::memory_order_relaxed) &&
+               scheduler_.phase() == Scheduler::Phase::running;
+    }
+
+    /// The current actor begins a step. Returns false if nothing may happen any more: its process has ended, and its
+    /// stack is being unwound.
+    [[nodiscard]] bool enter() {
+        Actor* const actor = scheduler_.current();
+        if (simulation_hooks != this && is_running_.load(std::memory_order_relaxed)) [[unlikely]] {
+            refuse_other_thread();
+        }
+        if (actor == nullptr) {
+            return true;
+        }
+        if (actor->state == ActorState::ended) {
+#if SQSIM_EXCEPTIONS
+            if (std::uncaught_exceptions() > 0) {
+                return false;
+            }
+#endif
+            swallowed_crash_ = swallowed_crash_ || scheduler_.phase() == Scheduler::Phase::running;
+            scheduler_.halt();
+            return false;
+        }
+        if (++steps_ > settings().maximum_steps) {
+            fail("the run did not come to rest within " + std::to_string(settings().maximum_steps) +
+                 " steps: " + actor->name + " is in an endless loop" + most_received());
+            scheduler_.halt();
+            return false;
+        }
+        context_.progress.steps.store(context_.progress.steps.load(std::memory_order_relaxed) + 1,
+                                      std::memory_order_relaxed);
+        context_.progress.actor.store(actor->name.c_str(), std::memory_order_relaxed);
+        check_watches();
+        if (is_stopped()) {
+            scheduler_.halt();
+            return false;
+        }
+        return true;
+    }
+
+    /// A choice point: one of `faults` may happen, or harm of these kinds to the current actor. Harm has happened on
+    /// return. Returns what else the caller has to bring about. `count`: how many messages compete, for kinds with
+    /// several alternatives.
+    Alternative choose(SiteNumber site, Subject subject, Faults faults, Faults harm, std::size_t count = 0) {
+        if (!offers()) {
+            return {};
+        }
+        context_.progress.site.store(site, std::memory_order_relaxed);
+        const Faults possible = faults.with(harm.empty() ? Faults{} : possible_harm(harm))
+                                    .common(settings().offered);
+        return context_.path.reach(site, subject, possible) ? choose_among(site, subject, possible, count)
+                                                            : Alternative{};
+    }
+
+    /// A site where nothing but harm may happen to the current actor.
+    void reach(Site site) {
+        static_cast<void>(choose(number_of(site), client().current.subject, {}, info(site).harm));
+    }
+
+    /// Makes a step part of what tells this execution from others.
+    void mix_into_hash(std::uint64_t what, std::uint64_t how) noexcept {
+        // Two multiplications are enough to tell executions apart; one has a hundred steps.
+        const std::uint64_t step =
+            (what ^ std::rotl((how + static_cast<std::uint64_t>(now().count())) * 0x9e37'79b9'7f4a'7c15U, 29));
+        hash_ = (std::rotl(hash_, 23) ^ step) * 0xbf58'476d'1ce4'e5b9U;
+        if (context_.step_hashes != nullptr) {
+            context_.step_hashes->push_back(step);
+        }
+    }
+    [[nodiscard]] std::uint64_t hash() const noexcept { return sqsim::detail::mix64(hash_); }
+
+    std::size_t add_step(TimelineStep::Kind kind, Subject subject, const std::string& text) {
+        return timeline_.add_step(client_index(), kind, subject, [&] { return text; });
+    }
+    template <class Make>
+    requires std::invocable<Make> std::size_t add_step(TimelineStep::Kind kind, Subject subject, const Make& make) {
+        return timeline_.add_step(client_index(), kind, subject, make);
+    }
+
+    /// The execution takes so much longer than its plan without faults: its horizon is as far away as before.
+    void extend_horizon(Nanos time) noexcept {
+        horizon_ = sqsim::detail::saturating_add(horizon_, std::max(time, Nanos::zero()));
+    }
+
+    /// Spends time in the current actor. Its process may end before, within and after.
+    void spend(Nanos time, Site before, Site within, Site after) {
+        reach(before);
+        if (time > Nanos::zero()) {
+            if (ends_within(within)) {
+                scheduler_.sleep_until(sqsim::detail::saturating_add(now(), time / 2));
+                scheduler_.end_process(*scheduler_.current()->process, now());
+                return;
+            }
+            scheduler_.sleep_until(sqsim::detail::saturating_add(now(), time));
+        }
+        reach(after);
+    }
+
+    // What the current actor is about.
+
+    void set_current(const MessageRef& message) noexcept { client().current = message; }
+    /// A fault costs the message the receive that it is in.
+    void charge(std::uint32_t message) {
+        if (message < context_.receives.size()) {
+            MessageReceives& receives = context_.receives[message];
+            if (receives.count != receives.last_charged) {
+                receives.last_charged = receives.count;
+                ++receives.lost;
+            }
+        }
+    }
+    [[nodiscard]] MessageReceives& receives_of(std::uint32_t message) {
+        if (message >= context_.receives.size()) {
+            context_.receives.resize(message + std::size_t{1});
+        }
+        return context_.receives[message];
+    }
+
+    /// The handler of the current actor failed.
+    void handler_failed(const std::string& what) {
+        client().last_error = what;
+        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "error: " + what; });
+    }
+    /// The handler of the current actor threw what is no `std::exception`.
+    void handler_threw_foreign() {
+        fail("the code of " + scheduler_.current()->name + " threw what is no std::exception (" +
+             current_exception_type() + "): a failed REQUIRE, or an error that nobody handles");
+    }
+
+    /// An incarnation of the current actor begins.
+    void start_incarnation() {
+        if (scheduler_.current()->incarnation == 1) {
+            reach(Site::start);
+        }
+    }
+
+    void set_settling_time(Nanos time) noexcept { settling_time_ = time; }
+    /// A message that was sent then has been received once more, or is left over.
+    void check_settling(const MessageRef& message, Nanos sent_at) {
+        if (settling_time_ != Nanos::zero() &&
+            now() - sent_at > sqsim::detail::saturating_add(settling_time_, horizon_ - settings().horizon)) {
+            fail("settles: " + name_of(message) + " is neither deleted nor a dead letter within " +
+                 duration_text(settling_time_) + most_received());
+        }
+    }
+
+    /// A coroutine suspended itself: others go first.
+    void await() {
+        if (enter()) {
+            reach_named("await", site_table[number_of(Site::await)].harm);
+            scheduler_.yield();
+        }
+    }
+
+    // SimulationHooks: what `sim::point` and its kin do.
+
+    void point(std::string_view name, const MessageId* message) override {
+        if (scheduler_.current() == nullptr || !enter()) {
+            return;
+        }
+        if (message != nullptr) {
+            const std::uint32_t number = ids().message(*message);
+            client().current = {client().current.queue, number, ids().subject(number)};
+        }
+        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "point " + std::string{name}; });
+        reach_named(name, harm_after);
+    }
+
+    EffectOutcome begin_effect(std::string_view name) override {
+        if (scheduler_.current() == nullptr) {
+            return EffectOutcome::done;
+        }
+        if (!enter()) {
+            return EffectOutcome::failed;  // a dead process has no effect
+        }
+        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "effect " + std::string{name}; });
+        const Fault fault =
+            choose(named(name), client().current.subject, {Fault::effect_fails, Fault::effect_unknown}, harm_before)
+                .fault;
+        return fault == Fault::effect_fails     ? EffectOutcome::failed
+               : fault == Fault::effect_unknown ? EffectOutcome::unknown
+                                                : EffectOutcome::done;
+    }
+    void end_effect(std::string_view name) override {
+        if (scheduler_.current() == nullptr || !enter()) {
+            return;
+        }
+        effect_site_.assign(name);
+        effect_site_ += "-done";
+        reach_named(effect_site_, harm_after);
+    }
+
+    void sleep_for(Nanos time) override {
+        if (scheduler_.current() == nullptr || !enter()) {
+            return;
+        }
+        add_step(TimelineStep::Kind::point, client().current.subject, [] { return std::string{"sleep"}; });
+        timeline_.lasts_until(client_index(), now() + time);
+        spend(time, Site::sleep, Site::asleep, Site::slept);
+    }
+
+    Nanos clock_error() override {
+        if (scheduler_.current() == nullptr || !enter()) {
+            return Nanos::zero();
+        }
+        const Fault fault = choose(named("clock"), client().current.subject,
+                                   {Fault::clock_ahead, Fault::clock_behind}, {})
+                                .fault;
+        return fault == Fault::clock_ahead    ? settings().clock_error
+               : fault == Fault::clock_behind ? -settings().clock_error
+                                              : Nanos::zero();
+    }
+
+    void deadline(std::string_view name, Nanos until) override {
+        if (scheduler_.current() == nullptr || !enter()) {
+            return;
+        }
+        has_user_deadline_ = true;
+        if (std::find(user_deadlines_.begin(), user_deadlines_.end(), until) == user_deadlines_.end()) {
+            user_deadlines_.push_back(until);
+        }
+        add_step(TimelineStep::Kind::point, client().current.subject,
+                 [&] { return "deadline " + std::string{name} + " at " + instant_text(until); });
+    }
+
+    std::size_t choose(std::string_view name, std::span<const std::string_view> alternatives) override {
+        if (scheduler_.current() == nullptr || alternatives.empty() || !enter()) {
+            return 0;
+        }
+        const std::size_t chosen = choose_freely(name, alternatives);
+        add_step(TimelineStep::Kind::point, client().current.subject,
+                 [&] { return std::string{name} + ": " + std::string{alternatives[chosen]}; });
+        return chosen;
+    }
+
+    bool fails(std::string_view name) override {
+        if (scheduler_.current() == nullptr || !enter()) {
+            return false;
+        }
+        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "call " + std::string{name}; });
+        return choose(named(name), client().current.subject, Fault::call_fails, harm_before).fault ==
+               Fault::call_fails;
+    }
+
+    void look_at(const MessageRef& message) noexcept override {
+        if (scheduler_.current() != nullptr) {
+            client().current = message;
+        }
+    }
+
+    void note(std::string_view text) override {
+        if (scheduler_.current() != nullptr && scheduler_.current()->state != ActorState::ended) {
+            add_step(TimelineStep::Kind::point, client().current.subject, [&] { return std::string{text}; });
+        }
+    }
+
+private:
+    static constexpr Nanos just_after = std::chrono::milliseconds{1};
+    static constexpr std::size_t most_instants = 250;
+
+    void add_client(const std::string& name) {
+        if (clients_ == context_.clients.size()) {
+            context_.clients.emplace_back();
+        }
+        ClientState& client = context_.clients[clients_++];
+        client.forget();
+        client.faults = 0;
+        client.last_error.clear();
+        history().clients.push_back(name);
+        timeline_.add_actor(name);
+    }
+
+    void leave() noexcept {
+        if (is_running_.exchange(false, std::memory_order_relaxed)) {
+            executions_under_way.fetch_sub(1, std::memory_order_relaxed);
+            simulation_hooks = std::exchange(outer_, nullptr);
+        }
+    }
+
+    /// Two threads would race for everything that an execution knows, so the call has no effect.
+    [[noreturn]] void refuse_other_thread() {
+        called_from_other_thread_.store(true, std::memory_order_relaxed);
+        sqsim::detail::raise({Errc::unsupported_operation, "A simulated queue was called from another thread than its "
+                                                       "world's: a world has one thread, use its actors instead."});
+    }
+
+    void check_watches() {
+        for (const auto& check : watches_) {
+            check();
+        }
+        if (called_from_other_thread_.load(std::memory_order_relaxed)) [[unlikely]] {
+            fail("a queue of the world was called from another thread: what happens there cannot be judged");
+        }
+    }
+
+    // SchedulerClient.
+
+    [[nodiscard]] bool is_stopped() const override { return !violation_.empty() || swallowed_crash_; }
+    [[nodiscard]] bool is_work_left() const override {
+        return std::any_of(queues().begin(), queues().end(), [](const WorldQueue* queue) {
+            return queue->is_consumed && queue->stored().total() != 0;
+        });
+    }
+    [[nodiscard]] bool may_come(const void* source) const override {
+        return source == nullptr || static_cast<const WorldQueue*>(source)->stored().total() != 0;
+    }
+    [[nodiscard]] bool is_there(const void* source) const override {
+        return source == nullptr || static_cast<const WorldQueue*>(source)->stored().visible != 0;
+    }
+    void after_step() override { check_watches(); }
+
+    void on_end(Actor& actor, Ending ending) override {
+        const auto add = [&](const std::string& text) {
+            timeline_.add_step(actor.index, TimelineStep::Kind::life, client_of(actor).current.subject,
+                               [&] { return text; });
+        };
+        switch (ending) {
+        case Ending::process:
+            break;
+        case Ending::swallowed:
+            swallowed_crash_ = swallowed_crash_ || scheduler_.phase() == Scheduler::Phase::running;
+            break;
+        case Ending::left:
+            add("leaves");
+            break;
+        case Ending::replaced:
+            break;
+        case Ending::error:
+#if SQSIM_EXCEPTIONS
+            try {
+                std::rethrow_exception(scheduler_.error());
+            } catch (const std::exception& error) {
+                client_of(actor).last_error = error.what();
+                add("ends with an error: " + client_of(actor).last_error);
+            }
+#endif
+            break;
+        case Ending::foreign:
+#if SQSIM_EXCEPTIONS
+            try {
+                std::rethrow_exception(scheduler_.error());
+            } catch (...) {
+                handler_threw_foreign();
+            }
+#endif
+            break;
+        }
+    }
+    void on_restart(Actor& actor) override {
+        client_of(actor).forget();
+        timeline_.add_step(actor.index, TimelineStep::Kind::life, 0, [] { return std::string{"starts again"}; });
+    }
+
+    // Choices.
+
+    /// The number of a site in the user's code, which becomes part of what tells this execution from others.
+    [[nodiscard]] SiteNumber named(std::string_view name) {
+        const SiteNumber site = sites().number(name);
+        mix_into_hash(ChoiceId{site, 0, client().current.subject}.bits(), 0);
+        return site;
+    }
+    void reach_named(std::string_view name, Faults harm) {
+        static_cast<void>(choose(named(name), client().current.subject, {}, harm));
+    }
+
+    /// What may happen to the current actor itself.
+    [[nodiscard]] Faults possible_harm(Faults harm) {
+        if (!scheduler_.current()->has_stack) {
+            return {};
+        }
+        if (harm.contains(Fault::preempt) && !scheduler_.is_anyone_ready()) {
+            harm = harm.without(Fault::preempt);
+        }
+        if (harm.contains(Fault::stall) &&
+            !(settings().stalls_at_all_deadlines ? !all_deadlines().empty() : has_stall_instant())) {
+            harm = harm.without(Fault::stall);
+        }
+        if (harm.contains(Fault::outage) && !is_anything_stored() && !has_pending_user_deadline()) {
+            harm = harm.without(Fault::outage);
+        }
+        return harm;
+    }
+    [[nodiscard]] bool is_anything_stored() const {
+        return std::any_of(queues().begin(), queues().end(),
+                           [](const WorldQueue* queue) { return queue->stored().total() != 0; });
+    }
+
+    /// Chooses, and brings about what concerns the current actor itself. Returns the rest. Apart from `choose` because
+    /// most executions come here once or twice.
+    [[gnu::noinline]] Alternative choose_among(SiteNumber site, Subject subject, Faults possible, std::size_t count) {
+        add_alternatives(possible, count);
+        const Alternative chosen = context_.path.choose();
+        if (chosen.fault == Fault::none) {
+            return {};
+        }
+        begin_fault(site, subject, chosen.fault);
+        const std::size_t index = client_index();
+        switch (chosen.fault) {
+        case Fault::crash:
+            timeline_.mark_fault(index, chosen.fault);
+            scheduler_.end_process(*scheduler_.current()->process, now());
+            break;
+        case Fault::outage:
+            begin_outage(outage_instants()[chosen.parameter]);
+            break;
+        case Fault::stall:
+            stall(chosen.parameter);
+            break;
+        case Fault::preempt:
+            timeline_.mark_fault(index, chosen.fault);
+            scheduler_.yield();
+            break;
+        case Fault::retention_ends:
+            ends_retention_ = true;
+            [[fallthrough]];
+        default:
+            timeline_.mark_fault(index, chosen.fault);
+            return chosen;
+        }
+        return {};
+    }
+
+    void begin_fault(SiteNumber site, Subject subject, Fault fault) {
+        mix_into_hash(ChoiceId{site, 0, subject}.bits(), static_cast<std::uint64_t>(fault));
+        on_fault(info(fault).word);
+        charge_current(fault);
+    }
+
+    [[nodiscard]] std::size_t choose_freely(std::string_view name, std::span<const std::string_view> alternatives) {
+        const SiteNumber site = named(name);
+        const Subject subject = client().current.subject;
+        const Faults possible = Faults{Fault::free_choice}.common(settings().offered);
+        if (!offers() || possible.empty() || !context_.path.reach(site, subject, possible)) {
+            return 0;
+        }
+        for (std::size_t i = 1; i < alternatives.size() && i <= most_instants; ++i) {
+            context_.path.add_alternative(
+                {Fault::free_choice, static_cast<std::uint8_t>(i), sites().number(alternatives[i])});
+        }
+        const Alternative chosen = context_.path.choose();
+        mix_into_hash(ChoiceId{site, 0, subject}.bits(), chosen.parameter);
+        return chosen.parameter;
+    }
+
+    void add_alternatives(Faults possible, std::size_t count) {
+        const auto add = [this](Fault fault, std::size_t first, std::size_t last) {
+            for (std::size_t i = first; i <= last; ++i) {
+                context_.path.add_alternative({fault, static_cast<std::uint8_t>(i), 0});
+            }
+        };
+        for (std::size_t i = 1; i < fault_kinds; ++i) {
+            const auto fault = static_cast<Fault>(i);
+            if (!possible.contains(fault)) {
+                continue;
+            }
+            switch (fault) {
+            case Fault::reorder:
+                add(fault, 1, count - 1);
+                break;
+            case Fault::partial_receive:
+                add(fault, 1, 1);
+                if (count > 2) {
+                    add(fault, std::min(count - 1, most_instants), std::min(count - 1, most_instants));
+                }
+                break;
+            case Fault::stall:
+                if (!settings().stalls_at_all_deadlines) {
+                    add(fault, has_lease_instant() ? 0 : 1, pending_user_deadlines().size());
+                } else {
+                    add(fault, 1, std::min(3 * all_deadlines().size(), most_instants));
+                }
+                break;
+            case Fault::outage:
+                if (const std::size_t instants = outage_instants().size(); instants != 0) {
+                    add(fault, 0, std::min(instants, most_instants) - 1);
+                }
+                break;
+            default:
+                add(fault, 0, 0);
+            }
+        }
+    }
+
+    /// A fault of this kind costs the messages that the current actor is about a receive each.
+    void charge_current(Fault fault) {
+        ++client().faults;
+        ++faults_;
+        switch (fault) {
+        case Fault::duplicate:  // these are charged to the message that they are about
+        case Fault::delete_survives:
+        case Fault::stale_delete:
+        case Fault::lose_messages:
+        case Fault::preempt:
+        case Fault::free_choice:
+        case Fault::reorder:
+        case Fault::to_back:
+        case Fault::late_visibility:
+        case Fault::partial_receive:
+        case Fault::empty_receive:
+        case Fault::late_purge:
+        case Fault::late_attribute:
+            return;
+        case Fault::outage:
+            scheduler_.each([this](const Actor& actor) { charge_leases(client_of(actor)); });
+            return;
+        case Fault::crash:
+        case Fault::stall:
+            for (const Actor* const member : scheduler_.current()->process->members) {
+                charge_leases(client_of(*member));
+            }
+            return;
+        case Fault::stop_mid_batch:
+        case Fault::handler_fails:
+            charge_leases(client());
+            return;
+        default:
+            charge(client().current.message);
+        }
+    }
+    void charge_leases(const ClientState& client) {
+        for (const HeldLease& lease : client.leases) {
+            charge(lease.message);
+        }
+    }
+
+    // Time as a choice.
+
+    const std::vector<Nanos>& only_pending(std::vector<Nanos>& instants) const {
+        std::erase_if(instants, [this](Nanos instant) { return instant <= now(); });
+        std::sort(instants.begin(), instants.end());
+        instants.erase(std::unique(instants.begin(), instants.end()), instants.end());
+        return instants;
+    }
+
+    [[nodiscard]] const std::vector<Nanos>& pending_user_deadlines() { return only_pending(user_deadlines_); }
+    [[nodiscard]] bool has_pending_user_deadline() const noexcept {
+        return std::any_of(user_deadlines_.begin(), user_deadlines_.end(),
+                           [this](Nanos deadline) { return deadline > now(); });
+    }
+
+    /// The instants ahead at which something changes by itself, each once.
+    [[nodiscard]] const std::vector<Nanos>& all_deadlines() {
+        deadlines_ = user_deadlines_;
+        for (const WorldQueue* queue : queues()) {
+            queue->add_deadlines(deadlines_);
+            if (settings().offered.contains(Fault::retention_ends)) {
+                queue->add_retention_ends(deadlines_);
+            }
+        }
+        return only_pending(deadlines_);
+    }
+
+    /// The end of the last lease of the current actor's process, or, if it has none, of any actor. Zero: none lasts.
+    [[nodiscard]] Nanos stall_lease_end() noexcept {
+        Nanos own{};
+        for (const Actor* const member : scheduler_.current()->process->members) {
+            own = std::max(own, client_of(*member).last_deadline(now()));
+        }
+        if (own != Nanos::zero()) {
+            return own;
+        }
+        Nanos any{};
+        scheduler_.each([&](const Actor& actor) { any = std::max(any, client_of(actor).last_deadline(now())); });
+        return any;
+    }
+    [[nodiscard]] bool has_lease_instant() noexcept { return stall_lease_end() != Nanos::zero(); }
+    [[nodiscard]] bool has_stall_instant() noexcept { return has_lease_instant() || has_pending_user_deadline(); }
+
+    void stall(std::size_t parameter) {
+        Nanos until{};
+        if (settings().stalls_at_all_deadlines) {
+            // 1 to 3: just before, at and just after the first deadline; 4 to 6: the second, …
+            until = all_deadlines()[(parameter - 1) / 3] + Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
+        } else {
+            until = (parameter == 0 ? stall_lease_end() : pending_user_deadlines()[parameter - 1]) + just_after;
+        }
+        const Nanos own = client().last_deadline(now());
+        timeline_.mark_stall(client_index(), until, own != Nanos::zero() && own < until);
+        extend_horizon(until - now());
+        scheduler_.pause(*scheduler_.current()->process, until);
+    }
+
+    /// When consumers that are gone may come back: just past each pending deadline. What has a retention comes back
+    /// before that ends, for what ends then is lost rightfully, unless that is offered.
+    [[nodiscard]] const std::vector<Nanos>& outage_instants() {
+        const bool past_retention = settings().offered.contains(Fault::retention_ends);
+        std::vector<Nanos> ends;
+        for (const WorldQueue* queue : queues()) {
+            queue->add_retention_ends(ends);
+        }
+        only_pending(ends);
+        instants_ = user_deadlines_;
+        for (const WorldQueue* queue : queues()) {
+            queue->add_deadlines(instants_);
+        }
+        only_pending(instants_);
+        for (Nanos& instant : instants_) {
+            instant += just_after;
+        }
+        if (!ends.empty()) {
+            const Nanos first = ends.front();
+            if (past_retention) {
+                instants_.push_back(first + just_after);
+            } else {
+                const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
+                std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
+                instants_.push_back(late);
+            }
+        }
+        return only_pending(instants_);
+    }
+
+    void begin_outage(Nanos until) {
+        timeline_.mark_outage(client_index(), until);
+        extend_horizon(until - now());
+        Actor* const current = scheduler_.current();
+        scheduler_.each([&](Actor& actor) {
+            if (actor.body && actor.process->members.front() == &actor && actor.process != current->process) {
+                scheduler_.end_process(*actor.process, until);
+            }
+        });
+        scheduler_.end_process(*current->process, until);
+    }
+
+    /// Whether the process of the current actor is to end within the time that it is about to spend.
+    [[nodiscard]] bool ends_within(Site site) {
+        const Faults possible = Faults{Fault::crash}.common(settings().offered);
+        const Subject subject = client().current.subject;
+        if (!offers() || possible.empty() || !scheduler_.current()->has_stack ||
+            !context_.path.reach(number_of(site), subject, possible)) {
+            return false;
+        }
+        context_.path.add_alternative({Fault::crash});
+        if (context_.path.choose().fault != Fault::crash) {
+            return false;
+        }
+        begin_fault(number_of(site), subject, Fault::crash);
+        timeline_.mark_fault(client_index(), Fault::crash);
+        return true;
+    }
+
+    // What became of messages.
+
+    /// Whether the retention of a message ended before it was deleted or became a dead letter.
+    [[nodiscard]] bool ended_retention() const {
+        std::vector<bool> is_settled(context_.receives.size() + history().operations.size() + 1);
+        for (auto operation = history().operations.rbegin(); operation != history().operations.rend(); ++operation) {
+            if (operation->message >= is_settled.size()) {
+                continue;
+            }
+            if ((operation->action == Action::delete_message || operation->action == Action::dead_letter) &&
+                operation->answer == Answer::ok) {
+                is_settled[operation->message] = true;
+            } else if (operation->action == Action::send && operation->answer == Answer::ok &&
+                       !is_settled[operation->message] &&
+                       sqsim::detail::saturating_add(
+                           operation->answered,
+                           history().queues[operation->queue].message_retention_period) <= now()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// Which message was received most often, and what its handler said last.
+    [[nodiscard]] std::string most_received() const {
+        std::size_t most = 0;
+        for (std::size_t i = 1; i < context_.receives.size(); ++i) {
+            most = context_.receives[i].count > context_.receives[most].count ? i : most;
+        }
+        if (most == 0 || context_.receives[most].count < 3) {
+            return {};
+        }
+        const auto number = static_cast<std::uint32_t>(most);
+        std::string text = "; " + name_of(queue_of(number), ids().subject(number)) + " was received " +
+                           std::to_string(context_.receives[most].count) + " times";
+        for (const ClientState& client : context_.clients) {
+            if (!client.last_error.empty()) {
+                return text + ", last error: " + client.last_error;
+            }
+        }
+        return text;
+    }
+    [[nodiscard]] const WorldQueue* queue_of(std::uint32_t message) const {
+        for (const Operation& operation : history().operations) {
+            if (operation.message == message) {
+                return queues()[operation.queue];
+            }
+        }
+        return nullptr;
+    }
+
+    RunContext& context_;
+    Scheduler scheduler_;
+    TimelineWriter timeline_;
+    std::size_t clients_ = 0;
+    SimulationHooks* outer_ = nullptr;
+    std::vector<std::function<void()>> watches_{};
+    std::vector<Nanos> user_deadlines_{};
+    std::vector<Nanos> deadlines_{};
+    std::vector<Nanos> instants_{};
+    std::string effect_site_{};
+    std::string violation_{};
+    Nanos horizon_ = context_.settings.horizon;
+    Nanos settling_time_{};  // zero: messages may take any time
+    std::uint64_t hash_ = 0;
+    std::size_t steps_ = 0;
+    std::size_t deliveries_ = 0;
+    std::size_t faults_ = 0;
+    std::atomic<bool> is_running_ = false;
+    std::atomic<bool> called_from_other_thread_ = false;
+    bool swallowed_crash_ = false;
+    bool ends_retention_ = false;
+    bool has_user_deadline_ = false;
+    bool read_clock_ = false;
+};
+
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

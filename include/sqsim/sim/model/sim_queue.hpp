@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/clock/manual_clock.hpp"
+#include "sqsim/config.hpp"
+#include "sqsim/fifo_queue.hpp"
+#include "sqsim/move_task.hpp"
+#include "sqsim/queue.hpp"
+#include "sqsim/sim/detail/simulated_queue.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
+
+namespace detail {
+
+/// A simulated queue on a queue of its kind.
+template <class Q, class Options>
+class SimulatedQueueOf : public SimulatedQueue {
+public:
+    [[nodiscard]] const std::string& name() const noexcept { return queue_.name(); }
+    [[nodiscard]] Options options() const { return queue_.options(); }
+    [[nodiscard]] auto peek(MessageState state, std::size_t maximum = 10) const { return queue_.peek(state, maximum); }
+    [[nodiscard]] auto peek(const MessageId& id) const { return queue_.peek(id); }
+    [[nodiscard]] std::string describe() const { return queue_.describe(); }
+    /// The queue itself, for what a world has no faults for.
+    [[nodiscard]] Q& underlying() noexcept { return queue_; }
+
+    [[nodiscard]] QueueCounts stored() const final { return queue_.counts(); }
+
+protected:
+    SimulatedQueueOf(Execution& execution, const Options& options)
+        : SimulatedQueue{execution, options.name, traits_of(options)}, queue_{execution.scheduler().clock(), options} {}
+
+    Q queue_;
+
+private:
+    [[nodiscard]] static QueueTraits traits_of(const Options& options) {
+        QueueTraits traits;
+        traits.limits = options.limits;
+        traits.visibility_timeout = options.visibility_timeout;
+        traits.delay = options.delay;
+        traits.wait_time = options.receive_message_wait_time;
+        traits.retention = options.message_retention_period;
+        if constexpr (requires { options.deduplication_interval; }) {
+            traits.is_fifo = true;
+            traits.deduplication_interval = options.deduplication_interval;
+        }
+        return traits;
+    }
+
+    std::size_t ask_receive(std::span<Real> out, const ReceiveMessageOptions& options) final {
+        return queue_.receive_messages(out, options);
+    }
+    HandleResult ask_delete(const ReceiptHandle& handle) final { return queue_.delete_message(handle); }
+    void ask_check_delete_batch(std::span<const ReceiptHandle> handles) final {
+        static_cast<void>(queue_.delete_messages(handles));
+    }
+    HandleResult ask_change_visibility(const ReceiptHandle& handle, Nanos timeout) final {
+        return queue_.change_message_visibility(handle, timeout);
+    }
+    void ask_purge() final { queue_.purge(); }
+    void ask_set_visibility_timeout(Nanos timeout) final { queue_.set_visibility_timeout(timeout); }
+    void ask_set_delay(Nanos delay) final { queue_.set_delay(delay); }
+    void ask_to_back() final {
+        if constexpr (requires(Options options) { options.back_of_queue_after_three_receives; }) {
+            sqsim::detail::CoreAccess::core(queue_).locked(
+                [](auto& engine) { engine.options().back_of_queue_after_three_receives = true; });
+        }
+    }
+    std::vector<Peeked> ask_peek(MessageState state) const final { return queue_.peek(state, unlimited); }
+    std::vector<StoredId> ask_ids() const final {
+        std::vector<StoredId> ids;
+        auto& core = sqsim::detail::CoreAccess::core(queue_);
+        core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos) {
+            ids.push_back({record.ordinal, message.message_id()});
+            return true;
+        });
+        return ids;
+    }
+    void ask_redrive(SimulatedQueue& dead_letter_queue) final {
+        // The dead-letter queue is of the same kind, by the type of the redrive policy.
+        static_cast<void>(
+            start_message_move_task(static_cast<SimulatedQueueOf&>(dead_letter_queue).queue_, queue_));
+    }
+};
+
+}  // namespace detail
+
+/// A standard queue of a simulated world, with the verbs of `Queue`: consumers that are templates on the queue run on
+/// it as they are.
+class SimQueue final
+    : public detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions> {
+public:
+    using Base = detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions>;
+
+    /// For `World::queue`.
+    SimQueue(detail::Execution& execution, const QueueOptions& options) : Base{execution, options} {
+        queue_.decide_by(&choices());
+    }
+
+    SendMessageResult send_message(std::string_view body, const SendMessageOptions& options = {}) {
+        return try_send_message(body, options).value();
+    }
+
+    Result<SendMessageResult> try_send_message(std::string_view body, const SendMessageOptions& options = {}) {
+        if (!execution_.enter()) {
+            return SendMessageResult{};
+        }
+        return send(body, true, [&](detail::Subject subject, bool is_late) {
+            return store(body, options, subject, is_late);
+        });
+    }
+
+    /// Each entry may be refused by itself, or the whole request.
+    std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<std::string>> entries) {
+        if (!execution_.enter()) {
+            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
+        }
+        if (entries.empty() || entries.size() > traits_.limits.maximum_batch_entries) {
+            return queue_.send_messages(entries);  // says why not
+        }
+        return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
+            return store(entry.body, entry.options, subject, false);
+        });
+    }
+
+    /// Stores all or none.
+    std::size_t send_messages(std::span<const std::string_view> bodies, const SendMessageOptions& options = {}) {
+        if (!execution_.enter() || bodies.empty()) {
+            return 0;
+        }
+        return static_cast<std::size_t>(
+            simulated_call<std::size_t>(
+                {Site::send_batch, Site::batch_sent, 0, Fault::refuse_send, Fault::lose_send_reply, {},
+                 Errc::request_throttled},
+                [&] { return "send " + std::to_string(bodies.size()) + " messages"; }, [] {},
+                [&](Fault, std::size_t) -> Result<std::size_t> { return store_all(bodies, options); })
+                .value());
+    }
+
+    void set_redrive_policy(RedrivePolicy<SimQueue> policy) {
+        link_dead_letters(policy.dead_letter_queue, policy.max_receive_count, [&] {
+            queue_.set_redrive_policy({policy.dead_letter_queue.queue_, policy.max_receive_count});
+        });
+    }
+
+private:
+    friend class World;
+
+    /// For producers: one send, which is accepted. Returns when the sender, which got no answer, sends again.
+    std::optional<detail::Nanos> send_until_accepted(const SendMessageEntry<std::string>& entry) {
+        static_cast<void>(send(entry.body, false,
+                               [&](detail::Subject subject, bool is_late) {
+                                   return store(entry.body, entry.options, subject, is_late);
+                               })
+                              .value());
+        return std::nullopt;
+    }
+    void send_again(const SendMessageEntry<std::string>&) {}
+
+    std::size_t store_all(std::span<const std::string_view> bodies, const SendMessageOptions& options) {
+        std::size_t stored = 0;
+        for (const std::string_view body : bodies) {
+            stored += store(body, options, next_subject(), false) ? 1U : 0U;
+        }
+        return stored;
+    }
+
+    Result<SendMessageResult> store(std::string_view body, const SendMessageOptions& options, detail::Subject subject,
+                                    bool is_late) {
+        SendMessageOptions now = options;
+        if (is_late) {
+            now.delay = traits_.limits.maximum_delay;
+        }
+        const detail::Nanos delay = now.delay.value_or(traits_.delay);
+        Result<SendMessageResult> result = queue_.try_send_message(body, std::move(now));
+        if (result) {
+            record_send(*result, subject, body, options.message_group_id, {}, delay);
+        }
+        return result;
+    }
+};
+
+/// A FIFO queue of a simulated world, with the verbs of `FifoQueue`.
+class SimFifoQueue final
+    : public detail::SimulatedQueueOf<FifoQueue<ManualClock, std::string, NullMutex>, FifoQueueOptions> {
+public:
+    using Base = detail::SimulatedQueueOf<FifoQueue<ManualClock, std::string, NullMutex>, FifoQueueOptions>;
+
+    /// For `World::fifo_queue`.
+    SimFifoQueue(detail::Execution& execution, const FifoQueueOptions& options) : Base{execution, options} {
+        if (options.deduplication_scope == DeduplicationScope::message_group) {
+            deduplicate_by_group();
+        }
+    }
+
+    SendMessageResult send_message(std::string_view body, std::string_view message_group_id,
+                                   const FifoSendMessageOptions& options = {}) {
+        return try_send_message(body, message_group_id, options).value();
+    }
+
+    Result<SendMessageResult> try_send_message(std::string_view body, std::string_view message_group_id,
+                                               const FifoSendMessageOptions& options = {}) {
+        if (!execution_.enter()) {
+            return SendMessageResult{};
+        }
+        return send(body, true, [&](detail::Subject subject, bool) {
+            return store(body, message_group_id, options, subject);
+        });
+    }
+
+    /// Each entry may be refused by itself, and later ones of its group are stored none the less; or the whole request.
+    std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<std::string>> entries) {
+        if (!execution_.enter()) {
+            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
+        }
+        if (entries.empty() || entries.size() > traits_.limits.maximum_batch_entries) {
+            return queue_.send_messages(entries);  // says why not
+        }
+        return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
+            return store(entry.body, entry.message_group_id, entry.options, subject);
+        });
+    }
+
+    void set_redrive_policy(RedrivePolicy<SimFifoQueue> policy) {
+        link_dead_letters(policy.dead_letter_queue, policy.max_receive_count, [&] {
+            queue_.set_redrive_policy({policy.dead_letter_queue.queue_, policy.max_receive_count});
+        });
+    }
+
+private:
+    friend class World;
+
+    /// For producers: one send, which is accepted. Returns when the sender, which got no answer, sends again.
+    std::optional<detail::Nanos> send_until_accepted(const FifoSendMessageEntry<std::string>& entry) {
+        static_cast<void>(send(entry.body, false,
+                               [&](detail::Subject subject, bool) {
+                                   return store(entry.body, entry.message_group_id, entry.options, subject);
+                               })
+                              .value());
+        return take_resend();
+    }
+    void send_again(const FifoSendMessageEntry<std::string>& entry) {
+        add_resend_step(last_subject(), entry.body);
+        static_cast<void>(store(entry.body, entry.message_group_id, entry.options, last_subject() + 1));
+    }
+
+    Result<SendMessageResult> store(std::string_view body, std::string_view group,
+                                    const FifoSendMessageOptions& options, detail::Subject subject) {
+        Result<SendMessageResult> result = queue_.try_send_message(body, group, options);
+        if (result) {
+            record_send(*result, subject, body, group,
+                        options.message_deduplication_id.empty() ? content_deduplication_id(body)
+                                                                 : options.message_deduplication_id,
+                        traits_.delay);
+        }
+        return result;
+    }
+};
+
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

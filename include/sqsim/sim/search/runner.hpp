@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/sim/check_history.hpp"
+#include "sqsim/sim/detail/choice_path.hpp"
+#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/exploration_stats.hpp"
+#include "sqsim/sim/detail/run_context.hpp"
+#include "sqsim/sim/model/world.hpp"
+#include "sqsim/sim/point.hpp"
+#include "sqsim/sim/timeline.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The leak sanitizer's, where it is linked in.
+extern "C" {
+[[gnu::weak]] void __lsan_disable();
+[[gnu::weak]] void __lsan_enable();
+}
+
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
+
+/// What an execution came to.
+struct Outcome {
+    std::string violation{};
+    std::uint64_t hash = 0;
+    bool followed = true;  // every fault of the plan came about
+};
+
+/// Tells the leak sanitizer that code which is abandoned leaks what it holds, on purpose.
+class LeaksOnPurpose {
+public:
+    LeaksOnPurpose() {
+        if (&__lsan_disable != nullptr) {
+            __lsan_disable();
+        }
+    }
+    LeaksOnPurpose(const LeaksOnPurpose&) = delete;
+    LeaksOnPurpose& operator=(const LeaksOnPurpose&) = delete;
+    ~LeaksOnPurpose() {
+        if (&__lsan_enable != nullptr) {
+            __lsan_enable();
+        }
+    }
+};
+
+/// Runs a scenario under one plan after the other.
+///
+/// A crash ends a process without its destructors. Unwinding the stack is an approximation: a violation counts only if
+/// it shows without unwinding, too, and as many plans with a crash as `maximum_abandoned` says are run in both modes.
+class Runner {
+public:
+    using Scenario = std::function<void(World&)>;
+
+    Runner(const Settings& settings, const Scenario& scenario, std::size_t maximum_abandoned = 0)
+        : scenario_{scenario}, maximum_abandoned_{maximum_abandoned} {
+        context_.settings = settings;
+    }
+
+    /// Runs a plan, or what a strategy chooses, and checks the history. Complexity: that of the scenario.
+    Outcome run(std::span<const PackedFault> plan, Strategy* strategy = nullptr) { return run(plan, strategy, false); }
+
+    /// The same for a plan of which others are to be made: the choice path remembers every choice point.
+    Outcome run_and_remember(std::span<const PackedFault> plan) { return run(plan, nullptr, true); }
+
+    /// Runs a plan that does not count: it was run before, or says more about one that was.
+    Outcome run_again(std::span<const PackedFault> plan) {
+        Outcome outcome = run(plan);
+        --runs_;
+        return outcome;
+    }
+
+    /// Runs a plan and writes its timeline.
+    Outcome run_with_timeline(std::span<const PackedFault> plan, Timeline& timeline) {
+        timeline = {};
+        timeline_ = &timeline;
+        Outcome outcome = run_again(plan);
+        timeline_ = nullptr;
+        return outcome;
+    }
+
+    /// The same, and what tells its steps from those of another execution.
+    Outcome run_with_timeline(std::span<const PackedFault> plan, Timeline& timeline,
+                              std::vector<std::uint64_t>& steps) {
+        steps_ = &steps;
+        Outcome outcome = run_with_timeline(plan, timeline);
+        steps_ = nullptr;
+        return outcome;
+    }
+
+    [[nodiscard]] const RunContext& context() const noexcept { return context_; }
+    [[nodiscard]] const Settings& settings() const noexcept { return context_.settings; }
+    [[nodiscard]] SiteTable& sites() noexcept { return context_.sites; }
+    [[nodiscard]] ChoicePath& path() noexcept { return context_.path; }
+    [[nodiscard]] const ExplorationStats& stats() const noexcept { return stats_; }
+    [[nodiscard]] std::size_t runs() const noexcept { return runs_; }
+    [[nodiscard]] std::size_t swallowed_crashes() const noexcept { return swallowed_; }
+    [[nodiscard]] std::size_t only_unwinding() const noexcept { return only_unwinding_; }
+    [[nodiscard]] std::size_t abandoned() const noexcept { return abandoned_; }
+    [[nodiscard]] bool abandoned_all() const noexcept { return abandoned_all_; }
+    /// Whether the last violation shows only where no destructor runs.
+    [[nodiscard]] bool only_abandoned() const noexcept { return only_abandoned_; }
+
+private:
+    Outcome run(std::span<const PackedFault> plan, Strategy* strategy, bool remembers_all) {
+        ++runs_;
+        only_abandoned_ = false;
+        stats_.is_fault_free = strategy == nullptr && is_fault_free(plan);
+        const bool both_modes = !context_.settings.abandons && strategy == nullptr && has_crash(plan);
+        Outcome abandoned;
+        bool is_abandoned = false;
+        if (both_modes) {
+            is_abandoned = abandoned_ < maximum_abandoned_;
+            abandoned_all_ = abandoned_all_ && is_abandoned;
+            if (is_abandoned) {
+                ++abandoned_;
+                abandoned = run_abandoning(plan, false);
+            }
+        }
+        Outcome outcome;
+        if (!run_once(plan, strategy, remembers_all, outcome)) {
+            // Code that swallows its crash went on where a process would not have: the execution counts for nothing.
+            ++swallowed_;
+            const std::vector<PackedFault> taken = context_.path.taken();
+            return run_abandoning(strategy != nullptr ? std::span{taken} : plan, remembers_all);
+        }
+        if (!both_modes) {
+            return outcome;
+        }
+        if (!is_abandoned && !outcome.violation.empty()) {
+            abandoned = run_abandoning(plan, false);
+            is_abandoned = true;
+        }
+        if (is_abandoned && abandoned.followed && outcome.followed &&
+            abandoned.violation.empty() != outcome.violation.empty()) {
+            const bool is_hidden = outcome.violation.empty();
+            only_unwinding_ += is_hidden ? 0U : 1U;
+            only_abandoned_ = is_hidden;
+            outcome.violation = abandoned.violation;
+            if (remembers_all && !is_hidden) {
+                Outcome again;
+                static_cast<void>(run_once(plan, nullptr, true, again));  // for its choice points
+            }
+        }
+        return outcome;
+    }
+
+    Outcome run_abandoning(std::span<const PackedFault> plan, bool remembers_all) {
+        const LeaksOnPurpose leaks;
+        Outcome outcome;
+        context_.settings.abandons = true;
+        static_cast<void>(run_once(plan, nullptr, remembers_all, outcome));
+        context_.settings.abandons = false;
+        return outcome;
+    }
+
+    [[nodiscard]] static bool has_crash(std::span<const PackedFault> plan) noexcept {
+        return std::any_of(plan.begin(), plan.end(), [](const PackedFault& packed) {
+            return packed.alternative.fault == Fault::crash || packed.alternative.fault == Fault::outage;
+        });
+    }
+    [[nodiscard]] static bool is_fault_free(std::span<const PackedFault> plan) noexcept { return plan.empty(); }
+
+    /// Returns false if the execution counts for nothing.
+    bool run_once(std::span<const PackedFault> plan, Strategy* strategy, bool remembers_all, Outcome& outcome) {
+        const sqsim::detail::SpareMemory::Use use{context_.spare_memory};
+        context_.path.begin(plan, strategy, remembers_all);
+        if (timeline_ != nullptr) {
+            *timeline_ = {};
+        }
+        if (steps_ != nullptr) {
+            steps_->clear();
+        }
+        context_.timeline = timeline_;
+        context_.step_hashes = steps_;
+        Execution execution{context_};
+        {
+            World world{execution, stats_};
+            call_scenario(execution, world);
+        }
+        if (execution.swallowed_crash() && !context_.settings.abandons) {
+            return false;
+        }
+        outcome.followed = context_.path.followed_plan();
+        outcome.hash = execution.hash();
+        outcome.violation = execution.violation();
+        if (outcome.violation.empty() && !stats_.ran) {
+            outcome.violation = "the scenario never calls run(): nothing was simulated";
+        }
+        if (outcome.violation.empty()) {
+            const HistoryVerdict& verdict = checker_.check(context_.history, CheckOptions::exact());
+            if (!verdict.ok()) {
+                outcome.violation =
+                    "the simulated queue broke its contract (a bug of sqsim: please report it with the token): " +
+                    verdict.findings.front().text;
+            }
+        }
+        return true;
+    }
+
+    void call_scenario(Execution& execution, World& world) {
+#if SQSIM_EXCEPTIONS
+        try {
+            scenario_(world);
+            world.finish();
+        } catch (const std::exception& error) {
+            execution.fail("the scenario itself ended with an error: " + std::string{error.what()});
+        } catch (...) {
+            execution.fail("the scenario itself threw what is no std::exception (" + current_exception_type() +
+                           "): a failed REQUIRE, or an error that nobody handles");
+        }
+#else
+        static_cast<void>(execution);
+        scenario_(world);
+        world.finish();
+#endif
+    }
+
+    const Scenario& scenario_;
+    std::size_t maximum_abandoned_;
+    RunContext context_{};
+    ExplorationStats stats_{};
+    HistoryChecker checker_{};
+    Timeline* timeline_ = nullptr;
+    std::vector<std::uint64_t>* steps_ = nullptr;
+    std::size_t runs_ = 0;
+    std::size_t swallowed_ = 0;
+    std::size_t only_unwinding_ = 0;
+    std::size_t abandoned_ = 0;
+    bool abandoned_all_ = true;
+    bool only_abandoned_ = false;
+};
+
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

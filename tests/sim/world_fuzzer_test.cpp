@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+
+// Catches a random world, of which nobody expects anything, that ends with the simulation accusing itself, with an
+// exception, or differently when it is run again. Each test takes about 7 s of processor time when it is optimised; the
+// program sqsim_fuzz_worlds tries as many worlds as one likes.
+
+#include "sim/sim_support.hpp"
+#include "sim/world_fuzzer.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace {
+
+using world_fuzzer::draw_world;
+using world_fuzzer::Judged;
+using world_fuzzer::WorldPlan;
+
+/// Judges a thousand worlds, every twentieth of them twice.
+void check_worlds(std::uint64_t first) {
+    for (std::uint64_t seed = first; seed < first + 1'000; ++seed) {
+        const WorldPlan plan = draw_world(seed);
+        INFO(to_text(plan));
+        const Judged judged = world_fuzzer::judge(plan);
+        if (const simulated::Report* const accusation = judged.accusation()) {
+            FAIL_CHECK(accusation->problem << "\ntoken: " << accusation->replay_token());
+        }
+        if (seed % 20 == 0) {
+            CHECK(judged == world_fuzzer::judge(plan));
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the simulation keeps the contract in random worlds", "[sim][fuzz]") { check_worlds(0); }
+
+TEST_CASE("the simulation keeps the contract in more random worlds", "[sim][fuzz]") { check_worlds(1'000); }
+
+TEST_CASE("the simulation keeps the contract in still more random worlds", "[sim][fuzz]") { check_worlds(2'000); }
+
+TEST_CASE("a seed says everything about a world", "[sim][fuzz]") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        CHECK(to_text(draw_world(seed)) == to_text(draw_world(seed)));
+        CHECK(to_text(draw_world(seed)) != to_text(draw_world(seed + 1)));
+    }
+}

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/sim/check_history.hpp"
+#include "sqsim/history/check_history.hpp"
 #include "sqsim/sim/detail/chooser.hpp"
 #include "sqsim/sim/detail/notes.hpp"
 #include "sqsim/sim/detail/run.hpp"

@@ -10,7 +10,7 @@
 #include "sqsim/sim/detail/registry.hpp"
 #include "sqsim/sim/detail/rooms.hpp"
 #include "sqsim/sim/fault.hpp"
-#include "sqsim/sim/history.hpp"
+#include "sqsim/history/history.hpp"
 #include "sqsim/sim/timeline.hpp"
 
 #include <chrono>

@@ -4,7 +4,7 @@
 // standard queue may do for a fault.
 
 #include "catch.hpp"
-#include "sim/history_support.hpp"
+#include "history/history_support.hpp"
 
 #include <chrono>
 #include <string>
@@ -642,7 +642,7 @@ TEST_CASE("the first findings are told, all are counted", "[history]") {
 }
 
 TEST_CASE("a checker keeps nothing of the history before", "[history]") {
-    sqsim::sim::HistoryChecker checker;
+    sqsim::history::HistoryChecker checker;
     Story bad = fifo();
     bad.at(0s).send(1, 1);
     bad.at(0s).send(2, 1);

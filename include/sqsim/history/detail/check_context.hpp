@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/history/detail/call_index.hpp"
+#include "sqsim/history/detail/group_order.hpp"
+#include "sqsim/history/detail/history_index.hpp"
+#include "sqsim/history/detail/interval.hpp"
+#include "sqsim/history/detail/message_history.hpp"
+#include "sqsim/history/history.hpp"
+#include "sqsim/history/verdict.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history::detail {
+
+/// What a rule finds wrong. What `instant` and `number` mean depends on the rule (verdict_builder.hpp).
+struct Finding {
+    HistoryRule rule;
+    Nanos instant{};
+    std::int64_t number = 0;
+};
+
+/// An operation that is judged.
+struct Event {
+    const Operation* operation;
+    std::uint32_t index;
+    Interval time;             // of the call: a delivery has that of its receive
+    const Operation* receive;  // of a delivery
+
+    [[nodiscard]] const Operation* operator->() const noexcept { return operation; }
+};
+
+/// What all rules look at: the history, what its operations so far show, and what may have happened besides.
+struct CheckContext {
+    void begin(const History& its_history, Nanos clock_error, Nanos its_call_overhead) noexcept {
+        history = &its_history;
+        order = IntervalOrder{clock_error};
+        call_overhead = its_call_overhead;
+        calls.begin();
+    }
+
+    [[nodiscard]] const QueueFacts& facts(std::uint32_t queue) const noexcept { return history->queues[queue]; }
+    [[nodiscard]] const Operation& at(std::uint32_t operation) const noexcept { return history->operations[operation]; }
+
+    /// The most receives of a queue that may have returned the message.
+    [[nodiscard]] std::int32_t most_receives(const MessageHistory& message, std::uint32_t queue) const noexcept {
+        return std::max(message.highest_count, message.returned) + index.queues[queue].unseen_receives;
+    }
+
+    /// Whether the message may have left its queue by `latest`, judging by the answers so far. Once it may, it always
+    /// may: until a move brings it to another queue.
+    [[nodiscard]] bool may_be_gone(const MessageHistory& message, Nanos latest) const noexcept {
+        const QueueFacts& queue = facts(message.queue);
+        const auto& purges = index.queues[message.queue];
+        const Nanos then = saturating_add(latest, order.slack());
+        return message.maybe_deleted || then >= saturating_add(message.sent.first, queue.message_retention_period) ||
+               (then >= purges.purged_first && message.sent.first <= purges.purged_last) ||
+               (queue.max_receive_count > 0 && most_receives(message, message.queue) >= queue.max_receive_count);
+    }
+
+    /// A call with one of these actions on the message that was answered later but may have taken effect before the
+    /// event; null if there is none. The rules ask only before they report something.
+    [[nodiscard]] const Operation* find_earlier(const Event& event, std::uint32_t message,
+                                                std::initializer_list<Action> actions) {
+        const Nanos reach = saturating_add(index.longest_call, order.slack());
+        if (reach == Nanos::zero()) {
+            return nullptr;
+        }
+        const Nanos last = saturating_add(event.time.last, saturating_add(reach, order.slack()));
+        for (const CallIndex::Entry& entry : calls.after(*history, index, message, event.index)) {
+            const Operation& call = at(entry.call);
+            if (call.answered > last) {
+                break;
+            }
+            if (&call != event.receive &&
+                std::find(actions.begin(), actions.end(), at(entry.operation).action) != actions.end() &&
+                !order.precedes(event.time, Interval::of(call))) {
+                return &call;
+            }
+        }
+        return nullptr;
+    }
+
+    const History* history = nullptr;
+    IntervalOrder order{Nanos::zero()};
+    Nanos call_overhead{};
+    HistoryIndex index{};
+    CallIndex calls{};
+    GroupOrder groups{};
+};
+
+}  // namespace history::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

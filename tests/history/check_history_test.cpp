@@ -658,3 +658,282 @@ TEST_CASE("a checker keeps nothing of the history before", "[history]") {
     CHECK(checker.check(bad.history).findings == first.findings);
     CHECK(checker.check({}).ok());
 }
+
+TEST_CASE("the time to check grows with the history, not with what overlaps in it", "[history]") {
+    // A checker that compares each message with every other would take hours.
+    constexpr std::uint32_t messages = 32'000;
+    constexpr auto end = 200s + messages * 1ms;
+    Story story = fifo();
+    SECTION("sends in order, and deletes of which each may have come before any receive") {
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(i * 1ms).send(i, 1);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(200s + i * 1ms).receive({{i}}, 1h);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(200s, end).by(i).remove({i});
+        }
+    }
+    SECTION("sends that all overlap, received in the opposite order") {
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(0s, 100s).by(i).send(i, 1);
+        }
+        for (std::uint32_t i = messages; i >= 1; --i) {
+            story.at(end - i * 1ms).receive({{i}}, 1h);
+        }
+    }
+    SECTION("sends that all overlap and were received before their answers") {
+        for (std::uint32_t i = messages; i >= 1; --i) {
+            story.at(50s).receive({{i}}, 1h);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(0s, 100s).by(i).send(i, 1);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(2h).receive({{i, 2}}, 1h);
+            story.at(2h).remove({i, 2});
+        }
+    }
+    SECTION("receives during which any message may be received once more, and so be moved") {
+        story.history.queues = Story::with_dead_letters(Story::fifo(), 1'000);
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(i * 1ms, i * 1ms + 50s).by(i).send(i, 1);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(200s + i * 1ms).receive({{i}}, 0s);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(200s, end).by(i).receive({{i, 2}}, 1h);
+        }
+    }
+    const auto verdict = story.check(CheckOptions::exact());
+    INFO(verdict.to_string());
+    CHECK(verdict.ok());
+    CHECK(verdict.counts.operations >= 3 * messages);
+}
+
+TEST_CASE("R138: a message is overtaken however many sends overlap with both", "[history]") {
+    Story story = fifo();
+    story.at(0s).by(1).send(1, 1);
+    for (std::uint32_t i = 2; i <= 200; ++i) {
+        story.during(0s, 10s).by(i).send(i, 1);
+    }
+    story.during(5s, 20s).by(1).send(201, 1);
+    story.at(30s).receive({{201}});
+    const auto verdict = story.check();
+    CHECK(broken(verdict) == Rules{HistoryRule::group_overtaken});
+    CHECK(verdict.findings[0].text.find("received before message 1 of its group") != std::string::npos);
+}
+
+TEST_CASE("R89: a short poll is judged only by what it returned", "[history]") {
+    Story story = standard();
+    story.at(0s).send(1).duration = 40s;
+    story.during(1s, 31s).receive({});  // its client was slow, or time went on: a short poll does not wait
+    CHECK(story.check(CheckOptions::exact()).ok());
+    story.during(1s, 39s).receive({{1}});
+    CHECK(broken(story.check(CheckOptions::exact())) == Rules{HistoryRule::received_before_delay});
+    story.history.operations.resize(2);
+    story.history.operations[1].wait = 1ns;
+    CHECK(broken(story.check(CheckOptions::exact())) == Rules{HistoryRule::waited_too_long});
+}
+
+TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease at its exact deadline", "[history]") {
+    for (const nanoseconds shorter : {0s, 5s}) {
+        for (const Answer answer : {Answer::ok, Answer::unknown}) {
+            INFO("to " << shorter.count() << " ns, answer " << static_cast<int>(answer));
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            story.at(0s).send(2, 1);
+            story.at(1s).by(1).receive({{1}}, 30s);
+            story.at(2s).by(1).change({1}, shorter).answer = answer;
+            Story early = story;
+            Story other = story;
+            Story late = story;
+            const nanoseconds end = 2s + shorter;
+            SECTION("received again by another client, which holds it") {
+                story.at(end).by(2).receive({{1, 2}, {2}}, 30s);
+                story.at(end).by(1).remove({1, 1}).answer = Answer::superseded;
+                story.at(end).by(1).change({1, 1}, 0s).answer = Answer::superseded;
+                Story again = story;
+                story.at(end + 30s).by(1).receive({{1, 3}, {2, 2}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+                again.at(end + 30s - 1ns).by(1).receive({{1, 3}}, 30s);
+                CHECK(broken(again.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+            }
+            SECTION("deleted at the deadline, or by the second handle") {
+                other.at(end).by(1).remove({1, 1});
+                other.at(end).by(2).receive({{2}}, 30s);
+                CHECK(other.check(CheckOptions::exact()).ok());
+                story.at(end).by(2).receive({{1, 2}}, 30s);
+                story.at(end).by(2).remove({1, 2});
+                story.at(end).by(2).receive({{2}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+            }
+            SECTION("shortened a second time") {
+                story.at(end).by(2).receive({{1, 2}}, 30s);
+                story.at(end + 1s).by(2).change({1, 2}, shorter);
+                Story again = story;
+                Story deleted = story;
+                story.at(end + 1s + shorter).by(1).receive({{1, 3}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+                if (shorter != 0s) {
+                    again.at(end + 1s + shorter - 1ns).by(1).receive({{1, 3}}, 30s);
+                    CHECK(broken(again.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+                }
+                deleted.at(end + 1s + shorter + 1ns).by(2).remove({1, 2});
+                CHECK(broken(deleted.check(CheckOptions::exact())) == Rules{HistoryRule::stale_delete});
+            }
+            SECTION("not before it, and not past it by a later message") {
+                if (shorter != 0s) {
+                    early.at(end - 1ns).by(2).receive({{1, 2}}, 30s);
+                    CHECK(broken(early.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+                }
+                other.at(end).by(2).receive({{2}}, 30s);
+                CHECK(other.check(CheckOptions::exact()).counts.violations == 1);
+                late.at(end + 30s).by(2).receive({{2}}, 30s);
+                CHECK(broken(late.check(CheckOptions::exact())) == Rules{HistoryRule::group_overtaken});
+            }
+        }
+    }
+}
+
+TEST_CASE("R100: a repeated attempt begins the lease again, also one of zero", "[history]") {
+    for (const nanoseconds lease : {0s, 10s}) {
+        for (const Answer first_answer : {Answer::ok, Answer::unknown}) {
+            INFO("lease of " << lease.count() << " ns, first answer " << static_cast<int>(first_answer));
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            story.at(0s).send(2, 1);
+            story.at(0s).send(3, 1);
+            if (first_answer == Answer::ok) {
+                story.at(1s).by(1).receive({{1}, {2}}, 30s);
+            } else {
+                story.at(1s).by(1).receive({}, 30s).answer = Answer::unknown;
+            }
+            story.at(4s).by(1).receive({{1}, {2}}, lease);
+            const nanoseconds end = 4s + lease;
+            Story kept = story;
+            Story stale = story;
+            Story early = story;
+            Story locked = story;
+            SECTION("received again at the deadline") {
+                story.at(end).by(2).receive({{1, 2}, {2, 2}, {3}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+                early.at(end - 1ns).by(2).receive({{1, 2}, {2, 2}}, 30s);
+                CHECK(early.check(CheckOptions::exact()).ok() == (lease == 0s && first_answer == Answer::unknown));
+            }
+            SECTION("deleted at the deadline, not after it") {
+                kept.at(end).by(1).remove({1});
+                kept.at(end).by(1).remove({2});
+                kept.at(end).by(2).receive({{3}}, 30s);
+                CHECK(kept.check(CheckOptions::exact()).ok());
+                stale.at(end + 1ns).by(1).remove({1});
+                CHECK(broken(stale.check(CheckOptions::exact())) == Rules{HistoryRule::stale_delete});
+            }
+            SECTION("the group is locked until then") {
+                locked.at(end).by(2).receive({{3}}, 30s);
+                CHECK(broken(locked.check(CheckOptions::exact())) == Rules{HistoryRule::group_overtaken});
+            }
+        }
+    }
+}
+
+TEST_CASE("R100: of two overlapping answers to one attempt either may have begun the lease", "[history]") {
+    Story story = fifo();
+    story.at(0s).send(1, 1);
+    story.during(5s, 10s).by(1).receive({{1}}, 0s);
+    story.during(6s, 11s).by(1).receive({{1}}, 30s);
+    Story certain = story;
+    story.at(12s).by(2).receive({{1, 2}}, 30s);
+    CHECK(story.check().ok());
+    certain.history.operations[3].invoked = certain.history.operations[4].invoked = 10s;
+    certain.at(12s).by(2).receive({{1, 2}}, 30s);
+    CHECK(broken(certain.check()) == Rules{HistoryRule::received_while_leased});
+}
+
+TEST_CASE("R105: one handle is one receive, however often it arrives", "[history]") {
+    Story story{Story::with_dead_letters(Story::fifo(), 2)};
+    story.at(0s).send(1, 1);
+    SECTION("two answers to one attempt, and one to another between them") {
+        story.during(3s, 5s).by(2).receive({{1, 1}}, 1s);
+        story.during(6s, 7s).by(3).receive({{1, 2}}, 30s);
+        story.during(1s, 10s).by(1).receive({{1, 1}}, 1s);
+        CHECK(story.check(CheckOptions{.call_overhead = 1min}).ok());
+        story.at(40s).by(1).receive({{1, 3}}, 30s);
+        CHECK(broken(story.check()) == Rules{HistoryRule::received_beyond_maximum});
+    }
+    SECTION("but not after a receive that replaced it") {
+        story.at(3s).by(2).receive({{1, 1}}, 1s);
+        story.at(6s).by(3).receive({{1, 2}}, 30s);
+        story.at(40s).by(1).receive({{1, 1}}, 30s);
+        CHECK(broken(story.check()) == Rules{HistoryRule::receive_count_not_growing});
+    }
+    SECTION("nor while another client holds the message") {
+        story.at(3s).by(2).receive({{1, 1}}, 1s);
+        story.at(6s).by(3).receive({{1, 2}}, 30s);
+        story.at(7s).by(1).receive({{1, 1}}, 30s);
+        CHECK(broken(story.check()) ==
+              Rules{HistoryRule::received_while_leased, HistoryRule::receive_count_not_growing});
+    }
+    SECTION("on a standard queue, too") {
+        for (QueueFacts& queue : story.history.queues) {
+            queue.fifo = false;
+        }
+        story.at(1s).receive({{1, 1}}, 1s);
+        story.at(3s).receive({{1, 1}}, 1s);
+        story.at(5s).receive({{1, 1}}, 1s);
+        CHECK(story.check().ok());
+        story.at(7s).receive({{1, 3}}, 1s);
+        CHECK(broken(story.check()) == Rules{HistoryRule::received_beyond_maximum});
+    }
+}
+
+TEST_CASE("R175, R176, R191: a redriven message may keep the time it was sent at on a standard queue", "[history]") {
+    for (const bool is_fifo : {false, true}) {
+        QueueFacts source = is_fifo ? Story::fifo() : Story::standard();
+        source.message_retention_period = 60s;
+        Story story{Story::with_dead_letters(source, 1)};
+        story.at(0s).send(1, 1);
+        story.at(1s).receive({{1}}, 1s);
+        story.at(10s).add(Action::dead_letter, 1);
+        story.at(50s).add(Action::redrive, 2).group = 1;
+        story.history.drained = true;
+        Story early = story;
+        Story before = story;
+        Story late = story;
+        Story gone = story;
+        INFO((is_fifo ? "fifo" : "standard"));
+
+        story.at(60s).receive({});  // 60 s after the send, 10 s after the redrive
+        CHECK(broken(story.check(CheckOptions::exact())) == (is_fifo ? Rules{HistoryRule::lost} : Rules{}));
+        before.at(60s - 1ns).receive({});
+        CHECK(broken(before.check(CheckOptions::exact())) == Rules{HistoryRule::lost});
+        gone.at(110s).receive({});  // the redrive began its retention anew
+        CHECK(gone.check(CheckOptions::exact()).ok());
+        early.at(110s).receive({{2}});
+        CHECK(early.check(CheckOptions::exact()).ok());
+        late.at(110s + 1ns).receive({{2}});
+        CHECK(broken(late.check(CheckOptions::exact())) == Rules{HistoryRule::received_after_retention});
+    }
+}
+
+TEST_CASE("R175, R176: near the end of its retention a dead letter keeps its age on a standard queue", "[history]") {
+    for (const bool is_fifo : {false, true}) {
+        QueueFacts source = is_fifo ? Story::fifo() : Story::standard();
+        source.message_retention_period = 60s;
+        Story story{Story::with_dead_letters(source, 1)};
+        story.at(0s).send(1, 1);
+        story.at(1s).receive({{1}}, 1s);
+        story.at(60s).add(Action::dead_letter, 1);
+        Story late = story;
+        story.at(60s).in(1).receive({{1, 2}});
+        CHECK(story.check(CheckOptions::exact()).ok());
+        late.at(120s).in(1).receive({{1, 2}});
+        CHECK(broken(late.check(CheckOptions::exact())) ==
+              (is_fifo ? Rules{} : Rules{HistoryRule::received_after_retention}));
+        late.at(120s + 1ns).in(1).receive({{1, 3}});
+        CHECK(broken(late.check(CheckOptions::exact()))[0] ==
+              (is_fifo ? HistoryRule::received_while_leased : HistoryRule::received_after_retention));
+    }
+}

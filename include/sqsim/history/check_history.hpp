@@ -58,6 +58,7 @@ private:
     using Event = detail::Event;
     using Interval = detail::Interval;
     using MessageHistory = detail::MessageHistory;
+    using ReceiptEntry = detail::HistoryIndex::ReceiptEntry;
 
     void judge(const Operation& operation, std::uint32_t index) {
         switch (operation.action) {
@@ -169,18 +170,22 @@ private:
         if (message.moved && message.moved_from == message.queue) {  // to a queue that is no part of the history
             report(index, detail::check_left_queue(delivery, message, context_));
         }
+        ReceiptEntry& receipt = context_.index.receipts[delivery->receipt];
+        const bool is_other_receive = delivery->receipt == 0 || !receipt.received;  // each has its own handle (R105)
+        receipt.received = true;
+        message.returned += is_other_receive ? 1 : 0;
         if (!is_repeated) {
-            ++message.returned;
             report_if(queue.fifo, index, detail::check_receive_count(delivery, message, context_),
                       counts().not_growing_counts);
             count_receive(message, delivery);
+        }
+        if (is_other_receive) {
             report(index, detail::check_maximum(delivery, message, context_));
         }
         if (queue.fifo && message.group != 0 && message.has_place && !message.maybe_deleted) {
             report(index, detail::check_group(delivery, message, receive_index_, context_));
         }
-        message.begin_lease(*receive_, receive_index_, delivery->receipt, follows || message.returned <= 1,
-                            context_.order);
+        message.begin_lease(*receive_, receive_index_, delivery->receipt, follows, context_.order);
     }
 
     static void count_receive(MessageHistory& message, const Event& delivery) noexcept {

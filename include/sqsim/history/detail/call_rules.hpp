@@ -98,10 +98,11 @@ namespace history::detail {
     return position == most + 1 ? std::optional{Finding{HistoryRule::too_many_messages, {}, most}} : std::nullopt;
 }
 
-/// A receive that waited longer than asked.
+/// A long poll that waited longer than asked. A short poll does not wait: how long it took is its client's affair
+/// (R89).
 [[nodiscard]] inline std::optional<Finding> check_wait(const Event& receive, const CheckContext& context) noexcept {
     const Nanos longest = saturating_add(receive->wait, context.call_overhead);
-    if (receive->answer == Answer::ok &&
+    if (receive->answer == Answer::ok && receive->wait != Nanos::zero() &&
         context.order.is_after(receive->answered, saturating_add(receive->invoked, longest))) {
         return Finding{HistoryRule::waited_too_long, receive->wait};
     }

@@ -54,13 +54,20 @@ struct CheckContext {
         return std::max(message.highest_count, message.returned) + index.queues[queue].unseen_receives;
     }
 
+    /// The earliest start of the retention. On a standard queue a redriven message may keep the time that its original
+    /// was sent at, of which the history need not tell.
+    [[nodiscard]] Nanos retention_start(const MessageHistory& message) const noexcept {
+        return message.redriven && !facts(message.queue).fifo ? index.first_send : message.sent.first;
+    }
+
     /// Whether the message may have left its queue by `latest`, judging by the answers so far. Once it may, it always
     /// may: until a move brings it to another queue.
     [[nodiscard]] bool may_be_gone(const MessageHistory& message, Nanos latest) const noexcept {
         const QueueFacts& queue = facts(message.queue);
         const auto& purges = index.queues[message.queue];
         const Nanos then = saturating_add(latest, order.slack());
-        return message.maybe_deleted || then >= saturating_add(message.sent.first, queue.message_retention_period) ||
+        return message.maybe_deleted ||
+               then >= saturating_add(retention_start(message), queue.message_retention_period) ||
                (then >= purges.purged_first && message.sent.first <= purges.purged_last) ||
                (queue.max_receive_count > 0 && most_receives(message, message.queue) >= queue.max_receive_count);
     }

@@ -105,10 +105,11 @@ struct alignas(64) MessageHistory {
         stored = true;
     }
 
-    /// A receive with `receipt_number` returned the message. `follows`: certainly after the lease before.
+    /// A receive with `receipt_number` returned the message. `follows`: certainly after the previous lease.
     void begin_lease(const Operation& receive_call, std::uint32_t receive_index, std::uint32_t receipt_number,
                      bool follows, const IntervalOrder& order) noexcept {
         const Interval now = Interval::of(receive_call);
+        follows = follows || leased_by == never;
         Nanos first = saturating_add(receive_call.invoked, receive_call.duration);
         Nanos last = saturating_add(receive_call.answered, receive_call.duration);
         if (changed && !order.precedes(changed_by, changed_client, now)) {  // the change may be one of this lease
@@ -158,6 +159,7 @@ struct alignas(64) MessageHistory {
         queue = to;
         returned = 0;
         receipt = 0;
+        leased_by = never;
         lease_end_first = Nanos::min();
         lease_end_last = Nanos::min();
         visible_from = Nanos::min();

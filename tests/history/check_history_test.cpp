@@ -937,3 +937,87 @@ TEST_CASE("R175, R176: near the end of its retention a dead letter keeps its age
               (is_fifo ? HistoryRule::received_while_leased : HistoryRule::received_after_retention));
     }
 }
+
+TEST_CASE("R130: a change of the delay is retroactive on a FIFO queue, and on no other", "[history]") {
+    for (const bool is_fifo : {false, true}) {
+        INFO((is_fifo ? "fifo" : "standard"));
+        const auto change = [](Story& story, nanoseconds instant, nanoseconds delay) -> Operation& {
+            Operation& operation = story.at(instant).add(Action::set_delay);
+            operation.duration = delay;
+            return operation;
+        };
+        const auto receive = [](Story story, nanoseconds instant) {
+            story.at(instant).receive({{1}});
+            return broken(story.check(CheckOptions::exact()));
+        };
+        const Rules early{HistoryRule::received_before_delay};
+        Story story = is_fifo ? fifo() : standard();
+        story.at(10s).send(1, 1).duration = 20s;
+
+        SECTION(is_fifo ? "shorter, fifo" : "shorter, standard") {
+            change(story, 12s, 5s);
+            CHECK(receive(story, 15s - 1ns) == early);
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+            CHECK(receive(story, 30s) == Rules{});
+        }
+        SECTION(is_fifo ? "ended at once, fifo" : "ended at once, standard") {
+            change(story, 12s, 1s);
+            CHECK(receive(story, 12s) == (is_fifo ? Rules{} : early));
+        }
+        SECTION(is_fifo ? "longer, fifo" : "longer, standard") {
+            change(story, 12s, 60s);
+            CHECK(receive(story, 30s) == (is_fifo ? early : Rules{}));
+            CHECK(receive(story, 70s - 1ns) == (is_fifo ? early : Rules{}));
+            CHECK(receive(story, 70s) == Rules{});
+        }
+        SECTION(is_fifo ? "longer, but after it had ended, fifo" : "longer, but after it had ended, standard") {
+            change(story, 30s, 60s);
+            CHECK(receive(story, 31s) == Rules{});
+        }
+        SECTION(is_fifo ? "shorter for a while, fifo" : "shorter for a while, standard") {
+            change(story, 12s, 5s);
+            Story in_time = story;
+            change(story, 14s, 20s);
+            CHECK(receive(story, 16s) == early);
+            CHECK(receive(story, 30s) == Rules{});
+            change(in_time, 15s, 20s);
+            CHECK(receive(in_time, 16s) == (is_fifo ? Rules{} : early));
+        }
+        SECTION(is_fifo ? "perhaps, fifo" : "perhaps, standard") {
+            Operation& unanswered = change(story, 12s, 5s);
+            unanswered.answer = Answer::unknown;
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+            Story longer = story;
+            change(longer, 13s, 60s);
+            CHECK(receive(longer, 15s) == (is_fifo ? Rules{} : early));
+            longer.history.operations.pop_back();
+            longer.history.operations.back().duration = 60s;
+            CHECK(receive(longer, 30s) == Rules{});
+        }
+        SECTION(is_fifo ? "not if it was refused, fifo" : "not if it was refused, standard") {
+            change(story, 12s, 5s).answer = Answer::refused;
+            CHECK(receive(story, 15s) == early);
+        }
+        SECTION(is_fifo ? "before the send, fifo" : "before the send, standard") {
+            Story before = is_fifo ? fifo() : standard();
+            change(before, 1s, 0s);
+            change(before, 2s, 20s);
+            before.at(10s).send(1, 1).duration = 20s;
+            CHECK(receive(before, 30s - 1ns) == early);
+            CHECK(receive(before, 30s) == Rules{});
+            before.history.operations[0].answer = Answer::unknown;
+            CHECK(receive(before, 15s) == (is_fifo ? Rules{} : early));  // it may take effect after the send
+        }
+        SECTION(is_fifo ? "after the first receive, fifo" : "after the first receive, standard") {
+            story.at(30s).receive({{1}}, 1s);
+            change(story, 30s, 15min);
+            story.at(31s).receive({{1, 2}});
+            CHECK(broken(story.check(CheckOptions::exact())) == Rules{});
+        }
+        SECTION(is_fifo ? "of another queue, fifo" : "of another queue, standard") {
+            story.history.queues.push_back(story.history.queues[0]);
+            change(story, 12s, 5s).queue = 1;
+            CHECK(receive(story, 15s) == early);
+        }
+    }
+}

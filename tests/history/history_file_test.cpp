@@ -43,7 +43,7 @@ History everything() {
         {.name = "dead.fifo", .fifo = true},
     };
     history.clients = {"one", "two"};
-    for (std::uint8_t action = 0; action < 8; ++action) {
+    for (std::uint8_t action = 0; action < 9; ++action) {
         for (std::uint8_t answer = 0; answer < 7; ++answer) {
             history.operations.push_back({.invoked = 1s + 1ns * answer,
                                           .answered = 2s,
@@ -154,7 +154,7 @@ TEST_CASE("an error names the line, what is wrong, and what would be right", "[h
     CHECK(error_of("sqsim-history 1 drained=maybe") == "line 1: drained is 'maybe', but must be yes or no");
     CHECK(error_of(head + "sent from=1\n") ==
           "line 3: 'sent' is none of queue, client, send, receive, delivery, delete, change_visibility, purge, "
-          "dead_letter, redrive");
+          "dead_letter, redrive, set_delay");
     CHECK(error_of(head + "send from=1 visibility=3") ==
           "line 3: 'visibility=3' is not a key that is known here, an equals sign and a value; the keys are from, to, "
           "queue, client, message, receipt, group, deduplication, count, maximum, delay, wait, content, answer");

@@ -162,6 +162,23 @@ TEST_CASE("a recorder of a FIFO queue records groups and deduplication ids", "[h
     CHECK(check_history(history).ok());
 }
 
+TEST_CASE("a recorder of a FIFO queue records changes of its delay, which the checker needs to know", "[history]") {
+    sqsim::ManualClock clock;
+    sqsim::FifoQueue ledger{clock, {.name = "ledger.fifo", .delay = 60s, .content_based_deduplication = true}};
+    HistoryLog log{clock};
+    Recorder client{ledger, log, "client"};
+    client.send_message("a", "g");
+    clock.advance(10s);
+    client.set_delay(5s);
+    CHECK(client.receive_message());
+    History history = log.history();
+    REQUIRE(history.operations[1].action == Action::set_delay);
+    CHECK(history.operations[1].duration == 5s);
+    CHECK(check_history(history, CheckOptions::exact()).ok());
+    history.operations.erase(history.operations.begin() + 1);
+    CHECK(broken(check_history(history, CheckOptions::exact())) == Rules{HistoryRule::received_before_delay});
+}
+
 TEST_CASE("a recorder covers the other verbs", "[history]") {
     sqsim::ManualClock clock;
     sqsim::Queue orders{clock};

@@ -76,6 +76,7 @@ private:
         case Action::dead_letter:
             return judge_move({&operation, index, Interval::of(operation), nullptr});
         case Action::purge:
+        case Action::set_delay:
             return;  // the index knows all of them
         }
     }

@@ -23,6 +23,7 @@ enum class Action : std::uint8_t {
     purge,                      ///< everything
     dead_letter,                ///< the queue moved the message to its dead-letter queue
     redrive,                    ///< a move task put the message into this queue, under a new id
+    set_delay,                  ///< the queue's delay, on a FIFO queue also of the messages that wait (R130)
 };
 
 /// What the client got to know of the effect.
@@ -49,7 +50,7 @@ struct Operation {
     std::uint32_t deduplication = 0;
     std::int32_t receive_count = 0;       // delivery
     std::int32_t maximum = 0;             // receive
-    std::chrono::nanoseconds duration{};  // send: delay; receive, change_message_visibility: visibility timeout
+    std::chrono::nanoseconds duration{};  // send, set_delay: delay; otherwise visibility timeout
     std::chrono::nanoseconds wait{};      // receive: how long at most
     std::uint64_t content = 0;            // send, delivery: a fingerprint of body and attributes
     Action action = Action::send;

@@ -114,8 +114,7 @@ private:
         add_id("deduplication", operation.deduplication);
         add_count("count", operation.receive_count);
         add_count("maximum", operation.maximum);
-        const bool is_send = operation.action == Action::send || operation.action == Action::redrive;
-        add_time(is_send ? "delay" : "visibility", operation.duration, Nanos::zero());
+        add_time(duration_key(operation.action), operation.duration, Nanos::zero());
         add_time("wait", operation.wait, Nanos::zero());
         if (operation.content != 0) {
             std::string content = "#";

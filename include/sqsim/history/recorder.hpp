@@ -162,6 +162,15 @@ public:
             [&](const bool*, Answer answer) { log_.answered([&](auto log) { log.add(operation, answer); }); });
     }
 
+    /// Sets the delay of the queue, on a FIFO queue also of the messages that wait (R130).
+    void set_delay(std::chrono::nanoseconds delay) {
+        Operation operation = begin(Action::set_delay);
+        operation.duration = delay;
+        detail::record_call(
+            [&] { return queue_.set_delay(delay), true; },
+            [&](const bool*, Answer answer) { log_.answered([&](auto log) { log.add(operation, answer); }); });
+    }
+
     /// The queue itself, for what is not recorded.
     [[nodiscard]] QueueType& queue() const noexcept { return queue_; }
 

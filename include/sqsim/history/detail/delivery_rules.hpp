@@ -91,10 +91,38 @@ struct Passage {
     return {};
 }
 
+/// When the delay of a message ended at the earliest. On a FIFO queue it is that of the queue at the time, so each
+/// change starts a period with a delay of its own, in which the message may become visible (R130).
+///
+/// Complexity: linear in the changes of delay, of which few histories have any.
+[[nodiscard]] inline Nanos find_delay_end(const MessageHistory& message, const CheckContext& context) noexcept {
+    const IntervalOrder& order = context.order;
+    Interval next{never, never};  // the change after the one that is looked at, if it was answered
+    Nanos earliest = never;
+    const auto& changes = context.index.delay_changes;
+    for (std::size_t i = changes.size(); i-- != 0;) {
+        const Operation& change = context.at(changes[i]);
+        const Interval time = Interval::of(change);
+        if (change.queue != message.queue || order.precedes(time, message.sent)) {
+            continue;  // the send knew of those before it
+        }
+        const Nanos end = order.precedes(time, next) ? next.last : never;
+        const Nanos visible = std::max(change.invoked, saturating_add(message.sent.first, change.duration));
+        earliest = order.is_after(visible, end) ? earliest : std::min(earliest, visible);
+        next = time.last != never ? time : next;
+    }
+    return order.is_after(message.visible_from, next.last) ? earliest : std::min(earliest, message.visible_from);
+}
+
 [[nodiscard]] inline std::optional<Finding> check_delay(const Event& delivery, const MessageHistory& message,
                                                         const CheckContext& context) noexcept {
-    if (context.order.is_before(delivery.time.last, message.visible_from)) {
-        return Finding{HistoryRule::received_before_delay, message.visible_from};
+    Nanos visible_from = message.visible_from;
+    if (context.index.queues[message.queue].delay_changes && context.facts(message.queue).fifo &&
+        visible_from != Nanos::min()) {
+        visible_from = find_delay_end(message, context);
+    }
+    if (context.order.is_before(delivery.time.last, visible_from)) {
+        return Finding{HistoryRule::received_before_delay, visible_from};
     }
     return {};
 }

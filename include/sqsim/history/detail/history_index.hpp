@@ -201,6 +201,9 @@ private:
         case Action::purge:
             add_purge(operation);
             break;
+        case Action::set_delay:
+            add_delay_change(operation, index);
+            break;
         default:
             break;
         }
@@ -242,6 +245,13 @@ private:
             QueueEntry& queue = queues[operation.queue];
             queue.purged_first = std::min(queue.purged_first, operation.invoked);
             queue.purged_last = std::max(queue.purged_last, saturating_add(Interval::of(operation).last, purge_time_));
+        }
+    }
+
+    void add_delay_change(const Operation& operation, std::uint32_t index) {
+        if (operation.answer == Answer::ok || operation.answer == Answer::unknown) {
+            queues[operation.queue].delay_changes = true;
+            delay_changes.push_back(index);
         }
     }
 

@@ -192,11 +192,10 @@ private:
         bool has_time = follows;
         bool has_end = follows;
         bool has_queue = follows || history_.queues.size() == 1;
-        const std::string_view duration_key =
-            action == Action::send || action == Action::redrive ? "delay" : "visibility";
+        const std::string_view duration = duration_key(action);
         const std::string allowed =
             "from, to, queue, client, message, receipt, group, deduplication, count, maximum, " +
-            std::string{duration_key} + ", wait, content, answer";
+            std::string{duration} + ", wait, content, answer";
         take_pairs(allowed, [&](std::string_view key, std::string_view value) {
             has_time = has_time || key == "from";
             has_end = has_end || key == "to";
@@ -211,7 +210,7 @@ private:
                    : key == "deduplication" ? read_id(key, value, deduplications_, operation.deduplication)
                    : key == "count"         ? read_count(key, value, operation.receive_count)
                    : key == "maximum"       ? read_count(key, value, operation.maximum)
-                   : key == duration_key    ? read_seconds(key, value, operation.duration)
+                   : key == duration        ? read_seconds(key, value, operation.duration)
                    : key == "wait"          ? read_seconds(key, value, operation.wait)
                    : key == "content"       ? read_content(key, value, operation.content)
                                             : key == "answer" && read_answer(key, value, operation.answer);

@@ -29,8 +29,13 @@ using sqsim::detail::fingerprint;
 using sqsim::detail::Nanos;
 using sqsim::detail::seconds_text;
 
-inline constexpr std::array<std::string_view, 8> action_words{
-    "send", "receive", "delivery", "delete", "change_visibility", "purge", "dead_letter", "redrive"};
+inline constexpr std::array<std::string_view, 9> action_words{
+    "send", "receive", "delivery", "delete", "change_visibility", "purge", "dead_letter", "redrive", "set_delay"};
+/// What the duration of an operation is called.
+[[nodiscard]] constexpr std::string_view duration_key(Action action) noexcept {
+    return action == Action::send || action == Action::redrive || action == Action::set_delay ? "delay" : "visibility";
+}
+
 inline constexpr std::array<std::string_view, 7> answer_words{"ok",      "refused",    "unknown", "deduplicated",
                                                               "expired", "superseded", "gone"};
 

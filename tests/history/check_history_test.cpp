@@ -366,6 +366,21 @@ TEST_CASE("R138: sends at one instant have no order if one of them was not ackno
     }
 }
 
+TEST_CASE("R138: a send that is repeated has no order with what was sent at the instant of the first try",
+          "[history]") {
+    Story story = fifo();
+    story.at(5s).by(0).send(1, 1).answer = Answer::unknown;
+    story.at(5s).by(1).send(2, 1);
+    story.at(7s).by(0).send(1, 1).answer = Answer::deduplicated;
+    Story later = story;
+    story.at(10s).receive({{1}});
+    CHECK(broken(story.check()) == Rules{});
+    later.history.operations[0].invoked = later.history.operations[0].answered = 6s;
+    std::swap(later.history.operations[0], later.history.operations[1]);
+    later.at(10s).receive({{1}});
+    CHECK(broken(later.check()) == Rules{HistoryRule::group_overtaken});
+}
+
 TEST_CASE("R138: a message does not overtake an earlier one of its group", "[history]") {
     Story story = fifo();
     story.at(0s).send(1, 1);
@@ -1007,6 +1022,15 @@ TEST_CASE("R130: a change of the delay is retroactive on a FIFO queue, and on no
             CHECK(receive(before, 30s) == Rules{});
             before.history.operations[0].answer = Answer::unknown;
             CHECK(receive(before, 15s) == (is_fifo ? Rules{} : early));  // it may take effect after the send
+        }
+        SECTION(is_fifo ? "at the instant of the send, fifo" : "at the instant of the send, standard") {
+            change(story, 10s, 5s);
+            CHECK(receive(story, 15s - 1ns) == early);
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+            std::swap(story.history.operations[0], story.history.operations[1]);  // the send knew of it
+            CHECK(receive(story, 15s) == early);
+            story.history.operations[1].answer = Answer::unknown;  // perhaps not
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
         }
         SECTION(is_fifo ? "after the first receive, fifo" : "after the first receive, standard") {
             story.at(30s).receive({{1}}, 1s);

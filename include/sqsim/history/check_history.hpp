@@ -258,6 +258,7 @@ private:
         move(message, event->message, target, event->answered);
         if (context_.facts(target).fifo) {  // there it begins anew (R176)
             message.sent = event.time;
+            message.send_unanswered = false;
             message.send_operation = event.index;
             message.kept_since = message.sent.last;
             if (message.group != 0 && !message.maybe_deleted) {

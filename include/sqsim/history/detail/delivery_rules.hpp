@@ -91,6 +91,15 @@ struct Passage {
     return {};
 }
 
+/// Whether the send of a message came after a change of the delay, so that the delay of the send is that or a later
+/// one.
+[[nodiscard]] inline bool was_known_to_send(std::uint32_t change, const MessageHistory& message,
+                                            const CheckContext& context) noexcept {
+    const Interval time = Interval::of(context.at(change));
+    return message.send_unanswered ? context.order.is_before(time.last, message.sent.first)
+                                   : change < message.send_operation && context.order.precedes(time, message.sent);
+}
+
 /// When the delay of a message ended at the earliest. On a FIFO queue it is that of the queue at the time, so each
 /// change starts a period with a delay of its own, in which the message may become visible (R130).
 ///
@@ -103,8 +112,8 @@ struct Passage {
     for (std::size_t i = changes.size(); i-- != 0;) {
         const Operation& change = context.at(changes[i]);
         const Interval time = Interval::of(change);
-        if (change.queue != message.queue || order.precedes(time, message.sent)) {
-            continue;  // the send knew of those before it
+        if (change.queue != message.queue || was_known_to_send(changes[i], message, context)) {
+            continue;
         }
         const Nanos end = order.precedes(time, next) ? next.last : never;
         const Nanos visible = std::max(change.invoked, saturating_add(message.sent.first, change.duration));
@@ -172,7 +181,7 @@ struct Passage {
 /// By the order of two calls, or by their order in one batch (R80).
 [[nodiscard]] inline bool was_sent_before(const MessageHistory& a, const MessageHistory& b,
                                           const CheckContext& context) noexcept {
-    if (b.send_operation == no_operation) {  // an unanswered send at the same instant may have come first
+    if (b.send_unanswered) {  // at the same instant it may have come first
         return context.order.is_before(a.sent.last, b.sent.first);
     }
     return context.order.precedes(a.sent, b.sent) ||

@@ -63,9 +63,10 @@ struct alignas(64) MessageHistory {
     Nanos change_end_last = Nanos::min();
     std::uint32_t changed_client = 0;
 
-    bool known : 1 = false;      // a send or a delivery named it
-    bool stored : 1 = false;     // for certain
-    bool recovered : 1 = false;  // counted as such
+    bool known : 1 = false;            // a send or a delivery named it
+    bool stored : 1 = false;           // for certain
+    bool recovered : 1 = false;        // counted as such
+    bool send_unanswered : 1 = false;  // the first send, so that operations at its instant have no order with it
     bool maybe_deleted : 1 = false;
     bool deleted_while_leased : 1 = false;  // it cannot have moved before the delete
     bool in_group : 1 = false;              // linked
@@ -79,6 +80,7 @@ struct alignas(64) MessageHistory {
     void begin(const Operation& operation, std::uint32_t index) noexcept {
         known = true;
         stored = operation.answer != Answer::unknown;
+        send_unanswered = !stored;
         redriven = operation.action == Action::redrive;
         send_operation = stored ? index : no_operation;
         sent = Interval::of(operation);

@@ -118,6 +118,22 @@ TEST_CASE("one unacknowledged send explains only one message, and only of its co
     CHECK(broken(story.check()) == Rules{HistoryRule::unexpected});
 }
 
+TEST_CASE("a deduplicated send whose answer came first does not tell group and content of the original", "[history]") {
+    for (const Answer answer : {Answer::deduplicated, Answer::ok}) {  // a service need not say so
+        Story story = fifo();
+        story.during(1s, 2s).by(1).send(1, 2).answer = answer;
+        story.history.operations[0].content = 99;
+        story.during(0s, 3s).by(2).send(1, 1);
+        story.at(4s).receive({{1}});
+        story.history.operations[3].group = 1;
+        CHECK(broken(story.check()) == Rules{});
+        std::swap(story.history.operations[0], story.history.operations[1]);
+        story.history.operations[0].answered = 500ms;  // certainly the original
+        story.history.operations[3].group = 2;
+        CHECK(broken(story.check()) == Rules{HistoryRule::content_changed});
+    }
+}
+
 TEST_CASE("content changed is another fingerprint or group than that of the send", "[history]") {
     Story story = fifo();
     story.at(1s).send(1, 1);
@@ -877,6 +893,16 @@ TEST_CASE("R105: one handle is one receive, however often it arrives", "[history
         CHECK(story.check(CheckOptions{.call_overhead = 1min}).ok());
         story.at(40s).by(1).receive({{1, 3}}, 30s);
         CHECK(broken(story.check()) == Rules{HistoryRule::received_beyond_maximum});
+    }
+    SECTION("again after one that was answered late") {
+        story.during(4s, 6s).by(1).receive({{1, 2}}, 30s);
+        story.during(1s, 7s).by(2).receive({{1, 1}}, 1s);  // at 2 s
+        Story replaced = story;
+        story.at(8s).by(1).receive({{1, 2}}, 30s);
+        CHECK(broken(story.check()) == Rules{});
+        replaced.history.operations[3].invoked = replaced.history.operations[4].invoked = 6s;
+        replaced.at(8s).by(1).receive({{1, 2}}, 30s);
+        CHECK_FALSE(replaced.check().ok());
     }
     SECTION("but not after a receive that replaced it") {
         story.at(3s).by(2).receive({{1, 1}}, 1s);

@@ -157,8 +157,12 @@ private:
     void judge_delivered(MessageHistory& message, const Event& delivery) {
         const std::uint32_t index = delivery.index;
         const QueueFacts& queue = context_.facts(message.queue);
-        const bool is_repeated =  // by its attempt id (R100)
-            queue.fifo && delivery->receipt != 0 && delivery->receipt == message.receipt;
+        ReceiptEntry& receipt = context_.index.receipts[delivery->receipt];
+        const bool is_other_receive = delivery->receipt == 0 || !receipt.received;  // each has its own handle (R105)
+        receipt.received = true;
+        // By its attempt id (R100). The lease may be the latest although another was judged since.
+        const bool is_repeated =
+            queue.fifo && !is_other_receive && (delivery->receipt == message.receipt || !message.replaced_lease);
         const bool follows = context_.order.precedes(message.leased_by, message.leased_client, delivery.time);
         report(index, detail::check_content(delivery, message));
         if (!is_repeated) {
@@ -171,12 +175,9 @@ private:
         if (message.moved && message.moved_from == message.queue) {  // to a queue that is no part of the history
             report(index, detail::check_left_queue(delivery, message, context_));
         }
-        ReceiptEntry& receipt = context_.index.receipts[delivery->receipt];
-        const bool is_other_receive = delivery->receipt == 0 || !receipt.received;  // each has its own handle (R105)
-        receipt.received = true;
         message.returned += is_other_receive ? 1 : 0;
         if (!is_repeated) {
-            report_if(queue.fifo, index, detail::check_receive_count(delivery, message, context_),
+            report_if(queue.fifo, index, detail::check_receive_count(delivery, message, is_other_receive, context_),
                       counts().not_growing_counts);
             count_receive(message, delivery);
         }

@@ -145,10 +145,12 @@ struct Passage {
     return {};
 }
 
+/// The same count again is right only with a handle that arrived before.
 [[nodiscard]] inline std::optional<Finding> check_receive_count(const Event& delivery, const MessageHistory& message,
+                                                                bool is_other_receive,
                                                                 const CheckContext& context) noexcept {
     const std::int32_t count = delivery->receive_count;
-    if (count > 0 && (count == message.highest_count ||
+    if (count > 0 && ((count == message.highest_count && is_other_receive) ||
                       (count < message.highest_count &&
                        context.order.precedes(message.counted_by, message.counted_client, delivery.time)))) {
         return Finding{HistoryRule::receive_count_not_growing, {}, message.highest_count};

@@ -228,10 +228,11 @@ private:
             return;
         }
         message.begin(operation, index);
-        if (operation.answer == Answer::deduplicated) {  // the original was not acknowledged, only its place is known
+        if (operation.answer == Answer::deduplicated) {  // the original is not known yet
             message.sent.first = Nanos::min();
             message.visible_from = Nanos::min();
             message.content = 0;
+            message.group = 0;
         } else if (operation.deduplication != 0 && history_->queues[operation.queue].fifo) {
             grow(deduplications_, operation.deduplication);
             message.same_deduplication = deduplications_[operation.deduplication];

@@ -100,6 +100,7 @@ struct alignas(64) MessageHistory {
             sent.first = std::min(sent.first, operation.invoked);
             visible_from = std::min(visible_from, saturating_add(operation.invoked, operation.duration));
             content = content == operation.content ? content : 0;
+            group = group == operation.group ? group : 0;
         }
         sent.last = std::min(sent.last, operation.answered);
         kept_since = std::min(kept_since, operation.answered);

@@ -883,6 +883,21 @@ TEST_CASE("R100: of two overlapping answers to one attempt either may have begun
     CHECK(broken(certain.check()) == Rules{HistoryRule::received_while_leased});
 }
 
+TEST_CASE("R100: a repeated attempt whose answer comes later may have ended the lease before", "[history]") {
+    Story story = fifo();
+    story.at(0s).send(1, 1);
+    story.at(1s).by(1).receive({{1}}, 30s);
+    story.during(5s, 6s).by(2).receive({{1, 2}}, 30s);
+    Story certain = story;
+    Story other = story;
+    story.during(2s, 7s).by(1).receive({{1}}, 0s);
+    CHECK(broken(story.check()) == Rules{});
+    certain.during(6s, 7s).by(1).receive({{1}}, 0s);
+    CHECK_FALSE(certain.check().ok());
+    other.during(2s, 7s).by(1).receive({{1, 3}}, 0s);  // with a handle of its own it cannot have come first
+    CHECK_FALSE(other.check().ok());
+}
+
 TEST_CASE("R105: one handle is one receive, however often it arrives", "[history]") {
     Story story{Story::with_dead_letters(Story::fifo(), 2)};
     story.at(0s).send(1, 1);

@@ -72,10 +72,10 @@ struct CheckContext {
                (queue.max_receive_count > 0 && most_receives(message, message.queue) >= queue.max_receive_count);
     }
 
-    /// A call with one of these actions on the message that was answered later but may have taken effect before the
-    /// event; null if there is none. The rules ask only before they report something.
-    [[nodiscard]] const Operation* find_earlier(const Event& event, std::uint32_t message,
-                                                std::initializer_list<Action> actions) {
+    /// A call of which an operation on the message `matches`, and that was answered later but may have taken effect
+    /// before the event; null if there is none. The rules ask only before they report something.
+    template <class Matches>
+    [[nodiscard]] const Operation* find_earlier_if(const Event& event, std::uint32_t message, Matches matches) {
         const Nanos reach = saturating_add(index.longest_call, order.slack());
         if (reach == Nanos::zero()) {
             return nullptr;
@@ -86,13 +86,30 @@ struct CheckContext {
             if (call.answered > last) {
                 break;
             }
-            if (&call != event.receive &&
-                std::find(actions.begin(), actions.end(), at(entry.operation).action) != actions.end() &&
+            if (&call != event.receive && matches(at(entry.operation)) &&
                 !order.precedes(event.time, Interval::of(call))) {
                 return &call;
             }
         }
         return nullptr;
+    }
+
+    /// The same for the operations with one of these actions.
+    [[nodiscard]] const Operation* find_earlier(const Event& event, std::uint32_t message,
+                                                std::initializer_list<Action> actions) {
+        return find_earlier_if(event, message, [&](const Operation& operation) {
+            return std::find(actions.begin(), actions.end(), operation.action) != actions.end();
+        });
+    }
+
+    /// The same for what may have ended the latest lease of the message early: a change of visibility, or a receive
+    /// that was repeated by its attempt id (R100).
+    [[nodiscard]] const Operation* find_earlier_change(const Event& event, std::uint32_t number) {
+        const std::uint32_t receipt = index.messages[number].receipt;
+        return find_earlier_if(event, number, [&](const Operation& operation) {
+            return operation.action == Action::change_message_visibility ||
+                   (operation.action == Action::delivery && operation.receipt == receipt && receipt != 0);
+        });
     }
 
     const History* history = nullptr;

@@ -76,7 +76,7 @@ struct Passage {
     const Nanos own_end = saturating_add(delivery.receive->invoked, delivery.receive->duration);
     if (message.returned != 0 && context.order.is_before(delivery.receive->answered, message.lease_end_first) &&
         (follows || context.order.is_before(message.leased_by, own_end)) &&
-        context.find_earlier(delivery, delivery->message, {Action::change_message_visibility}) == nullptr) {
+        context.find_earlier_change(delivery, delivery->message) == nullptr) {
         return Finding{HistoryRule::received_while_leased, message.lease_end_first};
     }
     return {};
@@ -212,7 +212,7 @@ struct Passage {
     const MessageHistory& earlier = context.index.messages[number];
     const bool is_locked = context.order.precedes(earlier.leased_by, earlier.leased_client, delivery.time) &&
                            context.order.is_before(delivery.time.last, earlier.lease_end_first) &&
-                           context.find_earlier(delivery, number, {Action::change_message_visibility}) == nullptr;
+                           context.find_earlier_change(delivery, number) == nullptr;
     return {is_locked ? HistoryRule::group_locked : HistoryRule::group_overtaken, earlier.lease_end_first, number};
 }
 

@@ -898,6 +898,24 @@ TEST_CASE("R100: a repeated attempt whose answer comes later may have ended the 
     CHECK_FALSE(other.check().ok());
 }
 
+TEST_CASE("R100: a repeated attempt may have ended the lease of an answer that comes late", "[history]") {
+    for (const bool repeat_is_first : {false, true}) {  // of the answers
+        for (const nanoseconds lease : {0s, 30s}) {
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            if (repeat_is_first) {
+                story.during(2s, 3s).by(1).receive({{1, 1}}, lease);
+            }
+            story.during(4s, 6s).by(2).receive({{1, 2}}, 30s);
+            story.during(1s, 8s).by(1).receive({{1, 1}}, 30s);  // the first to take effect
+            if (!repeat_is_first) {
+                story.during(3s, 9s).by(1).receive({{1, 1}}, lease);
+            }
+            CHECK(story.check().ok() == (lease == 0s));
+        }
+    }
+}
+
 TEST_CASE("R105: one handle is one receive, however often it arrives", "[history]") {
     Story story{Story::with_dead_letters(Story::fifo(), 2)};
     story.at(0s).send(1, 1);
@@ -1063,6 +1081,12 @@ TEST_CASE("R130: a change of the delay is retroactive on a FIFO queue, and on no
             CHECK(receive(before, 30s) == Rules{});
             before.history.operations[0].answer = Answer::unknown;
             CHECK(receive(before, 15s) == (is_fifo ? Rules{} : early));  // it may take effect after the send
+        }
+        SECTION(is_fifo ? "during the send, fifo" : "during the send, standard") {
+            story.history.operations[0].answered = 13s;
+            change(story, 13s, 60s).invoked = 12s;  // perhaps before the send, and undone by then
+            CHECK(receive(story, 30s - 1ns) == early);
+            CHECK(receive(story, 30s) == Rules{});
         }
         SECTION(is_fifo ? "at the instant of the send, fifo" : "at the instant of the send, standard") {
             change(story, 10s, 5s);

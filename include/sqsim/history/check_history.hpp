@@ -166,7 +166,7 @@ private:
         const bool follows = context_.order.precedes(message.leased_by, message.leased_client, delivery.time);
         report(index, detail::check_content(delivery, message));
         if (!is_repeated) {
-            report_if(queue.fifo, index, detail::check_lease(delivery, message, follows, context_),
+            report_if(queue.fifo, index, detail::check_lease(delivery, message, is_other_receive, follows, context_),
                       counts().while_leased);
         }
         report_if(queue.fifo, index, detail::check_after_delete(delivery, message, context_), counts().ghosts);

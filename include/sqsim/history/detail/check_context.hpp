@@ -86,7 +86,7 @@ struct CheckContext {
             if (call.answered > last) {
                 break;
             }
-            if (&call != event.receive && matches(at(entry.operation)) &&
+            if (&call != event.receive && matches(at(entry.operation), call) &&
                 !order.precedes(event.time, Interval::of(call))) {
                 return &call;
             }
@@ -97,18 +97,20 @@ struct CheckContext {
     /// The same for the operations with one of these actions.
     [[nodiscard]] const Operation* find_earlier(const Event& event, std::uint32_t message,
                                                 std::initializer_list<Action> actions) {
-        return find_earlier_if(event, message, [&](const Operation& operation) {
+        return find_earlier_if(event, message, [&](const Operation& operation, const Operation&) {
             return std::find(actions.begin(), actions.end(), operation.action) != actions.end();
         });
     }
 
-    /// The same for what may have ended the latest lease of the message early: a change of visibility, or a receive
-    /// that was repeated by its attempt id (R100).
+    /// The same for what may have ended a lease of the message early, the latest one or that of the event: a change of
+    /// visibility, or a receive that was repeated by its attempt id (R100), each to an end before the event.
     [[nodiscard]] const Operation* find_earlier_change(const Event& event, std::uint32_t number) {
         const std::uint32_t receipt = index.messages[number].receipt;
-        return find_earlier_if(event, number, [&](const Operation& operation) {
-            return operation.action == Action::change_message_visibility ||
-                   (operation.action == Action::delivery && operation.receipt == receipt && receipt != 0);
+        return find_earlier_if(event, number, [&](const Operation& operation, const Operation& call) {
+            const bool is_repeat = operation.action == Action::delivery && operation.receipt != 0 &&
+                                   (operation.receipt == receipt || operation.receipt == event->receipt);
+            return (is_repeat || operation.action == Action::change_message_visibility) &&
+                   !order.is_before(event.time.last, saturating_add(call.invoked, call.duration));
         });
     }
 

@@ -70,12 +70,13 @@ struct Passage {
     return is_other_content || is_other_group ? std::optional{Finding{HistoryRule::content_changed}} : std::nullopt;
 }
 
-/// Whether the message was still hidden, whichever of the two receives took effect first.
+/// Whether the message was still hidden, whichever of the two receives took effect first. The lease of a handle that
+/// arrived before may have ended with that answer, so only the other lease counts then.
 [[nodiscard]] inline std::optional<Finding> check_lease(const Event& delivery, const MessageHistory& message,
-                                                        bool follows, CheckContext& context) {
+                                                        bool is_other_receive, bool follows, CheckContext& context) {
     const Nanos own_end = saturating_add(delivery.receive->invoked, delivery.receive->duration);
     if (message.returned != 0 && context.order.is_before(delivery.receive->answered, message.lease_end_first) &&
-        (follows || context.order.is_before(message.leased_by, own_end)) &&
+        (follows || (is_other_receive && context.order.is_before(message.leased_by, own_end))) &&
         context.find_earlier_change(delivery, delivery->message) == nullptr) {
         return Finding{HistoryRule::received_while_leased, message.lease_end_first};
     }
@@ -120,7 +121,8 @@ struct Passage {
         earliest = order.is_after(visible, end) ? earliest : std::min(earliest, visible);
         next = time.last != never ? time : next;
     }
-    return order.is_after(message.visible_from, next.last) ? earliest : std::min(earliest, message.visible_from);
+    const Nanos end = order.precedes(message.sent, next) ? next.last : never;
+    return order.is_after(message.visible_from, end) ? earliest : std::min(earliest, message.visible_from);
 }
 
 [[nodiscard]] inline std::optional<Finding> check_delay(const Event& delivery, const MessageHistory& message,

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -912,6 +913,30 @@ TEST_CASE("R100: a repeated attempt may have ended the lease of an answer that c
                 story.during(3s, 9s).by(1).receive({{1, 1}}, lease);
             }
             CHECK(story.check().ok() == (lease == 0s));
+        }
+    }
+}
+
+TEST_CASE("R100: a repeated attempt may have changed the lease although its answer was lost", "[history]") {
+    for (const nanoseconds lease : {0s, 30s}) {
+        for (const auto& [client, is_known_to_the_queue] :
+             {std::pair{1U, false}, {2U, false}, {1U, true}, {2U, true}}) {
+            INFO("lease of " << lease.count() << " ns, repeated by " << client);
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            story.at(1s).by(1).receive({{1, 1}}, 10s);
+            story.at(5s).by(client).receive({}, lease).answer = Answer::unknown;
+            if (is_known_to_the_queue) {  // a simulation knows what was lost
+                story.add(Action::delivery, 1).answer = Answer::unknown;
+            }
+            Story deleted = story;
+            Story late = story;
+            story.at(8s).by(2).receive({{1, 2}}, 30s);  // right if client 1 repeated its receive with a lease of zero
+            CHECK(story.check().ok() == (lease == 0s && client == 1));
+            deleted.at(20s).by(1).remove({1, 1});  // right if it repeated it with 30 s
+            CHECK(deleted.check().ok() == (lease == 30s && client == 1));
+            late.at(41s + 1ns).by(1).remove({1, 1});  // 30 s after the end of the first lease
+            CHECK(broken(late.check()) == Rules{HistoryRule::stale_delete});
         }
     }
 }

@@ -82,8 +82,12 @@ namespace history::detail {
 /// An acknowledged delete on a FIFO queue by a handle whose lease had ended, or that another receive had replaced.
 [[nodiscard]] inline std::optional<Finding> check_stale_delete(const Event& erase, std::uint32_t number,
                                                                const MessageHistory& message, CheckContext& context) {
-    const bool too_late = erase->receipt == message.receipt && message.receipt != 0 &&
-                          context.order.is_after(erase->invoked, message.lease_end_last);
+    const bool too_late =
+        erase->receipt == message.receipt && message.receipt != 0 &&
+        context.order.is_after(erase->invoked, message.lease_end_last) &&
+        !context.may_be_repeated(message, [&](const Operation& receive) {
+            return !context.order.is_after(erase->invoked, saturating_add(message.lease_end_last, receive.duration));
+        });
     if ((too_late || is_superseded(erase, message, context)) && !context.may_be_gone(message, erase->answered) &&
         context.find_earlier(erase, number, {Action::change_message_visibility, Action::delivery}) == nullptr) {
         return Finding{HistoryRule::stale_delete, too_late ? message.lease_end_last : never, number};

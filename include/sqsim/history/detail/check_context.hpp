@@ -114,6 +114,20 @@ struct CheckContext {
         });
     }
 
+    /// Whether the client that holds the message may have repeated its receive by the attempt id without an answer
+    /// (R100), so that the lease begins again at any time until its end, and with a duration that `matches(receive)`.
+    template <class Matches>
+    [[nodiscard]] bool may_be_repeated(const MessageHistory& message, Matches matches) const {
+        const auto& receives = index.unanswered_receives;
+        return std::any_of(std::lower_bound(receives.begin(), receives.end(), message.receive), receives.end(),
+                           [&](std::uint32_t number) {
+                               const Operation& receive = at(number);
+                               return receive.queue == message.queue && receive.client == message.leased_client &&
+                                      receive.invoked <= saturating_add(message.lease_end_last, order.slack()) &&
+                                      matches(receive);
+                           });
+    }
+
     const History* history = nullptr;
     IntervalOrder order{Nanos::zero()};
     Nanos call_overhead{};

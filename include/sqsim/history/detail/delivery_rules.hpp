@@ -77,7 +77,10 @@ struct Passage {
     const Nanos own_end = saturating_add(delivery.receive->invoked, delivery.receive->duration);
     if (message.returned != 0 && context.order.is_before(delivery.receive->answered, message.lease_end_first) &&
         (follows || (is_other_receive && context.order.is_before(message.leased_by, own_end))) &&
-        context.find_earlier_change(delivery, delivery->message) == nullptr) {
+        context.find_earlier_change(delivery, delivery->message) == nullptr &&
+        !context.may_be_repeated(message, [&](const Operation& receive) {
+            return !context.order.is_before(delivery.time.last, saturating_add(receive.invoked, receive.duration));
+        })) {
         return Finding{HistoryRule::received_while_leased, message.lease_end_first};
     }
     return {};

@@ -87,7 +87,8 @@ public:
     std::vector<MessageHistory> messages{};
     std::vector<ReceiptEntry> receipts{};
     std::vector<QueueEntry> queues{};
-    std::vector<std::uint32_t> delay_changes{};  // operations
+    std::vector<std::uint32_t> delay_changes{};        // operations
+    std::vector<std::uint32_t> unanswered_receives{};  // of FIFO queues
     std::uint32_t groups = 1;
     Nanos longest_call{};  // of those that may have had an effect
     Nanos first_send = never;
@@ -112,6 +113,7 @@ private:
         groups = 1;
         queues.assign(history.queues.size(), {});
         delay_changes.clear();
+        unanswered_receives.clear();
         most_ids_ = 16 * history.operations.size() + 1024;
         nameless_.clear();
         nameless_sorted_ = false;
@@ -190,7 +192,12 @@ private:
         switch (operation.action) {
         case Action::receive:
             receive_ = &operation;
-            queues[operation.queue].unseen_receives += operation.answer == Answer::unknown ? 1 : 0;
+            if (operation.answer == Answer::unknown) {
+                ++queues[operation.queue].unseen_receives;
+                if (history_->queues[operation.queue].fifo) {
+                    unanswered_receives.push_back(index);
+                }
+            }
             return;
         case Action::redrive:
             has_redrive = true;

@@ -7,8 +7,8 @@
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/fifo_queue.hpp"
 #include "sqsim/queue.hpp"
-#include "sqsim/sim/check_history.hpp"
-#include "sqsim/sim/recorder.hpp"
+#include "sqsim/history/check_history.hpp"
+#include "sqsim/history/recorder.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -17,7 +17,7 @@
 namespace bench {
 namespace {
 
-using sqsim::sim::History;
+using sqsim::history::History;
 using namespace std::chrono_literals;
 
 /// What a client sees that sends messages, and receives and deletes them in tens, one in eight only the second time.
@@ -25,8 +25,8 @@ template <class QueueType>
 [[nodiscard]] History record(std::size_t messages) {
     sqsim::ManualClock clock;
     QueueType queue{clock};
-    sqsim::sim::HistoryLog log{clock};
-    sqsim::sim::Recorder client{queue, log, "client"};
+    sqsim::history::HistoryLog log{clock};
+    sqsim::history::Recorder client{queue, log, "client"};
     Random random{1};
     std::size_t sent = 0;
     while (sent < messages || queue.counts().total() != 0) {
@@ -50,12 +50,12 @@ template <class QueueType>
 
 /// One iteration is one operation.
 void check(benchmark::State& state, const History& history, std::size_t times) {
-    sqsim::sim::HistoryChecker checker;
+    sqsim::history::HistoryChecker checker;
     bool is_clean = true;
     take_turns(state, 5, times * history.operations.size(),
                [&] {
                    for (std::size_t i = 0; i < times; ++i) {
-                       is_clean = checker.check(history, sqsim::sim::CheckOptions::exact()).ok() && is_clean;
+                       is_clean = checker.check(history, sqsim::history::CheckOptions::exact()).ok() && is_clean;
                    }
                },
                {});

@@ -3,8 +3,8 @@
 // Catches text that breaks the reader of histories, a history that writing and reading changes, and one on which the
 // checker fails or says nothing of use.
 
-#include "sqsim/sim/history_file.hpp"
-#include "sqsim/sim/check_history.hpp"
+#include "sqsim/history/history_file.hpp"
+#include "sqsim/history/check_history.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,20 +24,20 @@ namespace {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto history = sqsim::sim::history_from_text({reinterpret_cast<const char*>(data), size});
+    const auto history = sqsim::history::history_from_text({reinterpret_cast<const char*>(data), size});
     if (!history) {
         if (!std::string_view{history.error().what()}.starts_with("line ")) {
             fail("an error without a line");
         }
         return 0;
     }
-    const auto again = sqsim::sim::history_from_text(sqsim::sim::to_text(*history));
+    const auto again = sqsim::history::history_from_text(sqsim::history::to_text(*history));
     if (!again || *again != *history) {
         fail("not the same history");
     }
-    sqsim::sim::HistoryChecker checker;
-    for (const auto options : {sqsim::sim::CheckOptions{}, sqsim::sim::CheckOptions::exact(),
-                               sqsim::sim::CheckOptions{.clock_error = std::chrono::nanoseconds::max()}}) {
+    sqsim::history::HistoryChecker checker;
+    for (const auto options : {sqsim::history::CheckOptions{}, sqsim::history::CheckOptions::exact(),
+                               sqsim::history::CheckOptions{.clock_error = std::chrono::nanoseconds::max()}}) {
         const auto& verdict = checker.check(*history, options);
         if (verdict.ok() != verdict.findings.empty() || verdict.to_string().empty()) {
             fail("a verdict without findings");

@@ -4,7 +4,7 @@
 // exist.
 
 #include "catch.hpp"
-#include "sqsim/sim/detail/chooser.hpp"
+#include "sqsim/sim/site_table.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "structure/source_files.hpp"
 

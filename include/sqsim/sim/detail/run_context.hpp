@@ -11,7 +11,7 @@
 #include "sqsim/sim/detail/scheduler.hpp"
 #include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/fault.hpp"
-#include "sqsim/sim/history.hpp"
+#include "sqsim/history/history.hpp"
 #include "sqsim/sim/point.hpp"
 #include "sqsim/sim/timeline.hpp"
 

@@ -53,6 +53,8 @@ struct QueueTraits {
 struct StoredId {
     std::uint64_t ordinal = 0;  // in the order in which they came to the queue
     MessageId id{};
+    std::uint64_t content = 0;  // a hash of the body
+    std::uint32_t group = 0;    // its number
 
     friend bool operator==(const StoredId&, const StoredId&) noexcept = default;
 };
@@ -200,8 +202,10 @@ public:
     void set_delay(std::chrono::nanoseconds delay) {
         administer(Site::set_delay, Site::delay_set, Fault::late_attribute, "set-delay", [this, delay] {
             ask_set_delay(delay);
-            apply_delay_to_waiting(delay);
             traits_.delay = delay;
+            Operation operation = begin(Action::set_delay);
+            operation.duration = delay;
+            record(operation);
             execution_.scheduler().notify(as_source());
         });
     }
@@ -432,9 +436,7 @@ protected:
                 dead_letters_ = &dead_letter_queue;
                 int& attempts = dead_letter_queue.attempts_before_;
                 attempts = attempts == 0 ? max_receive_count : std::min(attempts, max_receive_count);
-                QueueFacts& facts = execution_.history().queues[index_];
-                facts.max_receive_count = max_receive_count;
-                facts.dead_letter_queue = dead_letter_queue.index_;
+                record_redrive_policy(max_receive_count, dead_letter_queue.index_);
                 return true;
             }));
     }
@@ -463,17 +465,6 @@ private:
     private:
         std::optional<Holding> holding_{};
     };
-
-    /// A FIFO queue applies a change of its delay also to the messages that wait for the end of theirs.
-    void apply_delay_to_waiting(Nanos delay) {
-        for (Operation& operation : execution_.history().operations) {
-            const Nanos age = execution_.now() - operation.answered;
-            if (traits_.is_fifo && operation.action == Action::send && operation.queue == index_ &&
-                operation.duration > age) {
-                operation.duration = std::max(age, delay);
-            }
-        }
-    }
 
     // Names and records.
 
@@ -536,6 +527,19 @@ private:
         operation.message = handle.message;
         operation.answer = answer;
         operation.duration = duration;
+        record(operation);
+    }
+    /// A policy from before the first operation is a fact of the queue, a later one is an operation.
+    void record_redrive_policy(int max_receive_count, std::uint32_t dead_letter_queue) {
+        if (execution_.history().operations.empty()) {
+            QueueFacts& facts = execution_.history().queues[index_];
+            facts.max_receive_count = max_receive_count;
+            facts.dead_letter_queue = dead_letter_queue;
+            return;
+        }
+        Operation operation = begin(Action::set_redrive_policy);
+        operation.receive_count = max_receive_count;
+        operation.maximum = static_cast<std::int32_t>(dead_letter_queue) + 1;
         record(operation);
     }
     void record_refused_send() {
@@ -1043,9 +1047,14 @@ private:
         std::erase_if(left, [&](const StoredId& stored) {
             return std::find(remaining.begin(), remaining.end(), stored) != remaining.end();
         });
-        const std::vector<StoredId> arrived = arrived_since(before);
-        for (std::size_t i = 0; i < std::min(left.size(), arrived.size()); ++i) {
-            record_redrive(dead_letter_queue, execution_.ids().message(left[i].id), arrived[i]);
+        for (const StoredId& arrived : arrived_since(before)) {
+            const auto old = std::find_if(left.begin(), left.end(), [&](const StoredId& letter) {
+                return letter.content == arrived.content && letter.group == arrived.group;
+            });
+            if (old != left.end()) {
+                record_redrive(dead_letter_queue, execution_.ids().message(old->id), arrived);
+                left.erase(old);
+            }
         }
         execution_.scheduler().notify(as_source());
     }
@@ -1057,12 +1066,8 @@ private:
         const Subject copy = execution_.ids().subject(old_message) | 1U;
         Operation operation = begin(Action::redrive);
         operation.message = execution_.ids().add_message(arrived.id, copy);
-        for (const Operation& sent : execution_.history().operations) {
-            if (sent.message == old_message && (sent.action == Action::send || sent.action == Action::redrive)) {
-                operation.content = sent.content;
-                operation.group = sent.group;
-            }
-        }
+        operation.content = arrived.content;
+        operation.group = arrived.group;
         record(operation);
         add_stored(arrived.ordinal, operation.message, copy);
         execution_.add_step(TimelineStep::Kind::service, copy,

@@ -81,7 +81,8 @@ private:
         std::vector<StoredId> ids;
         auto& core = sqsim::detail::CoreAccess::core(queue_);
         core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos) {
-            ids.push_back({record.ordinal, message.message_id()});
+            ids.push_back({record.ordinal, message.message_id(), hash_text(message.body()),
+                           execution_.ids().text(message.message_group_id())});
             return true;
         });
         return ids;

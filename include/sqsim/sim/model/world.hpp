@@ -301,16 +301,12 @@ public:
     }
 
 private:
-    /// The queues are empty now, but for those that nobody receives from: a last look at one says when that was.
+    /// The queues that somebody receives from are empty now; a last look says when that was.
     void end_history() {
         History& history = execution_.history();
         history.drained = true;
         for (std::size_t i = 0; i < execution_.queues().size(); ++i) {
-            const bool is_dead_letter_queue =
-                std::any_of(history.queues.begin(), history.queues.end(),
-                            [&](const QueueFacts& facts) { return facts.dead_letter_queue == i; });
-            history.drained =
-                history.drained && (is_dead_letter_queue || execution_.queues()[i]->stored().total() == 0);
+            history.queues[i].keeps_messages = execution_.queues()[i]->stored().total() != 0;
         }
         if (!history.operations.empty() && history.operations.back().answered < execution_.now()) {
             Operation look;

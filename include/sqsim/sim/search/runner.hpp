@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/sim/check_history.hpp"
+#include "sqsim/history/check_history.hpp"
 #include "sqsim/sim/detail/choice_path.hpp"
 #include "sqsim/sim/detail/execution.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"

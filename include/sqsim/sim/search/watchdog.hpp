@@ -4,7 +4,7 @@
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
-#include "sqsim/sim/history.hpp"
+#include "sqsim/history/history.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>

@@ -7,9 +7,9 @@
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/error.hpp"
+#include "sqsim/history/history.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/options.hpp"
-#include "sqsim/sim/history.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -25,15 +25,19 @@
 #include <unordered_map>
 #include <utility>
 
-namespace sqsim::inline SQSIM_ABI::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history::detail {
 
 /// A fingerprint of what a message carries, which is never zero; zero for a body that is not text.
 template <class Body>
 [[nodiscard]] std::uint64_t content_of(const Body& body, const MessageAttributes& attributes) {
     if constexpr (std::is_convertible_v<const Body&, std::string_view>) {
-        Fingerprint content = fingerprint(body);
+        sqsim::detail::Fingerprint content = sqsim::detail::fingerprint(body);
         for (const auto& [name, attribute] : attributes) {
-            content = fingerprint(attribute.value, fingerprint(attribute.data_type, fingerprint(name, content)));
+            content = sqsim::detail::fingerprint(name, content);
+            content = sqsim::detail::fingerprint(attribute.data_type, content);
+            content = sqsim::detail::fingerprint(attribute.value, content);
         }
         return std::max<std::uint64_t>(content.low, 1);
     } else {
@@ -41,25 +45,25 @@ template <class Body>
     }
 }
 
-[[nodiscard]] constexpr sim::Answer answer_of(HandleResult result) noexcept {
+[[nodiscard]] constexpr Answer answer_of(HandleResult result) noexcept {
     switch (result.status) {
     case HandleStatus::ok:
-        return sim::Answer::ok;
+        return Answer::ok;
     case HandleStatus::expired:
-        return sim::Answer::expired;
+        return Answer::expired;
     case HandleStatus::superseded:
-        return sim::Answer::superseded;
+        return Answer::superseded;
     case HandleStatus::gone:
-        return sim::Answer::gone;
+        return Answer::gone;
     case HandleStatus::invalid:
         break;
     }
-    return sim::Answer::refused;
+    return Answer::refused;
 }
 
 /// Calls, and hands the result to `end(result, answer)`; null if the call ended with an exception, which goes on.
 template <class Call, class End>
-auto attempt(Call call, End end) -> decltype(call()) {
+auto record_call(Call call, End end) -> decltype(call()) {
     using Result = decltype(call());
     const Result* const none = nullptr;
     std::optional<Result> result;
@@ -67,23 +71,27 @@ auto attempt(Call call, End end) -> decltype(call()) {
     try {
         result.emplace(call());
     } catch (const Error&) {
-        end(none, sim::Answer::refused);
+        end(none, Answer::refused);
         throw;
     } catch (...) {
-        end(none, sim::Answer::unknown);
+        end(none, Answer::unknown);
         throw;
     }
 #else
     static_cast<void>(none);
     result.emplace(call());
 #endif
-    end(&std::as_const(*result), sim::Answer::ok);
+    end(&std::as_const(*result), Answer::ok);
     return std::move(*result);
 }
 
-}  // namespace sqsim::inline SQSIM_ABI::detail
+}  // namespace history::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history {
 
 /// What the recorders of some queues have seen, in the order of the answers.
 ///
@@ -188,7 +196,7 @@ public:
                 operation.group = log_.number(log_.groups_, message.message_group_id());
                 operation.deduplication = log_.number(log_.deduplications_, message.message_deduplication_id());
                 operation.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
-                operation.content = sqsim::detail::content_of(message.body(), message.message_attributes());
+                operation.content = detail::content_of(message.body(), message.message_attributes());
                 add(operation, answer);
             }
         }
@@ -247,4 +255,15 @@ private:
 template <class C>
 HistoryLog(C&) -> HistoryLog<C>;
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace history
+}  // namespace SQSIM_ABI
+}  // namespace sqsim
+
+// The names from when the module was a part of `sim`; they stay for one release.
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
+using history::HistoryLog;
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/sim/check_history.hpp"
+#include "sqsim/history/check_history.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -13,15 +13,15 @@
 
 namespace history {
 
-using sqsim::sim::Action;
-using sqsim::sim::Answer;
-using sqsim::sim::check_history;
-using sqsim::sim::CheckOptions;
-using sqsim::sim::History;
-using sqsim::sim::HistoryRule;
-using sqsim::sim::HistoryVerdict;
-using sqsim::sim::Operation;
-using sqsim::sim::QueueFacts;
+using sqsim::history::Action;
+using sqsim::history::Answer;
+using sqsim::history::check_history;
+using sqsim::history::CheckOptions;
+using sqsim::history::History;
+using sqsim::history::HistoryRule;
+using sqsim::history::HistoryVerdict;
+using sqsim::history::Operation;
+using sqsim::history::QueueFacts;
 using std::chrono::nanoseconds;
 
 /// One message of an answer: which, and how often it was received by then.

@@ -4,9 +4,8 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/error.hpp"
-#include "sqsim/sim/history.hpp"
-#include "sqsim/sim/history_values.hpp"
-#include "sqsim/sim/history_words.hpp"
+#include "sqsim/history/detail/text_form.hpp"
+#include "sqsim/history/history.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +16,14 @@
 #include <utility>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::detail::history_text {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history::detail {
 
 /// Reads the text form of a history, line by line.
 class Parser : private Values {
 public:
-    [[nodiscard]] Result<sim::History> parse(std::string_view text) {
+    [[nodiscard]] Result<History> parse(std::string_view text) {
         while (!text.empty() && problem_.empty()) {
             const std::size_t end = text.find('\n');
             std::string_view line = text.substr(0, end);
@@ -62,7 +63,7 @@ private:
             return take_client();
         }
         if (const auto action = find_word(action_words, kind)) {
-            return take_operation(static_cast<sim::Action>(*action));
+            return take_operation(static_cast<Action>(*action));
         }
         fail("'" + std::string{kind} + "' is none of queue, client, " + list_of(action_words));
     }
@@ -130,7 +131,7 @@ private:
         std::string name;
         read_name(key, value, name);
         const auto found = queues_.find(name);
-        if (problem_.empty() && (found == queues_.end() || found->second == sim::QueueFacts::none)) {
+        if (problem_.empty() && (found == queues_.end() || found->second == QueueFacts::none)) {
             bad_value(key, value,
                       found == queues_.end() ? "the name of a queue that has a line 'queue name=...'"
                                              : "# and the place of the queue, from 0: there are several "
@@ -143,10 +144,10 @@ private:
     // Lines.
 
     void take_queue() {
-        sim::QueueFacts facts;
+        QueueFacts facts;
         std::string dead_letter_queue;
         take_pairs("name, fifo, deduplicates_by_group, retention, deduplication_interval, max_receive_count, "
-                   "dead_letter_queue",
+                   "dead_letter_queue, keeps_messages",
                    [&](std::string_view key, std::string_view value) {
                        if (key == "dead_letter_queue") {
                            dead_letter_queue = value;
@@ -158,12 +159,14 @@ private:
                               : key == "retention" ? read_seconds(key, value, facts.message_retention_period)
                               : key == "deduplication_interval"
                                   ? read_seconds(key, value, facts.deduplication_interval)
+                              : key == "keeps_messages"
+                                  ? read_flag(key, value, facts.keeps_messages)
                                   : key == "max_receive_count" && read_count(key, value, facts.max_receive_count);
                    });
         const auto index = static_cast<std::uint32_t>(history_.queues.size());
         const auto [same, is_new] = queues_.try_emplace(facts.name, index);
         if (!is_new) {
-            same->second = sim::QueueFacts::none;
+            same->second = QueueFacts::none;
         }
         history_.queues.push_back(std::move(facts));
         dead_letter_queues_.push_back({line_, std::move(dead_letter_queue)});
@@ -178,9 +181,9 @@ private:
         history_.clients.push_back(std::move(name));
     }
 
-    void take_operation(sim::Action action) {
-        sim::Operation operation;
-        const bool follows = action == sim::Action::delivery && receive_;
+    void take_operation(Action action) {
+        Operation operation;
+        const bool follows = action == Action::delivery && receive_;
         if (follows) {
             operation.invoked = receive_->invoked;
             operation.answered = receive_->answered;
@@ -191,11 +194,10 @@ private:
         bool has_time = follows;
         bool has_end = follows;
         bool has_queue = follows || history_.queues.size() == 1;
-        const std::string_view duration_key =
-            action == sim::Action::send || action == sim::Action::redrive ? "delay" : "visibility";
+        const std::string_view duration = duration_key(action);
         const std::string allowed =
             "from, to, queue, client, message, receipt, group, deduplication, count, maximum, " +
-            std::string{duration_key} + ", wait, content, answer";
+            std::string{duration} + ", wait, content, answer";
         take_pairs(allowed, [&](std::string_view key, std::string_view value) {
             has_time = has_time || key == "from";
             has_end = has_end || key == "to";
@@ -210,7 +212,7 @@ private:
                    : key == "deduplication" ? read_id(key, value, deduplications_, operation.deduplication)
                    : key == "count"         ? read_count(key, value, operation.receive_count)
                    : key == "maximum"       ? read_count(key, value, operation.maximum)
-                   : key == duration_key    ? read_seconds(key, value, operation.duration)
+                   : key == duration        ? read_seconds(key, value, operation.duration)
                    : key == "wait"          ? read_seconds(key, value, operation.wait)
                    : key == "content"       ? read_content(key, value, operation.content)
                                             : key == "answer" && read_answer(key, value, operation.answer);
@@ -220,7 +222,7 @@ private:
         }
         operation.answered = has_end ? operation.answered : operation.invoked;
         history_.operations.push_back(operation);
-        if (action == sim::Action::receive) {
+        if (action == Action::receive) {
             receive_ = operation;
         }
     }
@@ -234,11 +236,11 @@ private:
         }
     }
 
-    sim::History history_{};
+    History history_{};
     std::string_view rest_{};  // of the line
     std::size_t line_ = 0;
     bool has_header_ = false;
-    std::optional<sim::Operation> receive_{};  // the latest
+    std::optional<Operation> receive_{};  // the latest
     std::unordered_map<std::string, std::uint32_t> clients_{};
     std::unordered_map<std::string, std::uint32_t> queues_{};                // `none` if there are several
     std::vector<std::pair<std::size_t, std::string>> dead_letter_queues_{};  // line and word, for each queue
@@ -248,4 +250,6 @@ private:
     Numbering deduplications_{};
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::detail::history_text
+}  // namespace history::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

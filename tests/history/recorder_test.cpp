@@ -4,9 +4,9 @@
 // checker that does not see it when a recorded history is falsified.
 
 #include "catch.hpp"
-#include "sim/history_support.hpp"
-#include "sim/recorded_program.hpp"
-#include "sqsim/sim/history_file.hpp"
+#include "history/history_support.hpp"
+#include "history/recorded_program.hpp"
+#include "sqsim/history/history_file.hpp"
 #include "sqsim/sqsim.hpp"
 
 #include <algorithm>
@@ -22,8 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace history;
-using sqsim::sim::HistoryLog;
-using sqsim::sim::Recorder;
+using sqsim::history::HistoryLog;
+using sqsim::history::Recorder;
 
 template <class QueueType>
 void check_programs(std::uint64_t seeds, int steps) {
@@ -36,7 +36,7 @@ void check_programs(std::uint64_t seeds, int steps) {
         const auto verdict = check_history(history, CheckOptions::exact());
         INFO("seed " << seed << ": " << verdict.to_string());
         CHECK(verdict.ok());
-        CHECK(sqsim::sim::history_from_text(sqsim::sim::to_text(history)).value() == history);
+        CHECK(sqsim::history::history_from_text(sqsim::history::to_text(history)).value() == history);
         sum.counts.deliveries += verdict.counts.deliveries;
         sum.counts.duplicates += verdict.counts.duplicates;
         sum.counts.ghosts += verdict.counts.ghosts;
@@ -120,7 +120,7 @@ TEST_CASE("a recorder hands on what the queue answers, and records it", "[histor
     for (Operation& operation : expected.operations) {
         operation.content = operation.content != 0 ? 1 : 0;
     }
-    CHECK(sqsim::sim::to_text(expected) ==
+    CHECK(sqsim::history::to_text(expected) ==
           "sqsim-history 1\n"
           "queue name=orders\n"
           "client name=web\n"
@@ -160,6 +160,23 @@ TEST_CASE("a recorder of a FIFO queue records groups and deduplication ids", "[h
     CHECK(history.operations[7].group == 2);
     CHECK(history.operations[7].deduplication == history.operations[2].deduplication);
     CHECK(check_history(history).ok());
+}
+
+TEST_CASE("a recorder of a FIFO queue records changes of its delay, which the checker needs to know", "[history]") {
+    sqsim::ManualClock clock;
+    sqsim::FifoQueue ledger{clock, {.name = "ledger.fifo", .delay = 60s, .content_based_deduplication = true}};
+    HistoryLog log{clock};
+    Recorder client{ledger, log, "client"};
+    client.send_message("a", "g");
+    clock.advance(10s);
+    client.set_delay(5s);
+    CHECK(client.receive_message());
+    History history = log.history();
+    REQUIRE(history.operations[1].action == Action::set_delay);
+    CHECK(history.operations[1].duration == 5s);
+    CHECK(check_history(history, CheckOptions::exact()).ok());
+    history.operations.erase(history.operations.begin() + 1);
+    CHECK(broken(check_history(history, CheckOptions::exact())) == Rules{HistoryRule::received_before_delay});
 }
 
 TEST_CASE("a recorder covers the other verbs", "[history]") {

@@ -3,8 +3,8 @@
 
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/fifo_queue.hpp"
+#include "sqsim/history/recorder.hpp"
 #include "sqsim/queue.hpp"
-#include "sqsim/sim/recorder.hpp"
 
 #include <array>
 #include <chrono>
@@ -37,7 +37,7 @@ private:
 template <class QueueType>
 class Program {
     static constexpr bool is_fifo = std::is_same_v<QueueType, Fifo>;
-    using Recorder = sqsim::sim::Recorder<QueueType, sqsim::ManualClock>;
+    using Recorder = sqsim::history::Recorder<QueueType, sqsim::ManualClock>;
     using Message = typename QueueType::message_type;
 
 public:
@@ -65,7 +65,7 @@ public:
         }
     }
 
-    [[nodiscard]] sqsim::sim::History history(bool drained) const { return log_.history(drained); }
+    [[nodiscard]] sqsim::history::History history(bool drained) const { return log_.history(drained); }
 
 private:
     static auto dead_options() {
@@ -201,7 +201,7 @@ private:
     sqsim::ManualClock clock_{};
     QueueType dead_;
     QueueType queue_;
-    sqsim::sim::HistoryLog<sqsim::ManualClock> log_{clock_};
+    sqsim::history::HistoryLog<sqsim::ManualClock> log_{clock_};
     Recorder one_{queue_, log_, "one"};
     Recorder two_{queue_, log_, "two"};
     Recorder dead_letters_{dead_, log_, "dead letters"};

@@ -11,14 +11,16 @@
 #include <utility>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history::detail {
 
-struct HistoryRuleText {
+struct RuleText {
     std::string_view name;
     std::string_view source;  // the number of the rule of the service, if there is one
 };
 
-inline constexpr std::array<HistoryRuleText, 17> history_rule_texts{{
+inline constexpr std::array<RuleText, 17> rule_texts{{
     {"malformed", ""},
     {"lost", ""},
     {"unexpected", ""},
@@ -38,9 +40,13 @@ inline constexpr std::array<HistoryRuleText, 17> history_rule_texts{{
     {"waited too long", "R91"},
 }};
 
-}  // namespace sqsim::inline SQSIM_ABI::detail
+}  // namespace history::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim
 
-namespace sqsim::inline SQSIM_ABI::sim {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history {
 
 /// What a queue must never do. Some of it a standard queue may do: there it is counted, and no finding.
 enum class HistoryRule : std::uint8_t {
@@ -65,12 +71,12 @@ enum class HistoryRule : std::uint8_t {
 
 /// The name of a rule, for people.
 [[nodiscard]] constexpr std::string_view to_string(HistoryRule rule) noexcept {
-    return sqsim::detail::history_rule_texts[static_cast<std::size_t>(rule)].name;
+    return detail::rule_texts[static_cast<std::size_t>(rule)].name;
 }
 
 /// The rule of the service behind it, such as "R138"; empty if there is no number.
 [[nodiscard]] constexpr std::string_view source_of(HistoryRule rule) noexcept {
-    return sqsim::detail::history_rule_texts[static_cast<std::size_t>(rule)].source;
+    return detail::rule_texts[static_cast<std::size_t>(rule)].source;
 }
 
 /// One thing that certainly was wrong.
@@ -144,4 +150,20 @@ struct HistoryVerdict {
     }
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::sim
+}  // namespace history
+}  // namespace SQSIM_ABI
+}  // namespace sqsim
+
+// The names from when the module was a part of `sim`; they stay for one release.
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim {
+using history::HistoryCounts;
+using history::HistoryFinding;
+using history::HistoryRule;
+using history::HistoryVerdict;
+using history::source_of;
+using history::to_string;
+}  // namespace sim
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

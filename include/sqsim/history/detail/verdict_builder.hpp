@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/clock/clock.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/detail/text.hpp"
-#include "sqsim/sim/history.hpp"
-#include "sqsim/sim/history_rules.hpp"
+#include "sqsim/history/detail/check_context.hpp"
+#include "sqsim/history/detail/interval.hpp"
+#include "sqsim/history/history.hpp"
+#include "sqsim/history/verdict.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,51 +14,51 @@
 #include <string_view>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history::detail {
 
-/// Collects a verdict, and finds the words.
-class HistoryFindings {
+/// Collects what the rules find, and writes the sentences.
+class VerdictBuilder {
 public:
-    void begin(const sim::History& history) noexcept {
+    void begin(const History& history) noexcept {
         history_ = &history;
         verdict_.findings.clear();
         verdict_.counts = {};
     }
 
-    [[nodiscard]] const sim::HistoryVerdict& verdict() const noexcept { return verdict_; }
-    [[nodiscard]] sim::HistoryCounts& counts() noexcept { return verdict_.counts; }
+    [[nodiscard]] const HistoryVerdict& verdict() const noexcept { return verdict_; }
+    [[nodiscard]] HistoryCounts& counts() noexcept { return verdict_.counts; }
 
     [[gnu::noinline]] void add_malformed(std::size_t operation, std::string_view problem) {
         ++verdict_.counts.violations;
-        verdict_.findings.push_back({sim::HistoryRule::malformed, operation, std::string{problem}});
+        verdict_.findings.push_back({HistoryRule::malformed, operation, std::string{problem}});
     }
 
-    /// Adds a violation; what `instant` and `number` are depends on the rule.
-    [[gnu::noinline]] void add(sim::HistoryRule rule, std::size_t operation, Nanos instant = {},
-                               std::int64_t number = 0) {
+    [[gnu::noinline]] void add(std::size_t operation, const Finding& finding) {
         ++verdict_.counts.violations;
-        if (verdict_.findings.size() < sim::HistoryVerdict::most_findings) {
-            verdict_.findings.push_back({rule, operation, sentence(rule, operation, instant, number)});
+        if (verdict_.findings.size() < HistoryVerdict::most_findings) {
+            verdict_.findings.push_back({finding.rule, operation, sentence(finding, operation)});
         }
     }
 
 private:
-    using Rule = sim::HistoryRule;
+    using Rule = HistoryRule;
 
-    [[nodiscard]] static std::string seconds(Nanos instant) { return seconds_text(instant) + " s"; }
+    [[nodiscard]] static std::string seconds(Nanos instant) { return sqsim::detail::seconds_text(instant) + " s"; }
     [[nodiscard]] static std::string message(std::int64_t number) { return "message " + std::to_string(number); }
 
-    [[nodiscard]] std::string sentence(Rule rule, std::size_t index, Nanos instant, std::int64_t number) const {
-        const sim::Operation& operation = history_->operations[index];
-        std::string text = subject(operation) + ": " + what(rule, operation, instant, number) + ", " + when(index);
-        if (!source_of(rule).empty()) {
-            text += " (" + std::string{source_of(rule)} + ")";
+    [[nodiscard]] std::string sentence(const Finding& finding, std::size_t index) const {
+        const Operation& operation = history_->operations[index];
+        std::string text = subject(operation) + ": " + what(finding, operation) + ", " + when(index);
+        if (!source_of(finding.rule).empty()) {
+            text += " (" + std::string{source_of(finding.rule)} + ")";
         }
         return text;
     }
 
-    [[nodiscard]] std::string subject(const sim::Operation& operation) const {
-        const sim::QueueFacts& queue = history_->queues[operation.queue];
+    [[nodiscard]] std::string subject(const Operation& operation) const {
+        const QueueFacts& queue = history_->queues[operation.queue];
         const std::string name =
             queue.name.empty() ? "queue " + std::to_string(operation.queue) : "queue '" + queue.name + "'";
         return operation.message != 0 ? message(operation.message) + ", " + name : name;
@@ -65,17 +66,17 @@ private:
 
     /// When the operation was, or the receive that it belongs to.
     [[nodiscard]] std::string when(std::size_t index) const {
-        while (index != 0 && history_->operations[index].action == sim::Action::delivery) {
+        while (index != 0 && history_->operations[index].action == Action::delivery) {
             --index;
         }
-        const sim::Operation& call = history_->operations[index];
+        const Operation& call = history_->operations[index];
         return call.invoked == call.answered
                    ? "at " + seconds(call.answered)
-                   : "between " + seconds_text(call.invoked) + " and " + seconds(call.answered);
+                   : "between " + sqsim::detail::seconds_text(call.invoked) + " and " + seconds(call.answered);
     }
 
-    [[nodiscard]] static std::string what(Rule rule, const sim::Operation& operation, Nanos instant,
-                                          std::int64_t number) {
+    [[nodiscard]] static std::string what(const Finding& finding, const Operation& operation) {
+        const auto [rule, instant, number] = finding;
         const std::string count = std::to_string(operation.receive_count);
         switch (rule) {
         case Rule::malformed:
@@ -122,8 +123,10 @@ private:
         return {};
     }
 
-    const sim::History* history_ = nullptr;
-    sim::HistoryVerdict verdict_{};
+    const History* history_ = nullptr;
+    HistoryVerdict verdict_{};
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::detail
+}  // namespace history::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -4,10 +4,11 @@
 // standard queue may do for a fault.
 
 #include "catch.hpp"
-#include "sim/history_support.hpp"
+#include "history/history_support.hpp"
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -116,6 +117,22 @@ TEST_CASE("one unacknowledged send explains only one message, and only of its co
     CHECK(broken(story.check()) == Rules{HistoryRule::unexpected});
     story.history.operations.back().content = 9;
     CHECK(broken(story.check()) == Rules{HistoryRule::unexpected});
+}
+
+TEST_CASE("a deduplicated send whose answer came first does not tell group and content of the original", "[history]") {
+    for (const Answer answer : {Answer::deduplicated, Answer::ok}) {  // a service need not say so
+        Story story = fifo();
+        story.during(1s, 2s).by(1).send(1, 2).answer = answer;
+        story.history.operations[0].content = 99;
+        story.during(0s, 3s).by(2).send(1, 1);
+        story.at(4s).receive({{1}});
+        story.history.operations[3].group = 1;
+        CHECK(broken(story.check()) == Rules{});
+        std::swap(story.history.operations[0], story.history.operations[1]);
+        story.history.operations[0].answered = 500ms;  // certainly the original
+        story.history.operations[3].group = 2;
+        CHECK(broken(story.check()) == Rules{HistoryRule::content_changed});
+    }
 }
 
 TEST_CASE("content changed is another fingerprint or group than that of the send", "[history]") {
@@ -364,6 +381,21 @@ TEST_CASE("R138: sends at one instant have no order if one of them was not ackno
         std::swap(story.history.operations[0], story.history.operations[1]);
         CHECK(broken(story.check()) == Rules{HistoryRule::group_overtaken});
     }
+}
+
+TEST_CASE("R138: a send that is repeated has no order with what was sent at the instant of the first try",
+          "[history]") {
+    Story story = fifo();
+    story.at(5s).by(0).send(1, 1).answer = Answer::unknown;
+    story.at(5s).by(1).send(2, 1);
+    story.at(7s).by(0).send(1, 1).answer = Answer::deduplicated;
+    Story later = story;
+    story.at(10s).receive({{1}});
+    CHECK(broken(story.check()) == Rules{});
+    later.history.operations[0].invoked = later.history.operations[0].answered = 6s;
+    std::swap(later.history.operations[0], later.history.operations[1]);
+    later.at(10s).receive({{1}});
+    CHECK(broken(later.check()) == Rules{HistoryRule::group_overtaken});
 }
 
 TEST_CASE("R138: a message does not overtake an earlier one of its group", "[history]") {
@@ -642,7 +674,7 @@ TEST_CASE("the first findings are told, all are counted", "[history]") {
 }
 
 TEST_CASE("a checker keeps nothing of the history before", "[history]") {
-    sqsim::sim::HistoryChecker checker;
+    sqsim::history::HistoryChecker checker;
     Story bad = fifo();
     bad.at(0s).send(1, 1);
     bad.at(0s).send(2, 1);
@@ -657,4 +689,449 @@ TEST_CASE("a checker keeps nothing of the history before", "[history]") {
     CHECK(checker.check(good.history).ok());
     CHECK(checker.check(bad.history).findings == first.findings);
     CHECK(checker.check({}).ok());
+}
+
+TEST_CASE("the time to check grows with the history, not with what overlaps in it", "[history]") {
+    // A checker that compares each message with every other would take hours.
+    constexpr std::uint32_t messages = 32'000;
+    constexpr auto end = 200s + messages * 1ms;
+    Story story = fifo();
+    SECTION("sends in order, and deletes of which each may have come before any receive") {
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(i * 1ms).send(i, 1);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(200s + i * 1ms).receive({{i}}, 1h);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(200s, end).by(i).remove({i});
+        }
+    }
+    SECTION("sends that all overlap, received in the opposite order") {
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(0s, 100s).by(i).send(i, 1);
+        }
+        for (std::uint32_t i = messages; i >= 1; --i) {
+            story.at(end - i * 1ms).receive({{i}}, 1h);
+        }
+    }
+    SECTION("sends that all overlap and were received before their answers") {
+        for (std::uint32_t i = messages; i >= 1; --i) {
+            story.at(50s).receive({{i}}, 1h);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(0s, 100s).by(i).send(i, 1);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(2h).receive({{i, 2}}, 1h);
+            story.at(2h).remove({i, 2});
+        }
+    }
+    SECTION("receives during which any message may be received once more, and so be moved") {
+        story.history.queues = Story::with_dead_letters(Story::fifo(), 1'000);
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(i * 1ms, i * 1ms + 50s).by(i).send(i, 1);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.at(200s + i * 1ms).receive({{i}}, 0s);
+        }
+        for (std::uint32_t i = 1; i <= messages; ++i) {
+            story.during(200s, end).by(i).receive({{i, 2}}, 1h);
+        }
+    }
+    const auto verdict = story.check(CheckOptions::exact());
+    INFO(verdict.to_string());
+    CHECK(verdict.ok());
+    CHECK(verdict.counts.operations >= 3 * messages);
+}
+
+TEST_CASE("R138: a message is overtaken however many sends overlap with both", "[history]") {
+    Story story = fifo();
+    story.at(0s).by(1).send(1, 1);
+    for (std::uint32_t i = 2; i <= 200; ++i) {
+        story.during(0s, 10s).by(i).send(i, 1);
+    }
+    story.during(5s, 20s).by(1).send(201, 1);
+    story.at(30s).receive({{201}});
+    const auto verdict = story.check();
+    CHECK(broken(verdict) == Rules{HistoryRule::group_overtaken});
+    CHECK(verdict.findings[0].text.find("received before message 1 of its group") != std::string::npos);
+}
+
+TEST_CASE("R89: a short poll is judged only by what it returned", "[history]") {
+    Story story = standard();
+    story.at(0s).send(1).duration = 40s;
+    story.during(1s, 31s).receive({});  // its client was slow, or time went on: a short poll does not wait
+    CHECK(story.check(CheckOptions::exact()).ok());
+    story.during(1s, 39s).receive({{1}});
+    CHECK(broken(story.check(CheckOptions::exact())) == Rules{HistoryRule::received_before_delay});
+    story.history.operations.resize(2);
+    story.history.operations[1].wait = 1ns;
+    CHECK(broken(story.check(CheckOptions::exact())) == Rules{HistoryRule::waited_too_long});
+}
+
+TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease at its exact deadline", "[history]") {
+    for (const nanoseconds shorter : {0s, 5s}) {
+        for (const Answer answer : {Answer::ok, Answer::unknown}) {
+            INFO("to " << shorter.count() << " ns, answer " << static_cast<int>(answer));
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            story.at(0s).send(2, 1);
+            story.at(1s).by(1).receive({{1}}, 30s);
+            story.at(2s).by(1).change({1}, shorter).answer = answer;
+            Story early = story;
+            Story other = story;
+            Story late = story;
+            const nanoseconds end = 2s + shorter;
+            SECTION("received again by another client, which holds it") {
+                story.at(end).by(2).receive({{1, 2}, {2}}, 30s);
+                story.at(end).by(1).remove({1, 1}).answer = Answer::superseded;
+                story.at(end).by(1).change({1, 1}, 0s).answer = Answer::superseded;
+                Story again = story;
+                story.at(end + 30s).by(1).receive({{1, 3}, {2, 2}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+                again.at(end + 30s - 1ns).by(1).receive({{1, 3}}, 30s);
+                CHECK(broken(again.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+            }
+            SECTION("deleted at the deadline, or by the second handle") {
+                other.at(end).by(1).remove({1, 1});
+                other.at(end).by(2).receive({{2}}, 30s);
+                CHECK(other.check(CheckOptions::exact()).ok());
+                story.at(end).by(2).receive({{1, 2}}, 30s);
+                story.at(end).by(2).remove({1, 2});
+                story.at(end).by(2).receive({{2}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+            }
+            SECTION("shortened a second time") {
+                story.at(end).by(2).receive({{1, 2}}, 30s);
+                story.at(end + 1s).by(2).change({1, 2}, shorter);
+                Story again = story;
+                Story deleted = story;
+                story.at(end + 1s + shorter).by(1).receive({{1, 3}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+                if (shorter != 0s) {
+                    again.at(end + 1s + shorter - 1ns).by(1).receive({{1, 3}}, 30s);
+                    CHECK(broken(again.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+                }
+                deleted.at(end + 1s + shorter + 1ns).by(2).remove({1, 2});
+                CHECK(broken(deleted.check(CheckOptions::exact())) == Rules{HistoryRule::stale_delete});
+            }
+            SECTION("not before it, and not past it by a later message") {
+                if (shorter != 0s) {
+                    early.at(end - 1ns).by(2).receive({{1, 2}}, 30s);
+                    CHECK(broken(early.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+                }
+                other.at(end).by(2).receive({{2}}, 30s);
+                CHECK(other.check(CheckOptions::exact()).counts.violations == 1);
+                late.at(end + 30s).by(2).receive({{2}}, 30s);
+                CHECK(broken(late.check(CheckOptions::exact())) == Rules{HistoryRule::group_overtaken});
+            }
+        }
+    }
+}
+
+TEST_CASE("R100: a repeated attempt begins the lease again, also one of zero", "[history]") {
+    for (const nanoseconds lease : {0s, 10s}) {
+        for (const Answer first_answer : {Answer::ok, Answer::unknown}) {
+            INFO("lease of " << lease.count() << " ns, first answer " << static_cast<int>(first_answer));
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            story.at(0s).send(2, 1);
+            story.at(0s).send(3, 1);
+            if (first_answer == Answer::ok) {
+                story.at(1s).by(1).receive({{1}, {2}}, 30s);
+            } else {
+                story.at(1s).by(1).receive({}, 30s).answer = Answer::unknown;
+            }
+            story.at(4s).by(1).receive({{1}, {2}}, lease);
+            const nanoseconds end = 4s + lease;
+            Story kept = story;
+            Story stale = story;
+            Story early = story;
+            Story locked = story;
+            SECTION("received again at the deadline") {
+                story.at(end).by(2).receive({{1, 2}, {2, 2}, {3}}, 30s);
+                CHECK(story.check(CheckOptions::exact()).ok());
+                early.at(end - 1ns).by(2).receive({{1, 2}, {2, 2}}, 30s);
+                CHECK(early.check(CheckOptions::exact()).ok() == (lease == 0s && first_answer == Answer::unknown));
+            }
+            SECTION("deleted at the deadline, not after it") {
+                kept.at(end).by(1).remove({1});
+                kept.at(end).by(1).remove({2});
+                kept.at(end).by(2).receive({{3}}, 30s);
+                CHECK(kept.check(CheckOptions::exact()).ok());
+                stale.at(end + 1ns).by(1).remove({1});
+                CHECK(broken(stale.check(CheckOptions::exact())) == Rules{HistoryRule::stale_delete});
+            }
+            SECTION("the group is locked until then") {
+                locked.at(end).by(2).receive({{3}}, 30s);
+                CHECK(broken(locked.check(CheckOptions::exact())) == Rules{HistoryRule::group_overtaken});
+            }
+        }
+    }
+}
+
+TEST_CASE("R100: of two overlapping answers to one attempt either may have begun the lease", "[history]") {
+    Story story = fifo();
+    story.at(0s).send(1, 1);
+    story.during(5s, 10s).by(1).receive({{1}}, 0s);
+    story.during(6s, 11s).by(1).receive({{1}}, 30s);
+    Story certain = story;
+    story.at(12s).by(2).receive({{1, 2}}, 30s);
+    CHECK(story.check().ok());
+    certain.history.operations[3].invoked = certain.history.operations[4].invoked = 10s;
+    certain.at(12s).by(2).receive({{1, 2}}, 30s);
+    CHECK(broken(certain.check()) == Rules{HistoryRule::received_while_leased});
+}
+
+TEST_CASE("R100: a repeated attempt whose answer comes later may have ended the lease before", "[history]") {
+    Story story = fifo();
+    story.at(0s).send(1, 1);
+    story.at(1s).by(1).receive({{1}}, 30s);
+    story.during(5s, 6s).by(2).receive({{1, 2}}, 30s);
+    Story certain = story;
+    Story other = story;
+    story.during(2s, 7s).by(1).receive({{1}}, 0s);
+    CHECK(broken(story.check()) == Rules{});
+    certain.during(6s, 7s).by(1).receive({{1}}, 0s);
+    CHECK_FALSE(certain.check().ok());
+    other.during(2s, 7s).by(1).receive({{1, 3}}, 0s);  // with a handle of its own it cannot have come first
+    CHECK_FALSE(other.check().ok());
+}
+
+TEST_CASE("R100: a repeated attempt may have ended the lease of an answer that comes late", "[history]") {
+    for (const bool repeat_is_first : {false, true}) {  // of the answers
+        for (const nanoseconds lease : {0s, 30s}) {
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            if (repeat_is_first) {
+                story.during(2s, 3s).by(1).receive({{1, 1}}, lease);
+            }
+            story.during(4s, 6s).by(2).receive({{1, 2}}, 30s);
+            story.during(1s, 8s).by(1).receive({{1, 1}}, 30s);  // the first to take effect
+            if (!repeat_is_first) {
+                story.during(3s, 9s).by(1).receive({{1, 1}}, lease);
+            }
+            CHECK(story.check().ok() == (lease == 0s));
+        }
+    }
+}
+
+TEST_CASE("R100: a repeated attempt may have changed the lease although its answer was lost", "[history]") {
+    for (const nanoseconds lease : {0s, 30s}) {
+        for (const auto& [client, is_known_to_the_queue] :
+             {std::pair{1U, false}, {2U, false}, {1U, true}, {2U, true}}) {
+            INFO("lease of " << lease.count() << " ns, repeated by " << client);
+            Story story = fifo();
+            story.at(0s).send(1, 1);
+            story.at(1s).by(1).receive({{1, 1}}, 10s);
+            story.at(5s).by(client).receive({}, lease).answer = Answer::unknown;
+            if (is_known_to_the_queue) {  // a simulation knows what was lost
+                story.add(Action::delivery, 1).answer = Answer::unknown;
+            }
+            Story deleted = story;
+            Story late = story;
+            story.at(8s).by(2).receive({{1, 2}}, 30s);  // right if client 1 repeated its receive with a lease of zero
+            CHECK(story.check().ok() == (lease == 0s && client == 1));
+            deleted.at(20s).by(1).remove({1, 1});  // right if it repeated it with 30 s
+            CHECK(deleted.check().ok() == (lease == 30s && client == 1));
+            late.at(41s + 1ns).by(1).remove({1, 1});  // 30 s after the end of the first lease
+            CHECK(broken(late.check()) == Rules{HistoryRule::stale_delete});
+        }
+    }
+}
+
+TEST_CASE("R105: one handle is one receive, however often it arrives", "[history]") {
+    Story story{Story::with_dead_letters(Story::fifo(), 2)};
+    story.at(0s).send(1, 1);
+    SECTION("two answers to one attempt, and one to another between them") {
+        story.during(3s, 5s).by(2).receive({{1, 1}}, 1s);
+        story.during(6s, 7s).by(3).receive({{1, 2}}, 30s);
+        story.during(1s, 10s).by(1).receive({{1, 1}}, 1s);
+        CHECK(story.check(CheckOptions{.call_overhead = 1min}).ok());
+        story.at(40s).by(1).receive({{1, 3}}, 30s);
+        CHECK(broken(story.check()) == Rules{HistoryRule::received_beyond_maximum});
+    }
+    SECTION("again after one that was answered late") {
+        story.during(4s, 6s).by(1).receive({{1, 2}}, 30s);
+        story.during(1s, 7s).by(2).receive({{1, 1}}, 1s);  // at 2 s
+        Story replaced = story;
+        story.at(8s).by(1).receive({{1, 2}}, 30s);
+        CHECK(broken(story.check()) == Rules{});
+        replaced.history.operations[3].invoked = replaced.history.operations[4].invoked = 6s;
+        replaced.at(8s).by(1).receive({{1, 2}}, 30s);
+        CHECK_FALSE(replaced.check().ok());
+    }
+    SECTION("but not after a receive that replaced it") {
+        story.at(3s).by(2).receive({{1, 1}}, 1s);
+        story.at(6s).by(3).receive({{1, 2}}, 30s);
+        story.at(40s).by(1).receive({{1, 1}}, 30s);
+        CHECK(broken(story.check()) == Rules{HistoryRule::receive_count_not_growing});
+    }
+    SECTION("nor while another client holds the message") {
+        story.at(3s).by(2).receive({{1, 1}}, 1s);
+        story.at(6s).by(3).receive({{1, 2}}, 30s);
+        story.at(7s).by(1).receive({{1, 1}}, 30s);
+        CHECK(broken(story.check()) ==
+              Rules{HistoryRule::received_while_leased, HistoryRule::receive_count_not_growing});
+    }
+    SECTION("on a standard queue, too") {
+        for (QueueFacts& queue : story.history.queues) {
+            queue.fifo = false;
+        }
+        story.at(1s).receive({{1, 1}}, 1s);
+        story.at(3s).receive({{1, 1}}, 1s);
+        story.at(5s).receive({{1, 1}}, 1s);
+        CHECK(story.check().ok());
+        story.at(7s).receive({{1, 3}}, 1s);
+        CHECK(broken(story.check()) == Rules{HistoryRule::received_beyond_maximum});
+    }
+}
+
+TEST_CASE("R175, R176, R191: a redriven message may keep the time it was sent at on a standard queue", "[history]") {
+    for (const bool is_fifo : {false, true}) {
+        QueueFacts source = is_fifo ? Story::fifo() : Story::standard();
+        source.message_retention_period = 60s;
+        Story story{Story::with_dead_letters(source, 1)};
+        story.at(0s).send(1, 1);
+        story.at(1s).receive({{1}}, 1s);
+        story.at(10s).add(Action::dead_letter, 1);
+        story.at(50s).add(Action::redrive, 2).group = 1;
+        story.history.drained = true;
+        Story early = story;
+        Story before = story;
+        Story late = story;
+        Story gone = story;
+        INFO((is_fifo ? "fifo" : "standard"));
+
+        story.at(60s).receive({});  // 60 s after the send, 10 s after the redrive
+        CHECK(broken(story.check(CheckOptions::exact())) == (is_fifo ? Rules{HistoryRule::lost} : Rules{}));
+        before.at(60s - 1ns).receive({});
+        CHECK(broken(before.check(CheckOptions::exact())) == Rules{HistoryRule::lost});
+        gone.at(110s).receive({});  // the redrive began its retention anew
+        CHECK(gone.check(CheckOptions::exact()).ok());
+        early.at(110s).receive({{2}});
+        CHECK(early.check(CheckOptions::exact()).ok());
+        late.at(110s + 1ns).receive({{2}});
+        CHECK(broken(late.check(CheckOptions::exact())) == Rules{HistoryRule::received_after_retention});
+    }
+}
+
+TEST_CASE("R175, R176: near the end of its retention a dead letter keeps its age on a standard queue", "[history]") {
+    for (const bool is_fifo : {false, true}) {
+        QueueFacts source = is_fifo ? Story::fifo() : Story::standard();
+        source.message_retention_period = 60s;
+        Story story{Story::with_dead_letters(source, 1)};
+        story.at(0s).send(1, 1);
+        story.at(1s).receive({{1}}, 1s);
+        story.at(60s).add(Action::dead_letter, 1);
+        Story late = story;
+        story.at(60s).in(1).receive({{1, 2}});
+        CHECK(story.check(CheckOptions::exact()).ok());
+        late.at(120s).in(1).receive({{1, 2}});
+        CHECK(broken(late.check(CheckOptions::exact())) ==
+              (is_fifo ? Rules{} : Rules{HistoryRule::received_after_retention}));
+        late.at(120s + 1ns).in(1).receive({{1, 3}});
+        CHECK(broken(late.check(CheckOptions::exact()))[0] ==
+              (is_fifo ? HistoryRule::received_while_leased : HistoryRule::received_after_retention));
+    }
+}
+
+TEST_CASE("R130: a change of the delay is retroactive on a FIFO queue, and on no other", "[history]") {
+    for (const bool is_fifo : {false, true}) {
+        INFO((is_fifo ? "fifo" : "standard"));
+        const auto change = [](Story& story, nanoseconds instant, nanoseconds delay) -> Operation& {
+            Operation& operation = story.at(instant).add(Action::set_delay);
+            operation.duration = delay;
+            return operation;
+        };
+        const auto receive = [](Story story, nanoseconds instant) {
+            story.at(instant).receive({{1}});
+            return broken(story.check(CheckOptions::exact()));
+        };
+        const Rules early{HistoryRule::received_before_delay};
+        Story story = is_fifo ? fifo() : standard();
+        story.at(10s).send(1, 1).duration = 20s;
+
+        SECTION(is_fifo ? "shorter, fifo" : "shorter, standard") {
+            change(story, 12s, 5s);
+            CHECK(receive(story, 15s - 1ns) == early);
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+            CHECK(receive(story, 30s) == Rules{});
+        }
+        SECTION(is_fifo ? "ended at once, fifo" : "ended at once, standard") {
+            change(story, 12s, 1s);
+            CHECK(receive(story, 12s) == (is_fifo ? Rules{} : early));
+        }
+        SECTION(is_fifo ? "longer, fifo" : "longer, standard") {
+            change(story, 12s, 60s);
+            CHECK(receive(story, 30s) == (is_fifo ? early : Rules{}));
+            CHECK(receive(story, 70s - 1ns) == (is_fifo ? early : Rules{}));
+            CHECK(receive(story, 70s) == Rules{});
+        }
+        SECTION(is_fifo ? "longer, but after it had ended, fifo" : "longer, but after it had ended, standard") {
+            change(story, 30s, 60s);
+            CHECK(receive(story, 31s) == Rules{});
+        }
+        SECTION(is_fifo ? "shorter for a while, fifo" : "shorter for a while, standard") {
+            change(story, 12s, 5s);
+            Story in_time = story;
+            change(story, 14s, 20s);
+            CHECK(receive(story, 16s) == early);
+            CHECK(receive(story, 30s) == Rules{});
+            change(in_time, 15s, 20s);
+            CHECK(receive(in_time, 16s) == (is_fifo ? Rules{} : early));
+        }
+        SECTION(is_fifo ? "perhaps, fifo" : "perhaps, standard") {
+            Operation& unanswered = change(story, 12s, 5s);
+            unanswered.answer = Answer::unknown;
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+            Story longer = story;
+            change(longer, 13s, 60s);
+            CHECK(receive(longer, 15s) == (is_fifo ? Rules{} : early));
+            longer.history.operations.pop_back();
+            longer.history.operations.back().duration = 60s;
+            CHECK(receive(longer, 30s) == Rules{});
+        }
+        SECTION(is_fifo ? "not if it was refused, fifo" : "not if it was refused, standard") {
+            change(story, 12s, 5s).answer = Answer::refused;
+            CHECK(receive(story, 15s) == early);
+        }
+        SECTION(is_fifo ? "before the send, fifo" : "before the send, standard") {
+            Story before = is_fifo ? fifo() : standard();
+            change(before, 1s, 0s);
+            change(before, 2s, 20s);
+            before.at(10s).send(1, 1).duration = 20s;
+            CHECK(receive(before, 30s - 1ns) == early);
+            CHECK(receive(before, 30s) == Rules{});
+            before.history.operations[0].answer = Answer::unknown;
+            CHECK(receive(before, 15s) == (is_fifo ? Rules{} : early));  // it may take effect after the send
+        }
+        SECTION(is_fifo ? "during the send, fifo" : "during the send, standard") {
+            story.history.operations[0].answered = 13s;
+            change(story, 13s, 60s).invoked = 12s;  // perhaps before the send, and undone by then
+            CHECK(receive(story, 30s - 1ns) == early);
+            CHECK(receive(story, 30s) == Rules{});
+        }
+        SECTION(is_fifo ? "at the instant of the send, fifo" : "at the instant of the send, standard") {
+            change(story, 10s, 5s);
+            CHECK(receive(story, 15s - 1ns) == early);
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+            std::swap(story.history.operations[0], story.history.operations[1]);  // the send knew of it
+            CHECK(receive(story, 15s) == early);
+            story.history.operations[1].answer = Answer::unknown;  // perhaps not
+            CHECK(receive(story, 15s) == (is_fifo ? Rules{} : early));
+        }
+        SECTION(is_fifo ? "after the first receive, fifo" : "after the first receive, standard") {
+            story.at(30s).receive({{1}}, 1s);
+            change(story, 30s, 15min);
+            story.at(31s).receive({{1, 2}});
+            CHECK(broken(story.check(CheckOptions::exact())) == Rules{});
+        }
+        SECTION(is_fifo ? "of another queue, fifo" : "of another queue, standard") {
+            story.history.queues.push_back(story.history.queues[0]);
+            change(story, 12s, 5s).queue = 1;
+            CHECK(receive(story, 15s) == early);
+        }
+    }
 }

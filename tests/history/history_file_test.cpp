@@ -3,8 +3,8 @@
 // Catches a history that is another one after it was written and read, and an error that does not help.
 
 #include "catch.hpp"
-#include "sim/history_support.hpp"
-#include "sqsim/sim/history_file.hpp"
+#include "history/history_support.hpp"
+#include "sqsim/history/history_file.hpp"
 #include "structure/source_files.hpp"
 
 #include <chrono>
@@ -18,8 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace history;
-using sqsim::sim::history_from_text;
-using sqsim::sim::to_text;
+using sqsim::history::history_from_text;
+using sqsim::history::to_text;
 
 std::string error_of(const std::string& text) {
     const auto result = history_from_text(text);
@@ -43,7 +43,7 @@ History everything() {
         {.name = "dead.fifo", .fifo = true},
     };
     history.clients = {"one", "two"};
-    for (std::uint8_t action = 0; action < 8; ++action) {
+    for (std::uint8_t action = 0; action < 9; ++action) {
         for (std::uint8_t answer = 0; answer < 7; ++answer) {
             history.operations.push_back({.invoked = 1s + 1ns * answer,
                                           .answered = 2s,
@@ -154,7 +154,7 @@ TEST_CASE("an error names the line, what is wrong, and what would be right", "[h
     CHECK(error_of("sqsim-history 1 drained=maybe") == "line 1: drained is 'maybe', but must be yes or no");
     CHECK(error_of(head + "sent from=1\n") ==
           "line 3: 'sent' is none of queue, client, send, receive, delivery, delete, change_visibility, purge, "
-          "dead_letter, redrive");
+          "dead_letter, redrive, set_delay");
     CHECK(error_of(head + "send from=1 visibility=3") ==
           "line 3: 'visibility=3' is not a key that is known here, an equals sign and a value; the keys are from, to, "
           "queue, client, message, receipt, group, deduplication, count, maximum, delay, wait, content, answer");
@@ -208,11 +208,11 @@ TEST_CASE("the example of the documentation is read, and is clean", "[history]")
 
 TEST_CASE("a file holds a history", "[history]") {
     const std::string path = "sqsim_history_file_test.txt";
-    CHECK(sqsim::sim::write_history_file(everything(), path).value() == to_text(everything()).size());
-    CHECK(sqsim::sim::read_history_file(path).value() == everything());
+    CHECK(sqsim::history::write_history_file(everything(), path).value() == to_text(everything()).size());
+    CHECK(sqsim::history::read_history_file(path).value() == everything());
     std::remove(path.c_str());
-    const auto missing = sqsim::sim::read_history_file(path);
+    const auto missing = sqsim::history::read_history_file(path);
     REQUIRE_FALSE(missing);
     CHECK(std::string{missing.error().what()} == "cannot open the file '" + path + "'");
-    CHECK_FALSE(sqsim::sim::write_history_file(everything(), "no/such/folder/file"));
+    CHECK_FALSE(sqsim::history::write_history_file(everything(), "no/such/folder/file"));
 }

@@ -1,38 +1,47 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/clock/clock.hpp"
 #include "sqsim/config.hpp"
-#include "sqsim/sim/history.hpp"
-#include "sqsim/sim/history_life.hpp"
+#include "sqsim/history/detail/interval.hpp"
+#include "sqsim/history/detail/message_history.hpp"
+#include "sqsim/history/history.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-namespace sqsim::inline SQSIM_ABI::detail {
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace history::detail {
 
-/// The first look at a history: whether it is one, and everything that a later look must know beforehand, above all
-/// the sends, whose answers may come after the message was received.
-class HistorySurvey {
+/// What the checker must know before it judges the first operation: whether the history is well formed, and the sends,
+/// purges and attribute changes, whose answers may come after the operations that they explain.
+///
+/// Invariants: `messages` and `receipts` have an entry for every number in the history; entry 0 stands for none.
+class HistoryIndex {
 public:
-    using Operation = sim::Operation;
-    using Action = sim::Action;
-    using Answer = sim::Answer;
-
-    /// Beyond 146 years from the epoch sums of times could overflow.
+    /// 146 years from the epoch. Beyond, sums of two times could overflow.
     static constexpr Nanos latest = Nanos{std::int64_t{1} << 62};
 
-    struct QueueSurvey {
+    struct QueueEntry {
         Nanos purged_first = never;
         Nanos purged_last = Nanos::min();
         std::int32_t unseen_receives = 0;  // whose answers never came
         bool is_dead_letter_queue = false;
+        bool delay_changes = false;
+        // The redrive policy when the operation that is judged took effect.
+        std::int32_t max_receive_count = 0;
+        std::uint32_t dead_letter_queue = QueueFacts::none;
     };
 
-    /// Returns: nothing, or what is wrong with the operation `at`.
-    [[nodiscard]] const char* take_in(const sim::History& history, Nanos purge_time) {
+    struct ReceiptEntry {
+        std::uint32_t message = 0;
+        bool received = false;  // by a delivery that was judged
+    };
+
+    /// Reads the history. Returns: null, or what is wrong with the operation `at`.
+    [[nodiscard]] const char* build(const History& history, Nanos purge_time) {
         begin(history);
         purge_time_ = purge_time;
         const char* problem = check_queues();
@@ -46,41 +55,26 @@ public:
                 at = index;
                 return problem;
             }
-            note(operation, index++);
+            add(operation, index++);
         }
         return nullptr;
     }
 
-    [[nodiscard]] MessageLife& life(std::uint32_t message) noexcept { return messages[message]; }
-
-    /// The message of an operation by receipt handle; zero if nobody can know.
+    /// The message of an operation by receipt handle; 0 if nobody can know.
     [[nodiscard]] std::uint32_t message_of(const Operation& operation) const noexcept {
-        return operation.message != 0 ? operation.message : receipts[operation.receipt];
-    }
-
-    /// A message that begins its life with this send.
-    static void begin_life(MessageLife& life, const Operation& operation, std::uint32_t index) noexcept {
-        life.known = true;
-        life.stored = operation.answer != Answer::unknown;
-        life.send_operation = life.stored ? index : no_operation;
-        life.sent = Sometime::of(operation);
-        life.kept_since = life.sent.last;
-        life.visible_from = saturating_add(operation.invoked, operation.duration);
-        life.queue = operation.queue;
-        life.group = operation.group;
-        life.content = operation.content;
+        return operation.message != 0 ? operation.message : receipts[operation.receipt].message;
     }
 
     /// Takes the oldest unacknowledged send without a message id of this content. Returns: its index or `no_operation`.
     [[nodiscard]] std::uint32_t take_nameless(std::uint64_t content) {
         if (!nameless_sorted_) {
-            std::sort(nameless_.begin(), nameless_.end(), [](const Nameless& a, const Nameless& b) {
+            std::sort(nameless_.begin(), nameless_.end(), [](const NamelessSend& a, const NamelessSend& b) {
                 return a.content != b.content ? a.content < b.content : a.operation < b.operation;
             });
             nameless_sorted_ = true;
         }
         const auto first = std::lower_bound(nameless_.begin(), nameless_.end(), content,
-                                            [](const Nameless& a, std::uint64_t b) { return a.content < b; });
+                                            [](const NamelessSend& a, std::uint64_t b) { return a.content < b; });
         if (first == nameless_.end()) {
             return no_operation;
         }
@@ -93,59 +87,68 @@ public:
     }
 
     std::size_t at = 0;
-    std::vector<MessageLife> messages{};    // by message; the first is nobody
-    std::vector<std::uint32_t> receipts{};  // the message of each
-    std::vector<QueueSurvey> queues{};
+    std::vector<MessageHistory> messages{};
+    std::vector<ReceiptEntry> receipts{};
+    std::vector<QueueEntry> queues{};
+    std::vector<std::uint32_t> delay_changes{};        // operations
+    std::vector<std::uint32_t> unanswered_receives{};  // of FIFO queues
     std::uint32_t groups = 1;
     Nanos longest_call{};  // of those that may have had an effect
+    Nanos first_send = never;
     Nanos end = Nanos::min();
     bool has_deduplication = false;
     bool has_redrive = false;
 
 private:
-    struct Nameless {
+    struct NamelessSend {
         std::uint64_t content;
         std::uint32_t operation;
         std::uint32_t taken;  // in the first of each content: how many of them are used up
     };
 
-    void begin(const sim::History& history) {
+    void begin(const History& history) {
         history_ = &history;
         at = 0;
-        // Most messages have at least a send, a receive and a delete: more room is made as it is needed.
-        make_empty(messages, history.operations.size() / 3);
-        make_empty(receipts, history.operations.size() / 3);
-        make_empty(deduplications_, 0);
+        // Most messages have at least a send, a receive and a delete; the tables grow if there are more.
+        clear(messages, history.operations.size() / 3);
+        clear(receipts, history.operations.size() / 3);
+        clear(deduplications_, 0);
         groups = 1;
         queues.assign(history.queues.size(), {});
+        delay_changes.clear();
+        unanswered_receives.clear();
         most_ids_ = 16 * history.operations.size() + 1024;
         nameless_.clear();
         nameless_sorted_ = false;
         longest_call = Nanos::zero();
+        first_send = never;
         end = Nanos::min();
         has_deduplication = false;
         has_redrive = false;
         receive_ = nullptr;
     }
 
-    /// Leaves the first place, which is nobody's.
+    /// Leaves entry 0.
     template <class T>
-    static void make_empty(std::vector<T>& table, std::size_t expected) {
+    static void clear(std::vector<T>& table, std::size_t expected) {
         table.clear();
         table.reserve(expected + 1);
         table.resize(1);
     }
 
     template <class T>
-    static void make_room(std::vector<T>& table, std::uint32_t id) {
+    static void grow(std::vector<T>& table, std::uint32_t id) {
         if (id >= table.size()) {
             table.resize(std::size_t{id} + 1);
         }
     }
 
     [[nodiscard]] const char* check_queues() {
-        for (const sim::QueueFacts& facts : history_->queues) {
-            if (facts.dead_letter_queue != sim::QueueFacts::none) {
+        for (std::size_t i = 0; i < queues.size(); ++i) {
+            const QueueFacts& facts = history_->queues[i];
+            queues[i].max_receive_count = facts.max_receive_count;
+            queues[i].dead_letter_queue = facts.dead_letter_queue;
+            if (facts.dead_letter_queue != QueueFacts::none) {
                 if (facts.dead_letter_queue >= queues.size()) {
                     return "a queue names a dead-letter queue that is not there";
                 }
@@ -164,6 +167,10 @@ private:
         if (operation.queue >= queues.size()) {
             return "its queue is not in the list of queues";
         }
+        if (operation.action == Action::set_redrive_policy &&
+            (operation.maximum < 0 || static_cast<std::size_t>(operation.maximum) > queues.size())) {
+            return "it names a dead-letter queue that is not there";
+        }
         if (operation.action == Action::delivery) {
             return receive_ == nullptr || receive_->queue != operation.queue || operation.message == 0
                        ? "a delivery must have a message and follow its receive"
@@ -180,13 +187,13 @@ private:
         return operation.answered < end ? "the operations must be in the order of their answers" : nullptr;
     }
 
-    void note(const Operation& operation, std::uint32_t index) {
-        make_room(messages, operation.message);
-        make_room(receipts, operation.receipt);
+    void add(const Operation& operation, std::uint32_t index) {
+        grow(messages, operation.message);
+        grow(receipts, operation.receipt);
         groups = std::max(groups, operation.group + 1);
         if (operation.action == Action::delivery) {
             longest_call = std::max(longest_call, receive_->answered - receive_->invoked);
-            receipts[operation.receipt] = operation.receipt != 0 ? operation.message : 0;
+            receipts[operation.receipt].message = operation.receipt != 0 ? operation.message : 0;
             queues[operation.queue].unseen_receives += operation.answer == Answer::unknown ? 1 : 0;
             return;
         }
@@ -195,16 +202,29 @@ private:
         switch (operation.action) {
         case Action::receive:
             receive_ = &operation;
-            queues[operation.queue].unseen_receives += operation.answer == Answer::unknown ? 1 : 0;
+            if (operation.answer == Answer::unknown) {
+                ++queues[operation.queue].unseen_receives;
+                if (history_->queues[operation.queue].fifo) {
+                    unanswered_receives.push_back(index);
+                }
+            }
             return;
         case Action::redrive:
             has_redrive = true;
             [[fallthrough]];
         case Action::send:
-            note_send(operation, index);
+            add_send(operation, index);
             break;
         case Action::purge:
-            note_purge(operation);
+            add_purge(operation);
+            break;
+        case Action::set_delay:
+            add_delay_change(operation, index);
+            break;
+        case Action::set_redrive_policy:
+            if (operation.maximum != 0) {
+                queues[static_cast<std::size_t>(operation.maximum) - 1].is_dead_letter_queue = true;
+            }
             break;
         default:
             break;
@@ -212,67 +232,61 @@ private:
         longest_call = std::max(longest_call, operation.answered - operation.invoked);
     }
 
-    void note_send(const Operation& operation, std::uint32_t index) {
+    void add_send(const Operation& operation, std::uint32_t index) {
         if (operation.answer != Answer::ok && operation.answer != Answer::unknown &&
             operation.answer != Answer::deduplicated) {
             return;
         }
+        first_send = std::min(first_send, operation.invoked);
         if (operation.message == 0) {
             if (operation.answer == Answer::unknown) {
                 nameless_.push_back({operation.content, index, 0});
             }
             return;
         }
-        MessageLife& life = messages[operation.message];
-        if (life.known) {
-            note_repeated_send(life, operation, index);
+        MessageHistory& message = messages[operation.message];
+        if (message.known) {
+            message.repeat_send(operation, index);
             return;
         }
-        const bool original = operation.answer != Answer::deduplicated;
-        begin_life(life, operation, index);
-        if (!original) {  // what it repeats was not acknowledged: all that is known is that it is there
-            life.sent.first = Nanos::min();
-            life.visible_from = Nanos::min();
-            life.content = 0;
+        message.begin(operation, index);
+        if (operation.answer == Answer::deduplicated) {  // the original is not known yet
+            message.sent.first = Nanos::min();
+            message.visible_from = Nanos::min();
+            message.content = 0;
+            message.group = 0;
         } else if (operation.deduplication != 0 && history_->queues[operation.queue].fifo) {
-            make_room(deduplications_, operation.deduplication);
-            life.same_deduplication = deduplications_[operation.deduplication];
+            grow(deduplications_, operation.deduplication);
+            message.same_deduplication = deduplications_[operation.deduplication];
             deduplications_[operation.deduplication] = operation.message;
             has_deduplication = true;
         }
     }
 
-    /// A send that was answered with the id of an earlier one (R156).
-    static void note_repeated_send(MessageLife& life, const Operation& operation, std::uint32_t index) noexcept {
-        if (operation.answer == Answer::unknown || operation.queue != life.queue) {
-            return;
-        }
-        if (operation.answer == Answer::ok && operation.invoked < life.sent.last) {  // either may be the original
-            life.sent.first = std::min(life.sent.first, operation.invoked);
-            life.visible_from = std::min(life.visible_from, saturating_add(operation.invoked, operation.duration));
-            life.content = life.content == operation.content ? life.content : 0;
-        }
-        life.sent.last = std::min(life.sent.last, operation.answered);
-        life.kept_since = std::min(life.kept_since, operation.answered);
-        life.send_operation = life.stored ? life.send_operation : index;
-        life.stored = true;
-    }
-
-    void note_purge(const Operation& operation) noexcept {
+    void add_purge(const Operation& operation) noexcept {
         if (operation.answer == Answer::ok || operation.answer == Answer::unknown) {
-            QueueSurvey& queue = queues[operation.queue];
+            QueueEntry& queue = queues[operation.queue];
             queue.purged_first = std::min(queue.purged_first, operation.invoked);
-            queue.purged_last = std::max(queue.purged_last, saturating_add(Sometime::of(operation).last, purge_time_));
+            queue.purged_last = std::max(queue.purged_last, saturating_add(Interval::of(operation).last, purge_time_));
         }
     }
 
-    const sim::History* history_ = nullptr;
+    void add_delay_change(const Operation& operation, std::uint32_t index) {
+        if (operation.answer == Answer::ok || operation.answer == Answer::unknown) {
+            queues[operation.queue].delay_changes = true;
+            delay_changes.push_back(index);
+        }
+    }
+
+    const History* history_ = nullptr;
     const Operation* receive_ = nullptr;
     std::size_t most_ids_ = 0;
     Nanos purge_time_{};
     std::vector<std::uint32_t> deduplications_{};  // the last message of each
-    std::vector<Nameless> nameless_{};             // unacknowledged sends whose message id nobody knows
+    std::vector<NamelessSend> nameless_{};         // unacknowledged sends whose message id nobody knows
     bool nameless_sorted_ = false;
 };
 
-}  // namespace sqsim::inline SQSIM_ABI::detail
+}  // namespace history::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -6,9 +6,9 @@
 
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/fifo_queue.hpp"
-#include "sqsim/queue.hpp"
 #include "sqsim/history/check_history.hpp"
 #include "sqsim/history/recorder.hpp"
+#include "sqsim/queue.hpp"
 
 #include <chrono>
 #include <cstddef>

@@ -47,10 +47,10 @@ enum class Site : std::uint8_t {
     dead_letter,   ///< a message has just become a dead letter
     run_property,  ///< what holds for the whole execution
     // In the life of a consumer.
-    start,    ///< before the first step of an actor
-    handle,   ///< before the handler of a simulated consumer
-    turn,     ///< before the next message of a batch
-    work,     ///< before, within and after `work_time`
+    start,   ///< before the first step of an actor
+    handle,  ///< before the handler of a simulated consumer
+    turn,    ///< before the next message of a batch
+    work,    ///< before, within and after `work_time`
     working,
     worked,
     sleep,  ///< before, within and after `sim::sleep_for`

@@ -144,8 +144,9 @@ enum class HandleStatus : std::uint8_t {
     invalid,     ///< malformed or foreign; only inside a batch result, a single call throws
 };
 
-/// What a delete or a change of visibility answers: in process true if the call took effect; in a simulated world and on
-/// a remote queue true if the service answers success, as it does to a delete of a message that is gone (R108, R110).
+/// What a delete or a change of visibility answers: in process true if the call took effect; in a simulated world and
+/// on a remote queue true if the service answers success, as it does to a delete of a message that is gone (R108,
+/// R110).
 struct HandleResult {
     HandleStatus status = HandleStatus::ok;
     bool success = status == HandleStatus::ok;

@@ -6,12 +6,12 @@
 // IWYU pragma: begin_exports
 #include "sqsim/any_queue.hpp"
 #include "sqsim/attributes.hpp"
+#include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/coarse_clock.hpp"
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/config.hpp"
-#include "sqsim/choice.hpp"
 #include "sqsim/delivery_model.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fifo_queue.hpp"

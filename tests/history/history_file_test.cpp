@@ -154,7 +154,7 @@ TEST_CASE("an error names the line, what is wrong, and what would be right", "[h
     CHECK(error_of("sqsim-history 1 drained=maybe") == "line 1: drained is 'maybe', but must be yes or no");
     CHECK(error_of(head + "sent from=1\n") ==
           "line 3: 'sent' is none of queue, client, send, receive, delivery, delete, change_visibility, purge, "
-          "dead_letter, redrive, set_delay");
+          "dead_letter, redrive, set_delay, set_redrive_policy");
     CHECK(error_of(head + "send from=1 visibility=3") ==
           "line 3: 'visibility=3' is not a key that is known here, an equals sign and a value; the keys are from, to, "
           "queue, client, message, receipt, group, deduplication, count, maximum, delay, wait, content, answer");

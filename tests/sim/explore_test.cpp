@@ -75,7 +75,7 @@ TEST_CASE("every plan within the budgets is run once", "[sim][explore]") {
     const Report report = explore(options, one_message);
     CHECK(report.plans_run() == 1 + 4 + 12 + 36);
     CHECK(report.ok());
-    CHECK(says(report, "every plan with at most 3 faults and 0 preemptions was run: 53 plans, 0 violations"));
+    CHECK(says(report, "every plan with up to 3 faults and 0 preemptions was run: 53 plans, 0 violations"));
 }
 
 TEST_CASE("no two runs of an exploration are the same", "[sim][explore]") {
@@ -84,17 +84,13 @@ TEST_CASE("no two runs of an exploration are the same", "[sim][explore]") {
         Log log{world};
         auto& queue = world.queue({.visibility_timeout = 30s});
         world.produce(queue, {"a"});
-        world.spawn("r", [&] {
+        world.consume(queue, [&] {
             log.say("begins");
-            while (true) {
-                if (const auto message = queue.receive_message({.wait_time = 20s})) {
-                    log.got("r", *message);
-                    point("middle");
-                    log.say("done");
-                    queue.delete_message(message->receipt_handle());
-                    log.say("deleted");
-                }
-            }
+            return [&](const SimMessage& message) {
+                log.got("r", message);
+                point("middle");
+                log.say("done");
+            };
         });
         world.run();
         world.expect("the end", true);
@@ -137,7 +133,7 @@ TEST_CASE("faults and preemptions have budgets of their own", "[sim][explore]") 
     };
     CHECK(plans(0, 0) == 1);
     CHECK(plans(1, 0) == 1 + 8);
-    CHECK(plans(0, 1) == 1 + 8);
+    CHECK(plans(0, 1) == 1 + 8 + 1);  // and one of them may start first
     CHECK(plans(1, 1) > 1 + 8 + 8);
     CHECK(plans(1, 1) < plans(2, 1));
     CHECK(plans(2, 0) < plans(2, 1));
@@ -293,7 +289,7 @@ TEST_CASE("what was to hold sometimes, and never did, proves nothing", "[sim][ex
     const Report report = explore({.faults = 1}, scenario(3));
     CHECK(report.verdict == Verdict::vacuous);
     CHECK(report.violation() ==
-          "sometimes \"received 3 times\" never held in " + std::to_string(report.plans_run()) + " runs");
+          "sometimes \"received 3 times\" never held in " + std::to_string(report.plans_run()) + " executions");
 }
 
 TEST_CASE("what must always hold is looked at after every step", "[sim][explore]") {
@@ -396,8 +392,8 @@ TEST_CASE("progress is told now and then", "[sim][explore]") {
     REQUIRE(told.size() >= 2);
     CHECK(told[0].plans_run < told[1].plans_run);
     CHECK(told[0].plans_known >= told[0].plans_run);
-    CHECK(told[0].deviations >= 5);
-    CHECK(told[0].deviations <= 8);
+    CHECK(told[0].faults >= 5);
+    CHECK(told[0].faults <= 8);
 }
 
 TEST_CASE("earlier failures are run first", "[sim][explore]") {
@@ -498,7 +494,8 @@ TEST_CASE("several queues have places of their own", "[sim][explore]") {
     CHECK(report.replay_token().find("mails") != std::string::npos);
     CHECK(replay(report.replay_token(), scenario).violation() == report.violation());
     CHECK(replay("lost@mails.fifo:delete#1.1", scenario).verdict == Verdict::violated);
-    CHECK(replay("lost@delete#1.1", scenario).ok());
+    CHECK(replay("lost@orders:delete#1.1", scenario).ok());
+    CHECK(replay("lost@delete#1.1", scenario).verdict == Verdict::stale_token);
 }
 
 TEST_CASE("messages are produced by their bodies, or with their options", "[sim][explore]") {
@@ -581,8 +578,8 @@ TEST_CASE("a consumer that polls and sleeps comes to rest", "[sim][explore]") {
 TEST_CASE("the report of a scenario that holds says what is guaranteed", "[sim][explore]") {
     const Report report = explore({.faults = 1, .preemptions = 0, .name = "one"}, one_message);
     CHECK(report.headline() == "HOLDS one");
-    CHECK(says(report, "every plan with at most 1 fault and 0 preemptions was run: "));
-    CHECK(says(report, "kinds that no call of this scenario allows: "));
+    CHECK(says(report, "every plan with up to 1 fault and 0 preemptions was run: "));
+    CHECK(says(report, "not possible here: "));
     CHECK(says(report, "every history kept the contract of the service"));
     CHECK(report.minimal_faults() == -1);
     CHECK(report.replay_token().empty());

@@ -160,13 +160,12 @@ TEST_CASE("a call that is not made is no place for its faults", "[sim][faults]")
         world.run();
     };
     const Faults absent{Fault::late_purge,       Fault::late_attribute, Fault::lose_extension, Fault::handler_fails,
-                        Fault::effect_fails,     Fault::clock_ahead,    Fault::stop_mid_batch,           Fault::redrive,
+                        Fault::effect_fails,     Fault::clock_ahead,    Fault::stop_mid_batch, Fault::redrive,
                         Fault::resend_in_window, Fault::refuse_entry,   Fault::lose_send_reply};
     CHECK(explored({.faults = 3, .preemptions = 3, .offered = absent}, scenario).size() == 2);
 }
 
 TEST_CASE("the table of the faults has every kind in its place, with a word for tokens", "[sim][faults]") {
-    std::set<std::pair<std::string_view, std::string_view>> named;
     for (std::size_t i = 0; i < fault_table.size(); ++i) {
         const FaultInfo& kind = fault_table[i];
         INFO(kind.word);
@@ -174,13 +173,28 @@ TEST_CASE("the table of the faults has every kind in its place, with a word for 
         CHECK(info(kind.fault).word == kind.word);
         CHECK(!kind.word.empty());
         CHECK(kind.word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos);
-        CHECK(!kind.basis.empty());
-        CHECK(Faults::usual().contains(kind.fault) == kind.usual);
+        CHECK(!kind.description.empty());
+        CHECK(kind.basis.empty() == (kind.fault == Fault::none));
+        CHECK(Faults::default_faults().contains(kind.fault) == kind.is_default);
         CHECK(Faults::all().contains(kind.fault) == (kind.fault != Fault::none));
         CHECK(Faults{kind.fault}.contains(kind.fault));
         CHECK(!Faults::all().without({kind.fault}).contains(kind.fault));
         CHECK(Faults{}.with({kind.fault}) == Faults{kind.fault});
-        named.emplace(kind.site, kind.word);
     }
-    CHECK(named.size() == fault_table.size() - 1);  // the two late answers of A1 share a word
+}
+
+TEST_CASE("no site offers two kinds with one word", "[sim][faults]") {
+    for (std::size_t i = 0; i < site_table.size(); ++i) {
+        const SiteInfo& site = site_table[i];
+        INFO(site.name);
+        CHECK(site.site == static_cast<sqsim::Site>(i));
+        CHECK(!site.description.empty());
+        std::set<std::string_view> words;
+        std::size_t kinds = 0;
+        for (const Fault fault : site.faults.with(site.harm)) {
+            words.insert(info(fault).word);
+            ++kinds;
+        }
+        CHECK(words.size() == kinds);
+    }
 }

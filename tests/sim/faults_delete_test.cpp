@@ -173,7 +173,7 @@ TEST_CASE("D2: a delete whose reply is lost is repeated; the second succeeds, to
 TEST_CASE("D3: a copy of a deleted message survives and is delivered later", "[sim][faults]") {
     CHECK(with_fault(Fault::delete_survives, "delete-survives@remove#1.1", 1, standard) ==
           Lines{"0s r got a (1), id 1, handle 1", "0s delete ok", "30s r got a (2), id 1, handle 2", "30s delete ok"});
-    CHECK(with_fault(Fault::delete_survives, "delete-survives@remove-entry#2.1", 3, standard_batch) ==
+    CHECK(with_fault(Fault::delete_survives, "delete-survives@remove#2.1", 3, standard_batch) ==
           Lines{"0s a1b1c1", "0s delete ok ok ok", "30s b2", "30s delete ok"});
 }
 

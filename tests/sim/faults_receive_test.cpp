@@ -112,7 +112,8 @@ TEST_CASE("R1: a receive returns fewer messages than it could: only one, or all 
     CHECK(lines_of("none", four) == Lines{"0s abcd"});
     CHECK(with_fault(Fault::partial_receive, "partial-receive1@receive.1", 2, four) == Lines{"0s a", "0s bcd"});
     CHECK(lines_of("partial-receive3@receive.1", four) == Lines{"0s abc", "0s d"});
-    CHECK(with_fault(Fault::partial_receive, "partial-receive1@receive.1", 1, together({"a", "b"})) == Lines{"0s a", "0s b"});
+    CHECK(with_fault(Fault::partial_receive, "partial-receive1@receive.1", 1, together({"a", "b"})) ==
+          Lines{"0s a", "0s b"});
 }
 
 TEST_CASE("R2: a short poll returns nothing though messages are visible", "[sim][faults]") {

@@ -172,15 +172,15 @@ TEST_CASE("S6: a FIFO send repeated at the last instant of the deduplication win
 
 TEST_CASE("S6: a FIFO send repeated after the deduplication window makes a second message", "[sim][faults]") {
     CHECK(
-        with_fault(Fault::resend_after_window, "resend-late-visibility@send#1.1", 2, fifo_sent) ==
+        with_fault(Fault::resend_after_window, "resend-late@send#1.1", 2, fifo_sent) ==
         Lines{"0s r got a (1), id 1, handle 1", "0s r got b (1), id 2, handle 2", "300s r got a (1), id 3, handle 3"});
-    CHECK(with_fault(Fault::resend_after_window, "resend-late-visibility@send#1.1", 1, careless_fifo) ==
+    CHECK(with_fault(Fault::resend_after_window, "resend-late@send#1.1", 1, careless_fifo) ==
           Lines{"0s sent", "0s r got a (1), id 1, handle 1", "300s r got a (1), id 2, handle 2"});
 }
 
 TEST_CASE("a standard queue has no deduplication window", "[sim][faults]") {
     CHECK(replayed("resend-early@send#1.1", two_sent).report.verdict == Verdict::stale_token);
-    CHECK(replayed("resend-late-visibility@send#1.1", two_sent).report.verdict == Verdict::stale_token);
+    CHECK(replayed("resend-late@send#1.1", two_sent).report.verdict == Verdict::stale_token);
 }
 
 TEST_CASE("what the scenario itself sends always goes well", "[sim][faults]") {

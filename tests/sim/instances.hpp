@@ -18,5 +18,7 @@ extern template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, 
                                                sqsim::detail::StandardEngine<std::string>, sqsim::QueueOptions>;
 extern template class sqsim::detail::QueueCore<sqsim::ManualClock, std::string, sqsim::NullMutex,
                                                sqsim::detail::FifoEngine<std::string>, sqsim::FifoQueueOptions>;
+extern template class sqsim::sim::detail::BackingQueueOf<instances::Standard>;
 extern template class sqsim::sim::detail::SimulatedQueueOf<instances::Standard, sqsim::QueueOptions>;
+extern template class sqsim::sim::detail::BackingQueueOf<instances::Fifo>;
 extern template class sqsim::sim::detail::SimulatedQueueOf<instances::Fifo, sqsim::FifoQueueOptions>;

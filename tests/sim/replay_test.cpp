@@ -103,13 +103,13 @@ TEST_CASE("a token whose faults never come about is an error, and names what was
     const Report gone = replay("crash@shipped#2.1", charging({}));
     CHECK(gone.verdict == Verdict::stale_token);
     CHECK(!gone.ok());
-    CHECK(gone.violation() == "\"crash@shipped#2.1\": the run never reached crash@shipped#2.1");
+    CHECK(gone.violation() == "\"crash@shipped#2.1\": the execution never reached crash@shipped#2.1");
     const Report half = replay("crash@charged#1.1+crash@charged#1.9", charging({}));
     CHECK(half.verdict == Verdict::stale_token);
-    CHECK(half.violation() == "\"crash@charged#1.1+crash@charged#1.9\": the run never reached crash@charged#1.9");
+    CHECK(half.violation() == "\"crash@charged#1.1+crash@charged#1.9\": the execution never reached crash@charged#1.9");
     const Report other_kind = replay("dup@charged#1.1", charging({}));
     CHECK(other_kind.verdict == Verdict::stale_token);
-    CHECK(other_kind.violation() == "\"dup@charged#1.1\": the run never reached dup@charged#1.1");
+    CHECK(other_kind.violation() == "\"dup@charged#1.1\": the execution never reached dup@charged#1.1");
     CHECK(replay("order7@next.1", charging({})).verdict == Verdict::stale_token);
     CHECK(replay("crash@charged#1.1+crash@charged#1.1", charging({})).verdict == Verdict::stale_token);
 }
@@ -163,7 +163,7 @@ TEST_CASE("points with long or strange names are found again by their short ones
         world.expect("once", first == 1);
     };
     const Report found = explore({.faults = 1, .offered = {Fault::crash}}, scenario);
-    CHECK(found.plan.at(0).place == "the long beginning of a name that goes on and on, second");
+    CHECK(found.plan.at(0).site == "the long beginning of a name that goes on and on, second");
     CHECK(found.replay_token().size() <= maximum_token_size);
     CHECK(replay(found.replay_token(), scenario).violation() == found.violation());
     CHECK(replay(found.replay_token(), scenario).replay_token() == found.replay_token());

@@ -94,7 +94,11 @@ TEST_CASE("a run of a sample is about some kinds of faults, not about all", "[si
         quiet += deliveries == 2 ? 1 : 0;
         loud += deliveries >= 6 ? 1 : 0;
     };
-    CHECK(sample({.runs = 400, .kind_probability = 0.2, .fault_probability = 0.5, .offered = {Fault::crash, Fault::lose_delete}}, counted)
+    CHECK(sample({.runs = 400,
+                  .kind_probability = 0.2,
+                  .fault_probability = 0.5,
+                  .offered = {Fault::crash, Fault::lose_delete}},
+                 counted)
               .ok());
     CHECK(quiet > 200);
     CHECK(loud > 10);
@@ -107,7 +111,8 @@ TEST_CASE("a run of a sample is about some kinds of faults, not about all", "[si
 
 TEST_CASE("a failure that a sample finds is made minimal, and proved to be", "[sim][sample]") {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        const Report one = sample({.runs = 500, .seed = seed, .kind_probability = 0.6, .fault_probability = 0.3}, charging);
+        const Report one =
+            sample({.runs = 500, .seed = seed, .kind_probability = 0.6, .fault_probability = 0.3}, charging);
         INFO(one.to_string());
         REQUIRE(one.verdict == Verdict::violated);
         CHECK(one.minimal_faults() == 1);
@@ -116,7 +121,8 @@ TEST_CASE("a failure that a sample finds is made minimal, and proved to be", "[s
         CHECK(replay(one.replay_token(), charging).violation() == one.violation());
     }
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-        const Report two = sample({.runs = 2'000, .seed = seed, .kind_probability = 0.6, .fault_probability = 0.3}, thrice);
+        const Report two =
+            sample({.runs = 2'000, .seed = seed, .kind_probability = 0.6, .fault_probability = 0.3}, thrice);
         INFO(two.to_string());
         REQUIRE(two.verdict == Verdict::violated);
         CHECK(two.plan.size() == 2);
@@ -126,8 +132,9 @@ TEST_CASE("a failure that a sample finds is made minimal, and proved to be", "[s
 }
 
 TEST_CASE("a failure for which certification has too few runs says so", "[sim][sample]") {
-    const Report report =
-        sample({.runs = 2'000, .seed = 1, .kind_probability = 0.6, .fault_probability = 0.3, .maximum_certification = 3}, thrice);
+    const Report report = sample(
+        {.runs = 2'000, .seed = 1, .kind_probability = 0.6, .fault_probability = 0.3, .maximum_certification = 3},
+        thrice);
     REQUIRE(report.verdict == Verdict::violated);
     CHECK(says(report, "whether a smaller one exists was not searched to the end"));
 }

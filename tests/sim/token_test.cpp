@@ -20,18 +20,19 @@ std::string problem(std::string_view token) {
 
 TEST_CASE("a token names the fault, the place, the message, and which time it is", "[sim][token]") {
     CHECK(to_token(FaultPlan{}) == "none");
-    CHECK(to_token(FaultPlan{{.fault = "crash", .site = "charged", .subject = 2, .occurrence = 3}}) == "crash@charged#2.3");
-    CHECK(to_token(FaultPlan{{.fault = "miss", .site = "receive"}}) == "empty-receive@receive.1");
+    CHECK(to_token(FaultPlan{{.fault = "crash", .site = "charged", .subject = 2, .occurrence = 3}}) ==
+          "crash@charged#2.3");
+    CHECK(to_token(FaultPlan{{.fault = "empty-receive", .site = "receive"}}) == "empty-receive@receive.1");
     CHECK(to_token(FaultPlan{{.fault = "order", .parameter = 2, .site = "next", .occurrence = 4}}) == "order2@next.4");
     CHECK(to_token(FaultPlan{{.fault = "dup", .site = "receive", .subject = 3, .copy = true}}) == "dup@receive#3b.1");
     CHECK(to_token(FaultPlan{{.fault = "lost", .site = "mails:delete", .subject = 1}}) == "lost@mails:delete#1.1");
     CHECK(to_token(FaultPlan{{.fault = "dup", .site = "receive", .subject = 2},
-                        {.fault = "crash", .site = "charged", .subject = 2, .occurrence = 2}}) ==
+                             {.fault = "crash", .site = "charged", .subject = 2, .occurrence = 2}}) ==
           "dup@receive#2.1+crash@charged#2.2");
 }
 
 TEST_CASE("what a token says is read again", "[sim][token]") {
-    const FaultFaultFaultPlan plans[] = {
+    const FaultPlan plans[] = {
         {},
         {{.fault = "crash", .site = "charged", .subject = 2, .occurrence = 3}},
         {{.fault = "stall", .parameter = 12, .site = "a-b_c:d", .subject = 4'000'000, .copy = true, .occurrence = 99}},
@@ -56,10 +57,10 @@ TEST_CASE("a token of three faults has at most 80 characters, however long their
     // What may happen at a point of the user's, whose name may be long.
     for (const Fault kind : {Fault::crash, Fault::stall, Fault::preempt, Fault::effect_fails, Fault::effect_unknown}) {
         const FaultPlan three(3, {.fault = std::string{info(kind).word},
-                             .parameter = kind == Fault::stall ? 12U : 0U,
-                             .site = names[2],
-                             .subject = 9,
-                             .occurrence = 9});
+                                  .parameter = kind == Fault::stall ? 12U : 0U,
+                                  .site = names[2],
+                                  .subject = 9,
+                                  .occurrence = 9});
         INFO(to_token(three));
         CHECK(to_token(three).size() <= maximum_token_size);
         CHECK(plan_from_token(to_token(three)).value().size() == 3);

@@ -4,8 +4,8 @@
 // exist.
 
 #include "catch.hpp"
-#include "sqsim/sim/site_table.hpp"
 #include "sqsim/sim/fault.hpp"
+#include "sqsim/sim/site_table.hpp"
 #include "structure/source_files.hpp"
 
 #include <algorithm>

@@ -37,6 +37,7 @@ const std::map<std::string, double> ranks{
     {"options.hpp", 3},
     {"metrics.hpp", 3},
     {"choice.hpp", 3},
+    {"decision.hpp", 4},  // its earlier name
     // the only code that blocks on time
     {"clock/wait.hpp", 4},
     {"clock/manual_clock.hpp", 4.5},

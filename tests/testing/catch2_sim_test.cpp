@@ -32,8 +32,8 @@ TEST_CASE("a report that holds matches", "[testing]") {
 }
 
 TEST_CASE("a report of any other verdict does not match", "[testing]") {
-    for (const auto verdict : {Verdict::violated, Verdict::vacuous, Verdict::stale_token,
-                               Verdict::nondeterministic, Verdict::incomplete}) {
+    for (const auto verdict :
+         {Verdict::violated, Verdict::vacuous, Verdict::stale_token, Verdict::nondeterministic, Verdict::incomplete}) {
         CHECK_THAT(report_of(verdict), !holds());
     }
 }

@@ -71,9 +71,7 @@ inline constexpr Nanos never = Nanos::max();
 }
 
 /// How long the machine has been running: for limits in real time.
-[[nodiscard]] inline Nanos real_time() noexcept {
-    return std::chrono::steady_clock::now().time_since_epoch();
-}
+[[nodiscard]] inline Nanos real_time() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 /// A clock's time as nanoseconds since its epoch.
 template <class TimePoint>

@@ -73,7 +73,7 @@ private:
         std::uint32_t choice = 0;
         if (window_.size() > 1) {
             choice = choices->choose(Site::receive_order, ledger_.store()[first->slot].ordinal,
-                                       static_cast<std::uint32_t>(window_.size()));
+                                     static_cast<std::uint32_t>(window_.size()));
         }
         for (std::size_t i = 0; i < window_.size(); ++i) {
             if (i != choice) {

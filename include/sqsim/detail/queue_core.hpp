@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
-#include "sqsim/choice.hpp"
 #include "sqsim/detail/inbox.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/receive_attempt.hpp"

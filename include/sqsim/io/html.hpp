@@ -104,9 +104,8 @@ namespace detail::html {
 /// steps. It refers to nothing outside itself, follows the reader's choice of light or dark and can be printed.
 [[nodiscard]] inline std::string to_html(const HtmlPage& page) {
     const Timeline& timeline = page.timeline;
-    const auto faults =
-        static_cast<std::size_t>(std::count_if(timeline.steps.begin(), timeline.steps.end(),
-                                               [](const TimelineStep& step) { return !step.fault.empty(); }));
+    const auto faults = static_cast<std::size_t>(std::count_if(
+        timeline.steps.begin(), timeline.steps.end(), [](const TimelineStep& step) { return !step.fault.empty(); }));
     std::vector<bool> acts(timeline.actors.size() + 1, false);
     for (const TimelineStep& step : timeline.steps) {
         acts[std::min(step.actor, timeline.actors.size())] = true;

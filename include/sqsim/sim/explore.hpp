@@ -47,6 +47,8 @@ inline Report replay(std::string_view token, const ReplayOptions& options,
     }
     const detail::TerminateHint hint;
     detail::Runner runner{detail::run_settings(options), scenario, unlimited};
+    runner.end_unwinding();
+    const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     const std::vector<detail::PackedFault> packed = detail::resolve(*plan, runner.sites());
     detail::Outcome outcome = runner.run({});  // makes the states that the plan's are compared with
     if (!packed.empty()) {
@@ -87,7 +89,8 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
     }
     for (const std::string& token : options.regressions) {
         Report report = replay(token, detail::replay_options(options), scenario);
-        if (report.verdict == Verdict::violated || report.verdict == Verdict::stale_token) {
+        if (report.verdict == Verdict::violated || report.verdict == Verdict::stale_token ||
+            report.verdict == Verdict::nondeterministic) {
             return report;
         }
     }
@@ -119,7 +122,10 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
         detail::report_violation(report, runner, plan, explorer.outcome().violation);
         report.minimality = {explorer.smaller_plans() == 0 ? Minimality::Proof::empty_plan
                                                            : Minimality::Proof::smaller_pass,
-                             explorer.smaller_plans(), report.plans, {}, 0};
+                             explorer.smaller_plans(),
+                             report.plans,
+                             {},
+                             0};
         if (report.verdict == Verdict::violated) {
             detail::report_alike(report, explorer, runner);
         }
@@ -147,6 +153,7 @@ inline Report explore(const std::function<void(World&)>& scenario) { return expl
 inline Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
     const detail::TerminateHint hint;
     detail::Runner runner{detail::run_settings(options), scenario};
+    const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     Report report;
     report.method = Report::Method::sample;
     report.name = options.name;
@@ -182,6 +189,7 @@ inline Report run_bytes(std::span<const std::uint8_t> bytes, const std::function
                         const SampleOptions& options = {}) {
     const detail::TerminateHint hint;
     detail::Runner runner{detail::run_settings(options), scenario};
+    const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     Report report;
     report.method = Report::Method::bytes;
     report.name = options.name;

@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -149,8 +150,7 @@ inline constexpr std::array<FaultInfo, fault_kinds> fault_table{{
     {Fault::lose_delete, "lost", Category::fault, true, 2, "a delete never arrives, its caller sees an error",
      "requests may fail"},
     {Fault::lose_delete_reply, "lost-reply", Category::fault, true, 2,
-     "a delete takes effect, but is repeated because its reply is lost",
-     "SDKs repeat a request that got no answer"},
+     "a delete takes effect, but is repeated because its reply is lost", "SDKs repeat a request that got no answer"},
     {Fault::delete_survives, "delete-survives", Category::fault, true, 4,
      "a copy of a deleted message survives and is delivered later",
      "a copy on a server that was not available may survive"},
@@ -209,6 +209,23 @@ public:
     [[nodiscard]] constexpr Faults common(Faults other) const noexcept { return Faults{bits_ & other.bits_}; }
 
     friend constexpr bool operator==(const Faults&, const Faults&) noexcept = default;
+
+    /// The kinds of the set, in the order of the enumeration.
+    class Iterator {
+    public:
+        constexpr explicit Iterator(std::uint64_t bits) noexcept : bits_{bits} {}
+        [[nodiscard]] constexpr Fault operator*() const noexcept { return static_cast<Fault>(std::countr_zero(bits_)); }
+        constexpr Iterator& operator++() noexcept {
+            bits_ &= bits_ - 1;
+            return *this;
+        }
+        friend constexpr bool operator==(const Iterator&, const Iterator&) noexcept = default;
+
+    private:
+        std::uint64_t bits_;
+    };
+    [[nodiscard]] constexpr Iterator begin() const noexcept { return Iterator{bits_}; }
+    [[nodiscard]] constexpr Iterator end() const noexcept { return Iterator{0}; }
 
 private:
     constexpr explicit Faults(std::uint64_t bits) noexcept : bits_{bits} {}

@@ -115,8 +115,9 @@ inline constexpr std::string_view choice_prefix = "choose:";
 [[nodiscard]] inline Result<FaultPlan> plan_from_token(std::string_view token) {
     const std::string whole{token};
     const auto wrong = [&](std::string_view part, std::string_view rule) {
-        return Result<FaultPlan>{Error{Errc::invalid_parameter_value, "The token \"" + whole + "\" cannot be replayed: \"" +
-                                                                     std::string{part} + "\" " + std::string{rule}}};
+        return Result<FaultPlan>{
+            Error{Errc::invalid_parameter_value, "The token \"" + whole + "\" cannot be replayed: \"" +
+                                                     std::string{part} + "\" " + std::string{rule}}};
     };
     const auto number = [](std::string_view& text, std::uint32_t& value) {
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -138,7 +139,8 @@ inline constexpr std::string_view choice_prefix = "choose:";
         }
         PlannedFault planned;
         std::string_view fault = part.substr(0, at);
-        const bool is_choice = fault.starts_with(detail::choice_prefix);  // the name of its alternative may end in digits
+        const bool is_choice =
+            fault.starts_with(detail::choice_prefix);  // the name of its alternative may end in digits
         const std::size_t digits = is_choice ? fault.size() : fault.find_last_not_of("0123456789") + 1;
         planned.fault = std::string{fault.substr(0, digits)};
         fault.remove_prefix(digits);

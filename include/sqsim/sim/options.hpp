@@ -34,7 +34,7 @@ enum class Stalls : std::uint8_t {
     all_deadlines,  ///< just before, at, and just after each pending deadline: every order that timers can have
 };
 
-/// What `explore` tells while it works.
+/// The progress of an exploration.
 struct Progress {
     std::size_t plans_run = 0;
     std::size_t plans_known = 0;  // so far; running a plan finds more
@@ -52,19 +52,19 @@ struct ExploreOptions {
     CrashMode crash = CrashMode::unwind;
     Stalls stalls = Stalls::own_lease;
     std::chrono::nanoseconds horizon = std::chrono::hours{24};  // of virtual time: a run must come to rest by then
-    std::size_t maximum_steps = 10'000;                         // of an execution: more are an endless loop
+    std::size_t maximum_steps = 10'000;                         // of an execution: one with more is an endless loop
     std::size_t maximum_plans = unlimited;
     std::chrono::nanoseconds clock_error = std::chrono::minutes{10};  // of a clock that is ahead or behind
     std::vector<std::string> regressions{};                           // tokens of earlier failures: run first
     std::function<void(const Progress&)> progress{};                  // called every few thousand plans
-    std::optional<int> choices{};                                     // alternatives of `sim::choose` but the first
+    std::optional<int> choices{};  // how often a plan may take another alternative of `sim::choose` than the first
     std::chrono::nanoseconds maximum_time = std::chrono::nanoseconds::max();  // of real time
     /// How many plans with a crash are run in both crash modes. One that fails is always confirmed with `abandon`.
     std::size_t maximum_abandoned = 2'000;
     std::size_t stack_size = 256 * 1024;  // of each consumer, in bytes
     /// After how much real time without a step the exploration says where it stands still; zero: never.
     std::chrono::milliseconds watchdog = std::chrono::seconds{10};
-    std::function<void(std::string_view)> on_standstill{};  // is told instead of the standard error stream, by a thread
+    std::function<void(std::string_view)> on_standstill{};  // gets the text instead of stderr, in a thread
 };
 
 /// How to sample. Each execution draws each kind of fault with one probability, and lets it happen with another.
@@ -82,6 +82,9 @@ struct SampleOptions {
     std::size_t maximum_steps = 10'000;
     std::size_t maximum_certification = 50'000;  // executions that may be spent on proving that nothing smaller fails
     std::chrono::nanoseconds clock_error = std::chrono::minutes{10};
+    std::size_t stack_size = 256 * 1024;
+    std::chrono::milliseconds watchdog = std::chrono::seconds{10};
+    std::function<void(std::string_view)> on_standstill{};
 };
 
 /// How to replay: as the exploration that made the token.
@@ -93,6 +96,9 @@ struct ReplayOptions {
     std::chrono::nanoseconds horizon = std::chrono::hours{24};
     std::size_t maximum_steps = 10'000;
     std::chrono::nanoseconds clock_error = std::chrono::minutes{10};
+    std::size_t stack_size = 256 * 1024;
+    std::chrono::milliseconds watchdog = std::chrono::seconds{10};
+    std::function<void(std::string_view)> on_standstill{};
 };
 
 }  // namespace sim

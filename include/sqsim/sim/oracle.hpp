@@ -208,7 +208,7 @@ template <class Q>
     return finding;
 }
 
-/// Each of these bodies ended in the dead-letter queue; more than once if it was sent more than once.
+/// Each of these bodies is in the dead-letter queue.
 template <class Q, std::ranges::input_range Bodies>
 [[nodiscard]] Finding poison_ends_in_dlq(const Q& dead_letter_queue, const Bodies& bodies,
                                          std::string name = "poison ends in the dead-letter queue") {

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <utility>
 
-// What production code may call: nothing of it does anything, or costs more than a look at a thread's variable, unless
-// the code runs in a simulated world.
+// What production code may call. Outside of a simulated world these hooks do nothing, and cost one read of a
+// thread-local variable.
 
 namespace sqsim {
 inline namespace SQSIM_ABI {
@@ -24,7 +24,7 @@ namespace sim {
 /// code that handles errors should not handle this; code that catches everything should throw it on.
 class Crash {};
 
-/// How its caller sees an effect go.
+/// What the caller of an effect sees.
 enum class EffectOutcome : std::uint8_t {
     done,     ///< it took place
     failed,   ///< it did not take place, its caller sees an error
@@ -35,7 +35,7 @@ namespace detail {
 
 class WorldQueue;
 
-/// How a world calls a message.
+/// The names of a message in a world.
 struct MessageRef {
     const WorldQueue* queue = nullptr;
     std::uint32_t message = 0;  // its number in the world; 0: none
@@ -117,15 +117,21 @@ template <class Apply>
 /// { throw timeout{}; }`. In a simulation a point, and a fault that bears this name in tokens and reports. Outside of
 /// one always false.
 [[nodiscard]] inline bool fails(std::string_view name) {
-    return detail::simulation_hooks != nullptr && detail::simulation_hooks->fails(name);
+    if (detail::simulation_hooks == nullptr) [[likely]] {
+        detail::look_for_execution();
+        return false;
+    }
+    return detail::simulation_hooks->fails(name);
 }
 
 /// Lets the exploration choose between alternatives that are no faults: `sim::choose("provider answers", {"paid",
 /// "declined"})`. Returns the index of one, 0 for the first; outside of a simulation always 0.
 [[nodiscard]] inline std::size_t choose(std::string_view name, std::initializer_list<std::string_view> alternatives) {
-    return detail::simulation_hooks != nullptr
-               ? detail::simulation_hooks->choose(name, std::span{alternatives.begin(), alternatives.size()})
-               : 0;
+    if (detail::simulation_hooks == nullptr) [[likely]] {
+        detail::look_for_execution();
+        return 0;
+    }
+    return detail::simulation_hooks->choose(name, std::span{alternatives.begin(), alternatives.size()});
 }
 
 /// Tells the world of a deadline of the consumer's own, such as the end of a lock or of a deduplication record: stalls
@@ -148,17 +154,23 @@ inline void note(std::string_view text) {
 /// Returns how wrong the consumer's own clock is at this moment: to be added to what it reads. Zero outside of a
 /// simulation.
 [[nodiscard]] inline std::chrono::nanoseconds clock_error() {
-    return detail::simulation_hooks != nullptr ? detail::simulation_hooks->clock_error() : std::chrono::nanoseconds{};
+    if (detail::simulation_hooks == nullptr) [[likely]] {
+        detail::look_for_execution();
+        return {};
+    }
+    return detail::simulation_hooks->clock_error();
 }
 
 /// Spends virtual time, in which other consumers go on. Nothing outside of a simulation.
 inline void sleep_for(std::chrono::nanoseconds time) {
     if (detail::simulation_hooks != nullptr) {
         detail::simulation_hooks->sleep_for(time);
+    } else {
+        detail::look_for_execution();
     }
 }
 
-/// Is called when a fault is about to happen, with its word: a place for a debugger's breakpoint.
+/// Called with a fault's word just before the fault happens: in a debugger, `break on_fault`.
 [[gnu::noinline]] inline void on_fault(std::string_view word) noexcept {
     asm volatile("" : : "r"(word.data()), "r"(word.size()));  // keeps the call
 }

@@ -3,7 +3,7 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/sim/fault.hpp"
-#include "sqsim/sim/report.hpp"
+#include "sqsim/sim/report_data.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>
@@ -40,8 +40,10 @@ inline void append_word(std::string& list, std::string_view word) {
 
 /// "2 faults and 1 preemption".
 [[nodiscard]] inline std::string size_text(const FaultPlan& plan, int faults) {
-    const auto choices = static_cast<std::size_t>(std::count_if(
-        plan.begin(), plan.end(), [](const PlannedFault& planned) { return planned.fault.starts_with(choice_prefix); }));
+    const auto choices =
+        static_cast<std::size_t>(std::count_if(plan.begin(), plan.end(), [](const PlannedFault& planned) {
+            return planned.fault.starts_with(choice_prefix);
+        }));
     const auto count = static_cast<std::size_t>(std::max(faults, 0));
     const std::size_t preemptions = plan.size() - std::min(plan.size(), count + choices);
     std::string text = count != 0 || plan.empty() ? count_text(count, "fault") : std::string{};
@@ -71,7 +73,7 @@ inline void append_word(std::string& list, std::string_view word) {
     return text + " and " + part(budgets.preemptions, "preemption");
 }
 
-[[nodiscard]] inline std::string proof_text(const Report& report) {
+[[nodiscard]] inline std::string proof_text(const ReportData& report) {
     const Minimality& minimality = report.minimality;
     switch (minimality.proof) {
     case Minimality::Proof::none:
@@ -81,12 +83,12 @@ inline void append_word(std::string& list, std::string_view word) {
     case Minimality::Proof::smaller_pass:
         break;
     }
-    return minimality.smaller_plans == 1 ? "the run without faults passes"
+    return minimality.smaller_plans == 1 ? "the fault-free plan passes"
                                          : "all " + std::to_string(minimality.smaller_plans) + " smaller plans pass";
 }
 
 /// What a report says of its plan, or of its plans.
-[[nodiscard]] inline std::vector<std::string> plan_lines(const Report& report) {
+[[nodiscard]] inline std::vector<std::string> plan_lines(const ReportData& report) {
     if (report.verdict == Verdict::nondeterministic) {
         std::vector<std::string> lines = report.difference;
         lines.push_back("usual causes: unordered containers, pointers as keys, a real clock, random numbers, threads, "
@@ -99,7 +101,7 @@ inline void append_word(std::string& list, std::string_view word) {
     if (report.verdict == Verdict::violated) {
         const std::string size = size_text(report.plan, report.faults);
         const Minimality& minimality = report.minimality;
-        if (report.method == Report::Method::replay) {
+        if (report.method == ReportData::Method::replay) {
             return {"replayed: " + size};
         }
         if (minimality.shrunk_from) {
@@ -111,28 +113,33 @@ inline void append_word(std::string& list, std::string_view word) {
                 count_text(minimality.found_after, "execution")};
     }
     switch (report.method) {
-    case Report::Method::explore:
-        return {"every plan with up to " + budget_text(report.budgets) + " was run: " +
-                count_text(report.plans, "plan") + ", 0 violations"};
-    case Report::Method::sample:
+    case ReportData::Method::explore:
+        return {"every plan with up to " + budget_text(report.budgets) +
+                " was run: " + count_text(report.plans, "plan") + ", 0 violations"};
+    case ReportData::Method::sample:
         return {count_text(report.plans - std::min<std::size_t>(report.plans, 1), "random plan") + " with seed " +
-                    std::to_string(report.seed) + " were run, 0 violations; faults in all: " +
-                    std::to_string(report.total_faults),
+                    std::to_string(report.seed) +
+                    " were run, 0 violations; faults in all: " + std::to_string(report.total_faults),
                 "a sample is no proof: what needs a rare combination may be missed"};
-    case Report::Method::replay:
-        return {"the plan " + report.token + " breaks nothing any more"};
-    case Report::Method::bytes:
+    case ReportData::Method::replay:
+        return {"the plan " + report.token + " no longer violates anything"};
+    case ReportData::Method::bytes:
         return {"one execution with " + count_text(report.total_faults, "fault") + ", no violation"};
     }
     return {};
 }
 
-[[nodiscard]] inline std::string coverage_line(const Report& report) {
+[[nodiscard]] inline std::string coverage_line(const ReportData& report) {
     std::string absent;
+    std::vector<std::string_view> known;  // some words serve several kinds
+    for (const SiteCoverage& site : report.coverage) {
+        known.push_back(info(site.fault).word);
+    }
     for (const Fault fault : report.not_possible) {
         const std::string_view word = info(fault).word;
-        if (absent != word && !absent.ends_with(", " + std::string{word})) {
+        if (std::find(known.begin(), known.end(), word) == known.end()) {
             append_word(absent, word);
+            known.push_back(word);
         }
     }
     std::string untried;
@@ -151,7 +158,8 @@ inline void append_word(std::string& list, std::string_view word) {
 [[nodiscard]] inline std::vector<std::string> warning_lines(const Warnings& notes) {
     std::vector<std::string> lines;
     if (notes.swallowed_crashes != 0) {
-        lines.push_back("a crash was swallowed by a catch (...) in " + count_text(notes.swallowed_crashes, "execution") +
+        lines.push_back("a crash was swallowed by a catch (...) in " +
+                        count_text(notes.swallowed_crashes, "execution") +
                         ", which were repeated without unwinding: let sim::Crash pass, or explore with "
                         "CrashMode::abandon");
     }
@@ -161,14 +169,15 @@ inline void append_word(std::string& list, std::string_view word) {
                         " excused: faults cost the message all the receives that it had");
     }
     if (notes.past_retention != 0) {
-        lines.push_back(count_text(notes.past_retention, "execution") + " " +
-                        (notes.past_retention == 1 ? "is" : "are") +
-                        " not judged: faults took longer than the retention of a message, which the service loses then");
+        lines.push_back(
+            count_text(notes.past_retention, "execution") + " " + (notes.past_retention == 1 ? "is" : "are") +
+            " not judged: faults took longer than the retention of a message, which the service loses then");
     }
     if (notes.only_unwinding != 0) {
-        lines.push_back(count_text(notes.only_unwinding, "plan") +
-                        " with a crash fail only because code of the consumer runs while its stack unwinds, as it would "
-                        "not when a process ends: they do not count");
+        lines.push_back(
+            count_text(notes.only_unwinding, "plan") +
+            " with a crash fail only because code of the consumer runs while its stack unwinds, as it would "
+            "not when a process ends: they do not count");
     }
     if (notes.only_abandoned) {
         lines.push_back("the violation shows only where no destructor runs, as when a process ends: a destructor hides "
@@ -183,14 +192,15 @@ inline void append_word(std::string& list, std::string_view word) {
                         "deduplication record, name them with sim::deadline, so that stalls and outages aim at them");
     }
     if (notes.stray_point) {
-        lines.push_back("code of another thread reached a point: nothing happens there, use actors of the world instead "
-                        "of threads");
+        lines.push_back(
+            "code of another thread reached a point: nothing happens there, use actors of the world instead "
+            "of threads");
     }
     return lines;
 }
 
 /// What follows the timeline.
-[[nodiscard]] inline std::vector<std::string> closing_lines(const Report& report) {
+[[nodiscard]] inline std::vector<std::string> closing_lines(const ReportData& report) {
     std::vector<std::string> lines;
     if (report.verdict == Verdict::violated) {
         if (report.inevitable_from != 0) {
@@ -213,7 +223,7 @@ inline void append_word(std::string& list, std::string_view word) {
         if (!harmless.empty()) {
             lines.push_back("not with: " + harmless);
         }
-    } else if (report.method == Report::Method::explore && !report.coverage.empty()) {
+    } else if (report.method == ReportData::Method::explore && !report.coverage.empty()) {
         lines.push_back(coverage_line(report));
         lines.push_back("run twice with equal histories: " + std::to_string(report.repeated) + " of " +
                         std::to_string(report.plans) + "; every history kept the contract of the service");
@@ -240,41 +250,41 @@ inline void append_word(std::string& list, std::string_view word) {
     return shorter;
 }
 
-}  // namespace detail
-
-inline std::string Report::headline() const {
-    const std::string subject = name.empty() ? std::string{"the scenario"} : name;
-    switch (verdict) {
+/// The first line of a report.
+[[nodiscard]] inline std::string headline(const ReportData& report) {
+    const std::string subject = report.name.empty() ? std::string{"the scenario"} : report.name;
+    switch (report.verdict) {
     case Verdict::holds:
         return "HOLDS " + subject;
     case Verdict::violated:
-        return "FAILED " + subject + ": " + problem;
+        return "FAILED " + subject + ": " + report.problem;
     case Verdict::vacuous:
-        return "VACUOUS " + subject + ": " + problem;
+        return "VACUOUS " + subject + ": " + report.problem;
     case Verdict::stale_token:
-        return "STALE TOKEN " + subject + ": " + problem;
+        return "STALE TOKEN " + subject + ": " + report.problem;
     case Verdict::nondeterministic:
-        return "NOT DETERMINISTIC " + subject + ": " + problem;
+        return "NOT DETERMINISTIC " + subject + ": " + report.problem;
     case Verdict::incomplete:
-        return "NOT COMPLETE " + subject + ": " + problem;
+        return "NOT COMPLETE " + subject + ": " + report.problem;
     }
     return {};
 }
 
-inline std::string Report::to_string() const {
-    std::string text = headline() + "\n";
-    for (const std::string& line : detail::plan_lines(*this)) {
+[[nodiscard]] inline std::string report_text(const ReportData& report) {
+    std::string text = headline(report) + "\n";
+    for (const std::string& line : plan_lines(report)) {
         text += line + "\n";
     }
-    if (!timeline.steps.empty()) {
-        text += "\n" + to_text(detail::shortened(timeline)) + "\n";
+    if (!report.timeline.steps.empty()) {
+        text += "\n" + to_text(shortened(report.timeline)) + "\n";
     }
-    for (const std::string& line : detail::closing_lines(*this)) {
+    for (const std::string& line : closing_lines(report)) {
         text += line + "\n";
     }
     return text;
 }
 
+}  // namespace detail
 }  // namespace sim
 }  // namespace SQSIM_ABI
 }  // namespace sqsim

@@ -24,8 +24,8 @@ namespace history::detail {
                                                        const CheckContext& context) noexcept {
     const bool may_be_redriven =  // under a new id
         context.index.has_redrive && context.index.queues[message.queue].is_dead_letter_queue;
-    if (message.stored && !context.facts(message.queue).keeps_messages && message.send_operation != no_operation && !message.moved && !may_be_redriven &&
-        !context.may_be_gone(message, context.index.end)) {
+    if (message.stored && !context.facts(message.queue).keeps_messages && message.send_operation != no_operation &&
+        !message.moved && !may_be_redriven && !context.may_be_gone(message, context.index.end)) {
         return Finding{HistoryRule::lost, {}, message.first_delivery != no_operation ? 1 : 0};
     }
     return {};

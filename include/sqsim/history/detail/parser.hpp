@@ -157,8 +157,7 @@ private:
                               : key == "fifo"                  ? read_flag(key, value, facts.fifo)
                               : key == "deduplicates_by_group" ? read_flag(key, value, facts.deduplicates_by_group)
                               : key == "retention" ? read_seconds(key, value, facts.message_retention_period)
-                              : key == "deduplication_interval"
-                                  ? read_seconds(key, value, facts.deduplication_interval)
+                              : key == "deduplication_interval" ? read_seconds(key, value, facts.deduplication_interval)
                               : key == "keeps_messages"
                                   ? read_flag(key, value, facts.keeps_messages)
                                   : key == "max_receive_count" && read_count(key, value, facts.max_receive_count);

@@ -30,8 +30,8 @@ using sqsim::detail::Nanos;
 using sqsim::detail::seconds_text;
 
 inline constexpr std::array<std::string_view, 10> action_words{
-    "send", "receive", "delivery", "delete", "change_visibility", "purge", "dead_letter", "redrive", "set_delay",
-    "set_redrive_policy"};
+    "send",  "receive",     "delivery", "delete",    "change_visibility",
+    "purge", "dead_letter", "redrive",  "set_delay", "set_redrive_policy"};
 /// What the duration of an operation is called.
 [[nodiscard]] constexpr std::string_view duration_key(Action action) noexcept {
     return action == Action::send || action == Action::redrive || action == Action::set_delay ? "delay" : "visibility";

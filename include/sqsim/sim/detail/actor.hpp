@@ -87,6 +87,9 @@ struct Actor {
     const void* waits_for = nullptr;  // null: for any change
     bool is_polling = false;          // it found nothing to receive: if it sleeps, then only to ask again
     bool is_replaced = false;         // when it returns, another incarnation begins in its place
+    std::uint64_t slept_at = 0;       // the state of the sources when it slept last
+    int idle_sleeps = 0;              // since a source changed
+    bool is_idle = false;             // it only sleeps in a loop
     int empty_answers = 0;            // since the execution is over
     std::uint32_t incarnation = 1;
     std::optional<std::stop_source> stop{};  // made when its token is asked for
@@ -117,6 +120,9 @@ struct Actor {
     void forget() {
         holding = 0;
         is_polling = false;
+        slept_at = 0;
+        idle_sleeps = 0;
+        is_idle = false;
         stop.reset();
         memory.reset();
     }

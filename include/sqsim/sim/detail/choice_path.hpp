@@ -54,6 +54,7 @@ public:
         points_.clear();
         alternatives_.clear();
         offered_ = 0;
+        reached_free_choice_ = false;
     }
 
     /// The execution reaches a choice at a site about a message, among these kinds. Returns false if the fault-free
@@ -63,6 +64,7 @@ public:
             kinds_.resize(site + std::size_t{1});
         }
         kinds_[site] = kinds_[site].with(kinds);
+        reached_free_choice_ = reached_free_choice_ || kinds.contains(Fault::free_choice);
         planned_ = nullptr;
         if (followed_ != plan_.size()) {
             look_into_plan(site, subject);
@@ -86,9 +88,10 @@ public:
         }
         std::size_t chosen = 0;
         if (planned_ != nullptr) {
-            const auto found = std::find_if(
-                alternatives.begin(), alternatives.end(),
-                [&](const Alternative& alternative) { return is_meant(planned_->alternative, alternative); });
+            const auto found =
+                std::find_if(alternatives.begin(), alternatives.end(), [&](const Alternative& alternative) {
+                    return is_meant(planned_->alternative, alternative);
+                });
             if (found != alternatives.end()) {
                 chosen = static_cast<std::size_t>(found - alternatives.begin()) + 1;
                 ++followed_;
@@ -123,6 +126,9 @@ public:
         return result;
     }
 
+    /// Whether the execution reached a choice of the user's own.
+    [[nodiscard]] bool reached_free_choice() const noexcept { return reached_free_choice_; }
+
     /// Whether the execution reached every fault of its plan.
     [[nodiscard]] bool followed_plan() const noexcept { return followed_ == plan_.size(); }
 
@@ -150,7 +156,7 @@ private:
     Strategy* strategy_ = nullptr;
     bool remembers_all_ = true;
     std::size_t followed_ = 0;
-    std::vector<std::uint16_t> seen_{};    // for each of the plan, how often its site was reached about its message
+    std::vector<std::uint16_t> seen_{};     // for each of the plan, how often its site was reached about its message
     const PackedFault* planned_ = nullptr;  // what the plan says of the choice that is being made
     ChoiceId id_{};                         // of that choice
     std::vector<Faults> kinds_{};           // by site
@@ -158,6 +164,7 @@ private:
     std::vector<ChoicePoint> points_{};
     std::vector<Alternative> alternatives_{};  // of all choices so far, and of the next
     std::size_t offered_ = 0;                  // where those of the next begin
+    bool reached_free_choice_ = false;
 };
 
 }  // namespace sim::detail

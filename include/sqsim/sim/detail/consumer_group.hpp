@@ -30,7 +30,7 @@ namespace sim {
 /// How a simulated consumer works.
 struct ConsumeOptions {
     int consumers = 1;
-    std::chrono::nanoseconds work_time{};  // of virtual time, from the handler to the delete
+    std::chrono::nanoseconds work_time{};         // of virtual time, from the handler to the delete
     std::optional<int> max_number_of_messages{};  // of a receive; absent: 1, and 10 for handlers of batches
     std::optional<std::chrono::nanoseconds> visibility_timeout{};
     std::string name{};  // empty: "consumer", after the name of the queue if it has one
@@ -168,10 +168,9 @@ private:
         execution_.add_step(TimelineStep::Kind::point, current.subject,
                             [&] { return "turn to " + execution_.name_of(current); });
         Actor& actor = *execution_.scheduler().current();
-        actor.is_replaced = execution_
-                                .choose(number_of(Site::turn), current.subject, Fault::stop_mid_batch,
-                                        info(Site::turn).harm)
-                                .fault == Fault::stop_mid_batch;
+        actor.is_replaced =
+            execution_.choose(number_of(Site::turn), current.subject, Fault::stop_mid_batch, info(Site::turn).harm)
+                .fault == Fault::stop_mid_batch;
         return actor.is_replaced;
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/sim/detail/instants.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
 #include "sqsim/sim/detail/scheduler.hpp"
 #include "sqsim/sim/detail/site.hpp"
@@ -47,21 +48,25 @@ namespace sim::detail {
 
 /// One execution of a scenario: its actors, its time, every choice about them, and what it comes to. One thread. Only a
 /// choice makes it different from others.
-class Execution final : public SimulationHooks, private SchedulerClient {
+class Execution final : private SchedulerClient {
 public:
+    /// Of one kind at one choice point: a parameter is a byte.
+    static constexpr std::size_t most_alternatives = 250;
+
     explicit Execution(RunContext& context)
         : context_{context}, scheduler_{*this, context.scheduler, context.settings.abandons,
-                                                 context.settings.stack_size},
-          timeline_{context.timeline, scheduler_.clock()} {
+                                        context.settings.stack_size},
+          timeline_{context.timeline, scheduler_.clock()}, instants_{context, scheduler_} {
         context_.clear();
         add_client("scenario");
     }
-    ~Execution() override { leave(); }
+    ~Execution() { leave(); }
 
     [[nodiscard]] RunContext& context() const noexcept { return context_; }
     [[nodiscard]] const Settings& settings() const noexcept { return context_.settings; }
     [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
     [[nodiscard]] TimelineWriter& timeline() noexcept { return timeline_; }
+    [[nodiscard]] Instants& instants() noexcept { return instants_; }
     [[nodiscard]] IdNumbering& ids() const noexcept { return context_.ids; }
     [[nodiscard]] History& history() const noexcept { return context_.history; }
     [[nodiscard]] SiteTable& sites() const noexcept { return context_.sites; }
@@ -87,8 +92,9 @@ public:
 
     /// Runs all actors: faults may happen from `prepare` on, which sends what is sent before anybody receives.
     template <class Prepare>
-    void run(const Prepare& prepare) {
-        outer_ = std::exchange(simulation_hooks, this);
+    void run(SimulationHooks& hooks, const Prepare& prepare) {
+        hooks_ = &hooks;
+        outer_ = std::exchange(simulation_hooks, &hooks);
         executions_under_way.fetch_add(1, std::memory_order_relaxed);
         is_running_.store(true, std::memory_order_relaxed);
         prepare();
@@ -109,12 +115,9 @@ public:
     [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
     [[nodiscard]] bool swallowed_crash() const noexcept { return swallowed_crash_; }
     /// Whether other faults took so long that the retention of a message ended: the service then loses it rightfully.
-    [[nodiscard]] bool lost_by_retention() const {
-        return faults_ != 0 && !ends_retention_ && ended_retention();
-    }
+    [[nodiscard]] bool lost_by_retention() const { return may_delay_ && !ends_retention_ && ended_retention(); }
     [[nodiscard]] bool read_clock() const noexcept { return read_clock_; }
     void note_clock_read() noexcept { read_clock_ = read_clock_ || scheduler_.current() != nullptr; }
-    [[nodiscard]] bool has_user_deadline() const noexcept { return has_user_deadline_; }
 
     void count_deliveries(std::size_t count) noexcept { deliveries_ += count; }
     [[nodiscard]] std::size_t deliveries() const noexcept { return deliveries_; }
@@ -150,7 +153,7 @@ public:
     /// stack is being unwound.
     [[nodiscard]] bool enter() {
         Actor* const actor = scheduler_.current();
-        if (simulation_hooks != this && is_running_.load(std::memory_order_relaxed)) [[unlikely]] {
+        if (simulation_hooks != hooks_ && is_running_.load(std::memory_order_relaxed)) [[unlikely]] {
             refuse_other_thread();
         }
         if (actor == nullptr) {
@@ -191,16 +194,13 @@ public:
             return {};
         }
         context_.progress.site.store(site, std::memory_order_relaxed);
-        const Faults possible = faults.with(harm.empty() ? Faults{} : possible_harm(harm))
-                                    .common(settings().offered);
+        const Faults possible = faults.with(harm.empty() ? Faults{} : possible_harm(harm)).common(settings().offered);
         return context_.path.reach(site, subject, possible) ? choose_among(site, subject, possible, count)
                                                             : Alternative{};
     }
 
     /// A site where nothing but harm may happen to the current actor.
-    void reach(Site site) {
-        static_cast<void>(choose(number_of(site), client().current.subject, {}, info(site).harm));
-    }
+    void reach(Site site) { static_cast<void>(choose(number_of(site), client().current.subject, {}, info(site).harm)); }
 
     /// Makes a step part of what tells this execution from others.
     void mix_into_hash(std::uint64_t what, std::uint64_t how) noexcept {
@@ -244,6 +244,13 @@ public:
     // What the current actor is about.
 
     void set_current(const MessageRef& message) noexcept { client().current = message; }
+    /// The current actor looked at a message that it has received.
+    void look_at(const MessageRef& message) noexcept {
+        if (scheduler_.current() != nullptr) {
+            client().current = message;
+        }
+    }
+
     /// A fault costs the message the receive that it is in.
     void charge(std::uint32_t message) {
         if (message < context_.receives.size()) {
@@ -292,117 +299,12 @@ public:
     /// A coroutine suspended itself: others go first.
     void await() {
         if (enter()) {
-            reach_named("await", site_table[number_of(Site::await)].harm);
+            reach(Site::await);
             scheduler_.yield();
         }
     }
 
-    // SimulationHooks: what `sim::point` and its kin do.
-
-    void point(std::string_view name, const MessageId* message) override {
-        if (scheduler_.current() == nullptr || !enter()) {
-            return;
-        }
-        if (message != nullptr) {
-            const std::uint32_t number = ids().message(*message);
-            client().current = {client().current.queue, number, ids().subject(number)};
-        }
-        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "point " + std::string{name}; });
-        reach_named(name, harm_after);
-    }
-
-    EffectOutcome begin_effect(std::string_view name) override {
-        if (scheduler_.current() == nullptr) {
-            return EffectOutcome::done;
-        }
-        if (!enter()) {
-            return EffectOutcome::failed;  // a dead process has no effect
-        }
-        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "effect " + std::string{name}; });
-        const Fault fault =
-            choose(named(name), client().current.subject, {Fault::effect_fails, Fault::effect_unknown}, harm_before)
-                .fault;
-        return fault == Fault::effect_fails     ? EffectOutcome::failed
-               : fault == Fault::effect_unknown ? EffectOutcome::unknown
-                                                : EffectOutcome::done;
-    }
-    void end_effect(std::string_view name) override {
-        if (scheduler_.current() == nullptr || !enter()) {
-            return;
-        }
-        effect_site_.assign(name);
-        effect_site_ += "-done";
-        reach_named(effect_site_, harm_after);
-    }
-
-    void sleep_for(Nanos time) override {
-        if (scheduler_.current() == nullptr || !enter()) {
-            return;
-        }
-        add_step(TimelineStep::Kind::point, client().current.subject, [] { return std::string{"sleep"}; });
-        timeline_.lasts_until(client_index(), now() + time);
-        spend(time, Site::sleep, Site::asleep, Site::slept);
-    }
-
-    Nanos clock_error() override {
-        if (scheduler_.current() == nullptr || !enter()) {
-            return Nanos::zero();
-        }
-        const Fault fault = choose(named("clock"), client().current.subject,
-                                   {Fault::clock_ahead, Fault::clock_behind}, {})
-                                .fault;
-        return fault == Fault::clock_ahead    ? settings().clock_error
-               : fault == Fault::clock_behind ? -settings().clock_error
-                                              : Nanos::zero();
-    }
-
-    void deadline(std::string_view name, Nanos until) override {
-        if (scheduler_.current() == nullptr || !enter()) {
-            return;
-        }
-        has_user_deadline_ = true;
-        if (std::find(user_deadlines_.begin(), user_deadlines_.end(), until) == user_deadlines_.end()) {
-            user_deadlines_.push_back(until);
-        }
-        add_step(TimelineStep::Kind::point, client().current.subject,
-                 [&] { return "deadline " + std::string{name} + " at " + instant_text(until); });
-    }
-
-    std::size_t choose(std::string_view name, std::span<const std::string_view> alternatives) override {
-        if (scheduler_.current() == nullptr || alternatives.empty() || !enter()) {
-            return 0;
-        }
-        const std::size_t chosen = choose_freely(name, alternatives);
-        add_step(TimelineStep::Kind::point, client().current.subject,
-                 [&] { return std::string{name} + ": " + std::string{alternatives[chosen]}; });
-        return chosen;
-    }
-
-    bool fails(std::string_view name) override {
-        if (scheduler_.current() == nullptr || !enter()) {
-            return false;
-        }
-        add_step(TimelineStep::Kind::point, client().current.subject, [&] { return "call " + std::string{name}; });
-        return choose(named(name), client().current.subject, Fault::call_fails, harm_before).fault ==
-               Fault::call_fails;
-    }
-
-    void look_at(const MessageRef& message) noexcept override {
-        if (scheduler_.current() != nullptr) {
-            client().current = message;
-        }
-    }
-
-    void note(std::string_view text) override {
-        if (scheduler_.current() != nullptr && scheduler_.current()->state != ActorState::ended) {
-            add_step(TimelineStep::Kind::point, client().current.subject, [&] { return std::string{text}; });
-        }
-    }
-
 private:
-    static constexpr Nanos just_after = std::chrono::milliseconds{1};
-    static constexpr std::size_t most_instants = 250;
-
     void add_client(const std::string& name) {
         if (clients_ == context_.clients.size()) {
             context_.clients.emplace_back();
@@ -426,7 +328,7 @@ private:
     [[noreturn]] void refuse_other_thread() {
         called_from_other_thread_.store(true, std::memory_order_relaxed);
         sqsim::detail::raise({Errc::unsupported_operation, "A simulated queue was called from another thread than its "
-                                                       "world's: a world has one thread, use its actors instead."});
+                                                           "world's: a world has one thread, use its actors instead."});
     }
 
     void check_watches() {
@@ -442,9 +344,8 @@ private:
 
     [[nodiscard]] bool is_stopped() const override { return !violation_.empty() || swallowed_crash_; }
     [[nodiscard]] bool is_work_left() const override {
-        return std::any_of(queues().begin(), queues().end(), [](const WorldQueue* queue) {
-            return queue->is_consumed && queue->stored().total() != 0;
-        });
+        return std::any_of(queues().begin(), queues().end(),
+                           [](const WorldQueue* queue) { return queue->is_consumed && queue->stored().total() != 0; });
     }
     [[nodiscard]] bool may_come(const void* source) const override {
         return source == nullptr || static_cast<const WorldQueue*>(source)->stored().total() != 0;
@@ -498,16 +399,6 @@ private:
 
     // Choices.
 
-    /// The number of a site in the user's code, which becomes part of what tells this execution from others.
-    [[nodiscard]] SiteNumber named(std::string_view name) {
-        const SiteNumber site = sites().number(name);
-        mix_into_hash(ChoiceId{site, 0, client().current.subject}.bits(), 0);
-        return site;
-    }
-    void reach_named(std::string_view name, Faults harm) {
-        static_cast<void>(choose(named(name), client().current.subject, {}, harm));
-    }
-
     /// What may happen to the current actor itself.
     [[nodiscard]] Faults possible_harm(Faults harm) {
         if (!scheduler_.current()->has_stack) {
@@ -516,20 +407,14 @@ private:
         if (harm.contains(Fault::preempt) && !scheduler_.is_anyone_ready()) {
             harm = harm.without(Fault::preempt);
         }
-        if (harm.contains(Fault::stall) &&
-            !(settings().stalls_at_all_deadlines ? !all_deadlines().empty() : has_stall_instant())) {
+        if (harm.contains(Fault::stall) && !instants_.may_stall()) {
             harm = harm.without(Fault::stall);
         }
-        if (harm.contains(Fault::outage) && !is_anything_stored() && !has_pending_user_deadline()) {
+        if (harm.contains(Fault::outage) && !instants_.may_be_gone()) {
             harm = harm.without(Fault::outage);
         }
         return harm;
     }
-    [[nodiscard]] bool is_anything_stored() const {
-        return std::any_of(queues().begin(), queues().end(),
-                           [](const WorldQueue* queue) { return queue->stored().total() != 0; });
-    }
-
     /// Chooses, and brings about what concerns the current actor itself. Returns the rest. Apart from `choose` because
     /// most executions come here once or twice.
     [[gnu::noinline]] Alternative choose_among(SiteNumber site, Subject subject, Faults possible, std::size_t count) {
@@ -546,7 +431,7 @@ private:
             scheduler_.end_process(*scheduler_.current()->process, now());
             break;
         case Fault::outage:
-            begin_outage(outage_instants()[chosen.parameter]);
+            begin_outage(instants_.ends_of_outages()[chosen.parameter]);
             break;
         case Fault::stall:
             stall(chosen.parameter);
@@ -571,77 +456,60 @@ private:
         charge_current(fault);
     }
 
-    [[nodiscard]] std::size_t choose_freely(std::string_view name, std::span<const std::string_view> alternatives) {
-        const SiteNumber site = named(name);
-        const Subject subject = client().current.subject;
-        const Faults possible = Faults{Fault::free_choice}.common(settings().offered);
-        if (!offers() || possible.empty() || !context_.path.reach(site, subject, possible)) {
-            return 0;
-        }
-        for (std::size_t i = 1; i < alternatives.size() && i <= most_instants; ++i) {
-            context_.path.add_alternative(
-                {Fault::free_choice, static_cast<std::uint8_t>(i), sites().number(alternatives[i])});
-        }
-        const Alternative chosen = context_.path.choose();
-        mix_into_hash(ChoiceId{site, 0, subject}.bits(), chosen.parameter);
-        return chosen.parameter;
-    }
-
     void add_alternatives(Faults possible, std::size_t count) {
-        const auto add = [this](Fault fault, std::size_t first, std::size_t last) {
+        for (const Fault fault : possible) {
+            add_alternatives_of(fault, count);
+        }
+    }
+    void add_alternatives_of(Fault fault, std::size_t count) {
+        const auto add = [this, fault](std::size_t first, std::size_t last) {
             for (std::size_t i = first; i <= last; ++i) {
                 context_.path.add_alternative({fault, static_cast<std::uint8_t>(i), 0});
             }
         };
-        for (std::size_t i = 1; i < fault_kinds; ++i) {
-            const auto fault = static_cast<Fault>(i);
-            if (!possible.contains(fault)) {
-                continue;
+        switch (fault) {
+        case Fault::reorder:
+            add(1, count - 1);
+            break;
+        case Fault::partial_receive:
+            add(1, 1);
+            if (count > 2) {
+                add(std::min(count - 1, most_alternatives), std::min(count - 1, most_alternatives));
             }
-            switch (fault) {
-            case Fault::reorder:
-                add(fault, 1, count - 1);
-                break;
-            case Fault::partial_receive:
-                add(fault, 1, 1);
-                if (count > 2) {
-                    add(fault, std::min(count - 1, most_instants), std::min(count - 1, most_instants));
-                }
-                break;
-            case Fault::stall:
-                if (!settings().stalls_at_all_deadlines) {
-                    add(fault, has_lease_instant() ? 0 : 1, pending_user_deadlines().size());
-                } else {
-                    add(fault, 1, std::min(3 * all_deadlines().size(), most_instants));
-                }
-                break;
-            case Fault::outage:
-                if (const std::size_t instants = outage_instants().size(); instants != 0) {
-                    add(fault, 0, std::min(instants, most_instants) - 1);
-                }
-                break;
-            default:
-                add(fault, 0, 0);
+            break;
+        case Fault::stall:
+            add(instants_.first_stall(), std::min(instants_.last_stall(), most_alternatives));
+            break;
+        case Fault::outage:
+            if (const std::size_t instants = instants_.ends_of_outages().size(); instants != 0) {
+                add(0, std::min(instants, most_alternatives) - 1);
             }
+            break;
+        default:
+            add(0, 0);
         }
     }
 
     /// A fault of this kind costs the messages that the current actor is about a receive each.
     void charge_current(Fault fault) {
         ++client().faults;
-        ++faults_;
+        switch (fault) {
+        case Fault::preempt:
+        case Fault::free_choice:
+        case Fault::reorder:
+        case Fault::to_back:
+        case Fault::partial_receive:
+        case Fault::empty_receive:
+            return;
+        default:
+            may_delay_ = true;
+        }
         switch (fault) {
         case Fault::duplicate:  // these are charged to the message that they are about
         case Fault::delete_survives:
         case Fault::stale_delete:
         case Fault::lose_messages:
-        case Fault::preempt:
-        case Fault::free_choice:
-        case Fault::reorder:
-        case Fault::to_back:
         case Fault::late_visibility:
-        case Fault::partial_receive:
-        case Fault::empty_receive:
         case Fault::late_purge:
         case Fault::late_attribute:
             return;
@@ -668,103 +536,28 @@ private:
         }
     }
 
-    // Time as a choice.
-
-    const std::vector<Nanos>& only_pending(std::vector<Nanos>& instants) const {
-        std::erase_if(instants, [this](Nanos instant) { return instant <= now(); });
-        std::sort(instants.begin(), instants.end());
-        instants.erase(std::unique(instants.begin(), instants.end()), instants.end());
-        return instants;
-    }
-
-    [[nodiscard]] const std::vector<Nanos>& pending_user_deadlines() { return only_pending(user_deadlines_); }
-    [[nodiscard]] bool has_pending_user_deadline() const noexcept {
-        return std::any_of(user_deadlines_.begin(), user_deadlines_.end(),
-                           [this](Nanos deadline) { return deadline > now(); });
-    }
-
-    /// The instants ahead at which something changes by itself, each once.
-    [[nodiscard]] const std::vector<Nanos>& all_deadlines() {
-        deadlines_ = user_deadlines_;
-        for (const WorldQueue* queue : queues()) {
-            queue->add_deadlines(deadlines_);
-            if (settings().offered.contains(Fault::retention_ends)) {
-                queue->add_retention_ends(deadlines_);
-            }
-        }
-        return only_pending(deadlines_);
-    }
-
-    /// The end of the last lease of the current actor's process, or, if it has none, of any actor. Zero: none lasts.
-    [[nodiscard]] Nanos stall_lease_end() noexcept {
-        Nanos own{};
-        for (const Actor* const member : scheduler_.current()->process->members) {
-            own = std::max(own, client_of(*member).last_deadline(now()));
-        }
-        if (own != Nanos::zero()) {
-            return own;
-        }
-        Nanos any{};
-        scheduler_.each([&](const Actor& actor) { any = std::max(any, client_of(actor).last_deadline(now())); });
-        return any;
-    }
-    [[nodiscard]] bool has_lease_instant() noexcept { return stall_lease_end() != Nanos::zero(); }
-    [[nodiscard]] bool has_stall_instant() noexcept { return has_lease_instant() || has_pending_user_deadline(); }
-
     void stall(std::size_t parameter) {
-        Nanos until{};
-        if (settings().stalls_at_all_deadlines) {
-            // 1 to 3: just before, at and just after the first deadline; 4 to 6: the second, …
-            until = all_deadlines()[(parameter - 1) / 3] + Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
-        } else {
-            until = (parameter == 0 ? stall_lease_end() : pending_user_deadlines()[parameter - 1]) + just_after;
-        }
+        const Nanos until = instants_.end_of_stall(parameter);
         const Nanos own = client().last_deadline(now());
         timeline_.mark_stall(client_index(), until, own != Nanos::zero() && own < until);
         extend_horizon(until - now());
         scheduler_.pause(*scheduler_.current()->process, until);
     }
 
-    /// When consumers that are gone may come back: just past each pending deadline. What has a retention comes back
-    /// before that ends, for what ends then is lost rightfully, unless that is offered.
-    [[nodiscard]] const std::vector<Nanos>& outage_instants() {
-        const bool past_retention = settings().offered.contains(Fault::retention_ends);
-        std::vector<Nanos> ends;
-        for (const WorldQueue* queue : queues()) {
-            queue->add_retention_ends(ends);
-        }
-        only_pending(ends);
-        instants_ = user_deadlines_;
-        for (const WorldQueue* queue : queues()) {
-            queue->add_deadlines(instants_);
-        }
-        only_pending(instants_);
-        for (Nanos& instant : instants_) {
-            instant += just_after;
-        }
-        if (!ends.empty()) {
-            const Nanos first = ends.front();
-            if (past_retention) {
-                instants_.push_back(first + just_after);
-            } else {
-                const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
-                std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
-                instants_.push_back(late);
-            }
-        }
-        return only_pending(instants_);
-    }
-
+    /// All consumers end; those that have not left for good begin again then.
     void begin_outage(Nanos until) {
         timeline_.mark_outage(client_index(), until);
         extend_horizon(until - now());
-        Actor* const current = scheduler_.current();
+        Process* const own = scheduler_.current()->process;
         scheduler_.each([&](Actor& actor) {
-            if (actor.body && actor.process->members.front() == &actor && actor.process != current->process) {
+            const std::vector<Actor*>& members = actor.process->members;
+            const bool has_left = std::all_of(members.begin(), members.end(),
+                                              [](const Actor* member) { return member->state == ActorState::left; });
+            if (actor.body && members.front() == &actor && actor.process != own && !has_left) {
                 scheduler_.end_process(*actor.process, until);
             }
         });
-        scheduler_.end_process(*current->process, until);
+        scheduler_.end_process(*own, until);
     }
 
     /// Whether the process of the current actor is to end within the time that it is about to spend.
@@ -799,8 +592,7 @@ private:
             } else if (operation->action == Action::send && operation->answer == Answer::ok &&
                        !is_settled[operation->message] &&
                        sqsim::detail::saturating_add(
-                           operation->answered,
-                           history().queues[operation->queue].message_retention_period) <= now()) {
+                           operation->answered, history().queues[operation->queue].message_retention_period) <= now()) {
                 return true;
             }
         }
@@ -838,25 +630,22 @@ private:
     RunContext& context_;
     Scheduler scheduler_;
     TimelineWriter timeline_;
+    Instants instants_;
     std::size_t clients_ = 0;
-    SimulationHooks* outer_ = nullptr;
+    SimulationHooks* hooks_ = nullptr;
+    SimulationHooks* outer_ = nullptr;  // of an execution around this one
     std::vector<std::function<void()>> watches_{};
-    std::vector<Nanos> user_deadlines_{};
-    std::vector<Nanos> deadlines_{};
-    std::vector<Nanos> instants_{};
-    std::string effect_site_{};
     std::string violation_{};
     Nanos horizon_ = context_.settings.horizon;
     Nanos settling_time_{};  // zero: messages may take any time
     std::uint64_t hash_ = 0;
     std::size_t steps_ = 0;
     std::size_t deliveries_ = 0;
-    std::size_t faults_ = 0;
     std::atomic<bool> is_running_ = false;
     std::atomic<bool> called_from_other_thread_ = false;
     bool swallowed_crash_ = false;
     bool ends_retention_ = false;
-    bool has_user_deadline_ = false;
+    bool may_delay_ = false;  // a fault happened that may have cost time
     bool read_clock_ = false;
 };
 

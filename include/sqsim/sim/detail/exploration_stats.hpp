@@ -24,8 +24,8 @@ struct ExplorationStats {
     std::string without_effect{};                           // the expectation whose fault-free effects are empty
     std::size_t messages_handled = 0;
     std::size_t expectations = 0;
-    std::size_t excused = 0;            // dead letters that the faults of the plan account for
-    std::size_t past_retention = 0;     // executions in which faults took longer than a retention
+    std::size_t excused = 0;         // dead letters that the faults of the plan account for
+    std::size_t past_retention = 0;  // executions in which faults took longer than a retention
     bool reads_clock_without_deadline = false;
     bool ran = false;  // `World::run` was called, in the execution that is under way
 

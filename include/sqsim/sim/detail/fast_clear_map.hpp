@@ -11,7 +11,8 @@ namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim::detail {
 
-/// A hash table of numbers that is emptied in constant time: for what each of a hundred thousand executions begins anew.
+/// A hash table of numbers that is emptied in constant time: for what each of a hundred thousand executions begins
+/// anew.
 class FastClearMap {
 public:
     FastClearMap() : entries_(64) {}

@@ -28,10 +28,8 @@ public:
     [[nodiscard]] virtual QueueCounts stored() const = 0;
     /// What reports call the queue.
     [[nodiscard]] virtual const std::string& label() const = 0;
-    /// Adds every instant at which a delay, a lease or a deduplication interval ends.
-    virtual void add_deadlines(std::vector<Nanos>& deadlines) const = 0;
-    /// Adds the instants at which the retention of a stored message ends.
-    virtual void add_retention_ends(std::vector<Nanos>& ends) const = 0;
+    /// Adds every instant at which a delay, a lease or a deduplication interval ends, and the ends of retentions.
+    virtual void add_deadlines(std::vector<Nanos>& deadlines, std::vector<Nanos>& retention_ends) const = 0;
     /// The names of the stored messages, for reports.
     [[nodiscard]] virtual std::string contents() const = 0;
 

@@ -4,6 +4,7 @@
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/detail/spare_memory.hpp"
+#include "sqsim/history/history.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/sim/detail/choice_path.hpp"
 #include "sqsim/sim/detail/id_numbering.hpp"
@@ -11,7 +12,6 @@
 #include "sqsim/sim/detail/scheduler.hpp"
 #include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/fault.hpp"
-#include "sqsim/history/history.hpp"
 #include "sqsim/sim/point.hpp"
 #include "sqsim/sim/timeline.hpp"
 
@@ -76,8 +76,8 @@ private:
 /// A message that an actor has received and not deleted.
 struct HeldLease {
     const WorldQueue* queue = nullptr;
-    std::uint64_t handle = 0;    // a hash
-    std::uint32_t message = 0;   // its number in the world
+    std::uint64_t handle = 0;   // a hash
+    std::uint32_t message = 0;  // its number in the world
     Subject subject = 0;
     Nanos deadline{};
 };

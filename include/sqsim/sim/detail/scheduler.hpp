@@ -94,6 +94,8 @@ public:
     [[nodiscard]] Actor& actor(std::size_t index) const noexcept { return *memory_.actors[index]; }
     [[nodiscard]] bool is_anyone_ready() const noexcept { return !memory_.ready.empty(); }
     [[nodiscard]] const std::vector<Actor*>& ready() const noexcept { return memory_.ready; }
+    /// Whether the stack of a process that ended was unwound, and held something.
+    [[nodiscard]] bool unwound() const noexcept { return unwound_; }
     /// How often anything changed: a source, or the time.
     [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
 
@@ -159,6 +161,7 @@ public:
         if (current_ == nullptr || !current_->has_stack || instant <= now() || current_->state == ActorState::ended) {
             return;
         }
+        count_idle_sleep(*current_);
         current_->become(ActorState::asleep);
         current_->wakes_at = instant;
         suspend();
@@ -227,6 +230,7 @@ public:
     /// Who waits for the source looks again.
     void notify(const void* source) {
         ++changes_;
+        ++sources_changed_;
         bool any = false;
         for (Actor* const actor : memory_.waiting) {
             if (actor->state == ActorState::waiting && (actor->waits_for == source || actor->waits_for == nullptr)) {
@@ -312,6 +316,15 @@ private:
         std::erase_if(memory_.waiting, [](const Actor* actor) { return actor->state != ActorState::waiting; });
     }
 
+    /// A member of a process may sleep in a loop, such as one that flushes a buffer or extends leases. When nothing has
+    /// changed for some of its rounds it does not keep the execution from coming to rest.
+    void count_idle_sleep(Actor& actor) const {
+        constexpr int most_rounds = 3;
+        actor.idle_sleeps = actor.slept_at == sources_changed_ ? actor.idle_sleeps + 1 : 0;
+        actor.slept_at = sources_changed_;
+        actor.is_idle = actor.process->members.size() > 1 && actor.idle_sleeps >= most_rounds;
+    }
+
     void suspend() {
         Actor& actor = *current_;
         actor.stack->suspend();
@@ -344,6 +357,7 @@ private:
         Actor& actor = *current_;
 #if SQSIM_EXCEPTIONS
         if (!abandons_ && !actor.holds_nothing()) {
+            unwound_ = unwound_ || phase_ == Phase::running;
             throw Crash{};
         }
 #endif
@@ -355,7 +369,7 @@ private:
     void end(Actor& actor) {
         std::erase(memory_.ready, &actor);
         std::erase(memory_.waiting, &actor);
-        if (!actor.is_on_stack) {
+        if (!actor.is_on_stack || actor.state == ActorState::ended) {
             after_end(actor);
             return;
         }
@@ -479,7 +493,7 @@ private:
     [[nodiscard]] Nanos next_own_event(bool polls_count) const {
         Nanos next = sqsim::detail::never;
         each([&](const Actor& actor) {
-            if (actor.state == ActorState::asleep && (polls_count || !actor.is_polling)) {
+            if (actor.state == ActorState::asleep && (polls_count || (!actor.is_polling && !actor.is_idle))) {
                 next = std::min(next, actor.wakes_at);
             }
         });
@@ -533,8 +547,10 @@ private:
     std::size_t actors_ = 0;
     Actor* current_ = nullptr;
     Phase phase_ = Phase::running;
+    bool unwound_ = false;
     std::vector<ScheduledAction> actions_{};
     std::uint64_t changes_ = 1;
+    std::uint64_t sources_changed_ = 1;
     std::exception_ptr error_{};
 };
 

@@ -48,7 +48,7 @@ public:
     }
 
     [[nodiscard]] SiteNumber number(std::string_view name) {
-        const auto found = std::find(names_.begin() + site_count, names_.end(), name);
+        const auto found = std::find(names_.begin(), names_.end(), name);
         if (found != names_.end()) {
             return static_cast<SiteNumber>(found - names_.begin());
         }

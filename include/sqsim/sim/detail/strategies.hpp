@@ -14,8 +14,9 @@ namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim::detail {
 
-/// Chooses by chance at two levels: an execution draws which kinds of faults it has, then each of these happens with some
-/// probability. So some executions are about one kind only, and some are full of it, which a single rate never gives.
+/// Chooses by chance at two levels: an execution draws which kinds of faults it has, then each of these happens with
+/// some probability. So some executions are about one kind only, and some are full of it, which a single rate never
+/// gives.
 class RandomStrategy final : public Strategy {
 public:
     RandomStrategy(std::uint64_t seed, std::uint64_t execution, double kind_probability, double fault_probability,

@@ -9,6 +9,7 @@
 #include "sqsim/sim/detail/simulated_queue.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,25 +23,82 @@ namespace sim {
 
 namespace detail {
 
-/// A simulated queue on a queue of its kind.
+/// A queue of one kind, as a simulated queue asks it.
+template <class Q>
+class BackingQueueOf final : public BackingQueue {
+public:
+    template <class Options>
+    BackingQueueOf(Execution& execution, const Options& options)
+        : ids_{execution.ids()}, queue_{execution.scheduler().clock(), options} {}
+
+    [[nodiscard]] Q& real() noexcept { return queue_; }
+    [[nodiscard]] const Q& real() const noexcept { return queue_; }
+
+    std::size_t receive(std::span<Real> out, const ReceiveMessageOptions& options) override {
+        return queue_.receive_messages(out, options);
+    }
+    HandleResult delete_message(const ReceiptHandle& handle) override { return queue_.delete_message(handle); }
+    void check_delete_batch(std::span<const ReceiptHandle> handles) override {
+        static_cast<void>(queue_.delete_messages(handles));
+    }
+    HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) override {
+        return queue_.change_message_visibility(handle, timeout);
+    }
+    void purge() override { queue_.purge(); }
+    void set_visibility_timeout(Nanos timeout) override { queue_.set_visibility_timeout(timeout); }
+    void set_delay(Nanos delay) override { queue_.set_delay(delay); }
+    void let_go_to_back() override {
+        if constexpr (requires { queue_.options().back_of_queue_after_three_receives; }) {
+            sqsim::detail::CoreAccess::core(queue_).locked(
+                [](auto& engine) { engine.options().back_of_queue_after_three_receives = true; });
+        }
+    }
+    QueueCounts counts() const override { return queue_.counts(); }
+    std::vector<Peeked> peek(MessageState state) const override { return queue_.peek(state, unlimited); }
+    void visit_times(const std::function<void(bool, Nanos, Nanos)>& visit) const override {
+        auto& core = sqsim::detail::CoreAccess::core(queue_);
+        core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos available_at) {
+            visit(record.state == sqsim::detail::State::visible, message.sent_at().time_since_epoch(), available_at);
+            return true;
+        });
+    }
+    std::vector<StoredId> ids() const override {
+        std::vector<StoredId> stored;
+        auto& core = sqsim::detail::CoreAccess::core(queue_);
+        core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos) {
+            stored.push_back({record.ordinal, message.message_id(), hash_text(message.body()),
+                              ids_.text(message.message_group_id())});
+            return true;
+        });
+        return stored;
+    }
+    void redrive(BackingQueue& dead_letter_queue) override {
+        // The dead-letter queue is of the same kind, by the type of the redrive policy.
+        static_cast<void>(start_message_move_task(static_cast<BackingQueueOf&>(dead_letter_queue).queue_, queue_));
+    }
+
+private:
+    IdNumbering& ids_;
+    Q queue_;
+};
+
+/// A simulated queue with a queue of its kind underneath.
 template <class Q, class Options>
 class SimulatedQueueOf : public SimulatedQueue {
 public:
-    [[nodiscard]] const std::string& name() const noexcept { return queue_.name(); }
-    [[nodiscard]] Options options() const { return queue_.options(); }
-    [[nodiscard]] auto peek(MessageState state, std::size_t maximum = 10) const { return queue_.peek(state, maximum); }
-    [[nodiscard]] auto peek(const MessageId& id) const { return queue_.peek(id); }
-    [[nodiscard]] std::string describe() const { return queue_.describe(); }
+    [[nodiscard]] const std::string& name() const noexcept { return backing_.real().name(); }
+    [[nodiscard]] Options options() const { return backing_.real().options(); }
+    [[nodiscard]] auto peek(MessageState state, std::size_t maximum = 10) const {
+        return backing_.real().peek(state, maximum);
+    }
+    [[nodiscard]] auto peek(const MessageId& id) const { return backing_.real().peek(id); }
+    [[nodiscard]] std::string describe() const { return backing_.real().describe(); }
     /// The queue itself, for what a world has no faults for.
-    [[nodiscard]] Q& underlying() noexcept { return queue_; }
-
-    [[nodiscard]] QueueCounts stored() const final { return queue_.counts(); }
+    [[nodiscard]] Q& underlying() noexcept { return backing_.real(); }
 
 protected:
     SimulatedQueueOf(Execution& execution, const Options& options)
-        : SimulatedQueue{execution, options.name, traits_of(options)}, queue_{execution.scheduler().clock(), options} {}
-
-    Q queue_;
+        : SimulatedQueue{execution, backing_, options.name, traits_of(options)}, backing_{execution, options} {}
 
 private:
     [[nodiscard]] static QueueTraits traits_of(const Options& options) {
@@ -52,60 +110,26 @@ private:
         traits.retention = options.message_retention_period;
         if constexpr (requires { options.deduplication_interval; }) {
             traits.is_fifo = true;
+            traits.deduplicates_by_group = options.deduplication_scope == DeduplicationScope::message_group;
             traits.deduplication_interval = options.deduplication_interval;
         }
         return traits;
     }
 
-    std::size_t ask_receive(std::span<Real> out, const ReceiveMessageOptions& options) final {
-        return queue_.receive_messages(out, options);
-    }
-    HandleResult ask_delete(const ReceiptHandle& handle) final { return queue_.delete_message(handle); }
-    void ask_check_delete_batch(std::span<const ReceiptHandle> handles) final {
-        static_cast<void>(queue_.delete_messages(handles));
-    }
-    HandleResult ask_change_visibility(const ReceiptHandle& handle, Nanos timeout) final {
-        return queue_.change_message_visibility(handle, timeout);
-    }
-    void ask_purge() final { queue_.purge(); }
-    void ask_set_visibility_timeout(Nanos timeout) final { queue_.set_visibility_timeout(timeout); }
-    void ask_set_delay(Nanos delay) final { queue_.set_delay(delay); }
-    void ask_to_back() final {
-        if constexpr (requires(Options options) { options.back_of_queue_after_three_receives; }) {
-            sqsim::detail::CoreAccess::core(queue_).locked(
-                [](auto& engine) { engine.options().back_of_queue_after_three_receives = true; });
-        }
-    }
-    std::vector<Peeked> ask_peek(MessageState state) const final { return queue_.peek(state, unlimited); }
-    std::vector<StoredId> ask_ids() const final {
-        std::vector<StoredId> ids;
-        auto& core = sqsim::detail::CoreAccess::core(queue_);
-        core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos) {
-            ids.push_back({record.ordinal, message.message_id(), hash_text(message.body()),
-                           execution_.ids().text(message.message_group_id())});
-            return true;
-        });
-        return ids;
-    }
-    void ask_redrive(SimulatedQueue& dead_letter_queue) final {
-        // The dead-letter queue is of the same kind, by the type of the redrive policy.
-        static_cast<void>(
-            start_message_move_task(static_cast<SimulatedQueueOf&>(dead_letter_queue).queue_, queue_));
-    }
+    BackingQueueOf<Q> backing_;
 };
 
 }  // namespace detail
 
 /// A standard queue of a simulated world, with the verbs of `Queue`: consumers that are templates on the queue run on
 /// it as they are.
-class SimQueue final
-    : public detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions> {
+class SimQueue final : public detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions> {
 public:
     using Base = detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions>;
 
     /// For `World::queue`.
     SimQueue(detail::Execution& execution, const QueueOptions& options) : Base{execution, options} {
-        queue_.decide_by(&choices());
+        underlying().decide_by(&choices());
     }
 
     SendMessageResult send_message(std::string_view body, const SendMessageOptions& options = {}) {
@@ -116,9 +140,8 @@ public:
         if (!execution_.enter()) {
             return SendMessageResult{};
         }
-        return send(body, true, [&](detail::Subject subject, bool is_late) {
-            return store(body, options, subject, is_late);
-        });
+        return send(body, true,
+                    [&](detail::Subject subject, bool is_late) { return store(body, options, subject, is_late); });
     }
 
     /// Each entry may be refused by itself, or the whole request.
@@ -127,7 +150,7 @@ public:
             return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
         }
         if (entries.empty() || entries.size() > traits_.limits.maximum_batch_entries) {
-            return queue_.send_messages(entries);  // says why not
+            return underlying().send_messages(entries);  // says why not
         }
         return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
             return store(entry.body, entry.options, subject, false);
@@ -141,7 +164,12 @@ public:
         }
         return static_cast<std::size_t>(
             simulated_call<std::size_t>(
-                {Site::send_batch, Site::batch_sent, 0, Fault::refuse_send, Fault::lose_send_reply, {},
+                {Site::send_batch,
+                 Site::batch_sent,
+                 0,
+                 Fault::refuse_send,
+                 Fault::lose_send_reply,
+                 {},
                  Errc::request_throttled},
                 [&] { return "send " + std::to_string(bodies.size()) + " messages"; }, [] {},
                 [&](Fault, std::size_t) -> Result<std::size_t> { return store_all(bodies, options); })
@@ -150,7 +178,7 @@ public:
 
     void set_redrive_policy(RedrivePolicy<SimQueue> policy) {
         link_dead_letters(policy.dead_letter_queue, policy.max_receive_count, [&] {
-            queue_.set_redrive_policy({policy.dead_letter_queue.queue_, policy.max_receive_count});
+            underlying().set_redrive_policy({policy.dead_letter_queue.underlying(), policy.max_receive_count});
         });
     }
 
@@ -159,11 +187,9 @@ private:
 
     /// For producers: one send, which is accepted. Returns when the sender, which got no answer, sends again.
     std::optional<detail::Nanos> send_until_accepted(const SendMessageEntry<std::string>& entry) {
-        static_cast<void>(send(entry.body, false,
-                               [&](detail::Subject subject, bool is_late) {
-                                   return store(entry.body, entry.options, subject, is_late);
-                               })
-                              .value());
+        static_cast<void>(send(entry.body, false, [&](detail::Subject subject, bool is_late) {
+                              return store(entry.body, entry.options, subject, is_late);
+                          }).value());
         return std::nullopt;
     }
     void send_again(const SendMessageEntry<std::string>&) {}
@@ -171,7 +197,7 @@ private:
     std::size_t store_all(std::span<const std::string_view> bodies, const SendMessageOptions& options) {
         std::size_t stored = 0;
         for (const std::string_view body : bodies) {
-            stored += store(body, options, next_subject(), false) ? 1U : 0U;
+            stored += store(body, options, recorder_.next_subject(), false) ? 1U : 0U;
         }
         return stored;
     }
@@ -183,9 +209,9 @@ private:
             now.delay = traits_.limits.maximum_delay;
         }
         const detail::Nanos delay = now.delay.value_or(traits_.delay);
-        Result<SendMessageResult> result = queue_.try_send_message(body, std::move(now));
+        Result<SendMessageResult> result = underlying().try_send_message(body, std::move(now));
         if (result) {
-            record_send(*result, subject, body, options.message_group_id, {}, delay);
+            recorder_.record_send(*result, subject, body, options.message_group_id, {}, delay);
         }
         return result;
     }
@@ -198,11 +224,7 @@ public:
     using Base = detail::SimulatedQueueOf<FifoQueue<ManualClock, std::string, NullMutex>, FifoQueueOptions>;
 
     /// For `World::fifo_queue`.
-    SimFifoQueue(detail::Execution& execution, const FifoQueueOptions& options) : Base{execution, options} {
-        if (options.deduplication_scope == DeduplicationScope::message_group) {
-            deduplicate_by_group();
-        }
-    }
+    SimFifoQueue(detail::Execution& execution, const FifoQueueOptions& options) : Base{execution, options} {}
 
     SendMessageResult send_message(std::string_view body, std::string_view message_group_id,
                                    const FifoSendMessageOptions& options = {}) {
@@ -214,9 +236,8 @@ public:
         if (!execution_.enter()) {
             return SendMessageResult{};
         }
-        return send(body, true, [&](detail::Subject subject, bool) {
-            return store(body, message_group_id, options, subject);
-        });
+        return send(body, true,
+                    [&](detail::Subject subject, bool) { return store(body, message_group_id, options, subject); });
     }
 
     /// Each entry may be refused by itself, and later ones of its group are stored none the less; or the whole request.
@@ -225,7 +246,7 @@ public:
             return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
         }
         if (entries.empty() || entries.size() > traits_.limits.maximum_batch_entries) {
-            return queue_.send_messages(entries);  // says why not
+            return underlying().send_messages(entries);  // says why not
         }
         return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
             return store(entry.body, entry.message_group_id, entry.options, subject);
@@ -234,7 +255,7 @@ public:
 
     void set_redrive_policy(RedrivePolicy<SimFifoQueue> policy) {
         link_dead_letters(policy.dead_letter_queue, policy.max_receive_count, [&] {
-            queue_.set_redrive_policy({policy.dead_letter_queue.queue_, policy.max_receive_count});
+            underlying().set_redrive_policy({policy.dead_letter_queue.underlying(), policy.max_receive_count});
         });
     }
 
@@ -243,26 +264,24 @@ private:
 
     /// For producers: one send, which is accepted. Returns when the sender, which got no answer, sends again.
     std::optional<detail::Nanos> send_until_accepted(const FifoSendMessageEntry<std::string>& entry) {
-        static_cast<void>(send(entry.body, false,
-                               [&](detail::Subject subject, bool) {
-                                   return store(entry.body, entry.message_group_id, entry.options, subject);
-                               })
-                              .value());
+        static_cast<void>(send(entry.body, false, [&](detail::Subject subject, bool) {
+                              return store(entry.body, entry.message_group_id, entry.options, subject);
+                          }).value());
         return take_resend();
     }
     void send_again(const FifoSendMessageEntry<std::string>& entry) {
-        add_resend_step(last_subject(), entry.body);
-        static_cast<void>(store(entry.body, entry.message_group_id, entry.options, last_subject() + 1));
+        add_resend_step(recorder_.last_subject(), entry.body);
+        static_cast<void>(store(entry.body, entry.message_group_id, entry.options, recorder_.last_subject() + 1));
     }
 
     Result<SendMessageResult> store(std::string_view body, std::string_view group,
                                     const FifoSendMessageOptions& options, detail::Subject subject) {
-        Result<SendMessageResult> result = queue_.try_send_message(body, group, options);
+        Result<SendMessageResult> result = underlying().try_send_message(body, group, options);
         if (result) {
-            record_send(*result, subject, body, group,
-                        options.message_deduplication_id.empty() ? content_deduplication_id(body)
-                                                                 : options.message_deduplication_id,
-                        traits_.delay);
+            recorder_.record_send(*result, subject, body, group,
+                                  options.message_deduplication_id.empty() ? content_deduplication_id(body)
+                                                                           : options.message_deduplication_id,
+                                  traits_.delay);
         }
         return result;
     }

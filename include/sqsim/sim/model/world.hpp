@@ -7,6 +7,7 @@
 #include "sqsim/sim/detail/consumer_group.hpp"
 #include "sqsim/sim/detail/execution.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"
+#include "sqsim/sim/detail/user_hooks.hpp"
 #include "sqsim/sim/model/coroutine.hpp"
 #include "sqsim/sim/model/sim_queue.hpp"
 #include "sqsim/sim/oracle.hpp"
@@ -102,12 +103,11 @@ public:
         using Group = detail::ConsumerGroup<Handler>;
         const auto group = std::make_shared<Group>(Group{execution_, queue, std::move(handler), options});
         groups_.push_back(group);
-        const std::string name = !options.name.empty()    ? options.name
+        const std::string name = !options.name.empty()  ? options.name
                                  : queue.name().empty() ? std::string{"consumer"}
-                                                          : queue.name() + " consumer";
+                                                        : queue.name() + " consumer";
         for (int i = 1; i <= options.consumers; ++i) {
-            detail::Actor& actor =
-                execution_.add_actor(options.consumers == 1 ? name : name + " " + std::to_string(i));
+            detail::Actor& actor = execution_.add_actor(options.consumers == 1 ? name : name + " " + std::to_string(i));
             actor.is_loop = true;
             // Consumers of a group are alike: which of them starts first makes no difference.
             actor.body = [&group = *group, is_first = i == 1](detail::Actor& self) {
@@ -150,11 +150,13 @@ public:
     }
 
     /// Adds several actors that are one process: `make_memory()` makes what they share, anew for each incarnation; each
-    /// member is a name and code that takes a reference to it. They crash together and stand still together.
+    /// member is a name and code that takes a reference to it. They crash together and stand still together. A member
+    /// that sleeps in a loop does not keep the run from coming to rest: it gets a few rounds more after the last change
+    /// of a queue.
     template <class MakeMemory, class Memory = std::invoke_result_t<MakeMemory&>>
-    void process(const std::string& name, MakeMemory make_memory,
-                 std::initializer_list<std::pair<std::string, std::function<void(std::type_identity_t<Memory>&)>>>
-                     members) {
+    void
+    process(const std::string& name, MakeMemory make_memory,
+            std::initializer_list<std::pair<std::string, std::function<void(std::type_identity_t<Memory>&)>>> members) {
         const auto memory = std::make_shared<std::unique_ptr<Memory>>();
         detail::Process* process = nullptr;
         for (const auto& [member, code] : members) {
@@ -180,7 +182,7 @@ public:
     }
 
     /// Spends virtual time in an actor.
-    void sleep_for(std::chrono::nanoseconds time) { execution_.sleep_for(time); }
+    void sleep_for(std::chrono::nanoseconds time) { hooks_.sleep_for(time); }
 
     /// Must hold after every step of the run. Register it before.
     void always(std::string name, std::function<bool()> holds) {
@@ -216,7 +218,7 @@ public:
     void run() {
         stats_.ran = true;
         unchecked_.clear();
-        execution_.run([this] {
+        execution_.run(hooks_, [this] {
             for (const auto& produce : std::exchange(producers_, {})) {
                 produce();
             }
@@ -297,7 +299,7 @@ public:
                             " is registered after run(), so it is never checked: register it before");
         }
         stats_.reads_clock_without_deadline = stats_.reads_clock_without_deadline ||
-                                              (execution_.read_clock() && !execution_.has_user_deadline());
+                                              (execution_.read_clock() && !execution_.instants().has_user_deadlines());
     }
 
 private:
@@ -343,11 +345,10 @@ private:
     template <class Q, class Entry>
     void add_producer(Q& queue, std::vector<Entry> entries) {
         detail::Actor& actor = execution_.add_actor("producer");
-        const auto producer = std::make_shared<Producer<Q, Entry>>(
-            Producer<Q, Entry>{execution_, actor, queue, std::move(entries)});
-        producers_.push_back([this, &actor, producer] {
-            execution_.scheduler().act_as(actor, [&] { producer->go_on(producer); });
-        });
+        const auto producer =
+            std::make_shared<Producer<Q, Entry>>(Producer<Q, Entry>{execution_, actor, queue, std::move(entries)});
+        producers_.push_back(
+            [this, &actor, producer] { execution_.scheduler().act_as(actor, [&] { producer->go_on(producer); }); });
     }
 
     void register_watch(std::string_view what, std::string_view name) {
@@ -413,6 +414,7 @@ private:
 
     detail::Execution& execution_;
     detail::ExplorationStats& stats_;
+    detail::UserHooks hooks_{execution_};
     std::vector<std::function<void()>> producers_{};
     std::vector<std::shared_ptr<void>> groups_{};  // of the consumers
     std::string unchecked_{};                      // what was registered after the last run

@@ -79,8 +79,13 @@ public:
                         {runner_.runs(), nodes_.size(), static_cast<std::size_t>(nodes_[level_[at_]].size)});
                 }
                 plan_of(level_[at_], plan_);
-                const bool has_children = may_have_children(nodes_[level_[at_]]);
+                bool has_children = may_have_children(nodes_[level_[at_]]);
                 outcome_ = has_children ? runner_.run_and_remember(plan_) : runner_.run(plan_);
+                if (!has_children && runner_.path().reached_free_choice() &&
+                    fits(nodes_[level_[at_]], static_cast<std::size_t>(Category::choice))) {
+                    has_children = true;
+                    outcome_ = runner_.run_and_remember_again(plan_);
+                }
                 hash_ = sqsim::detail::mix64(hash_ + outcome_.hash);
                 if (!outcome_.followed) {
                     return End::not_followed;
@@ -186,7 +191,8 @@ private:
 
     [[nodiscard]] bool may_have_children(const Node& node) const noexcept {
         for (std::size_t i = 0; i < node.used.size(); ++i) {
-            if (fits(node, i)) {
+            // Whether there is a choice of the user's own, only an execution tells: most scenarios have none.
+            if (i != static_cast<std::size_t>(Category::choice) && fits(node, i)) {
                 return true;
             }
         }

@@ -27,9 +27,7 @@ template <class Options>
     settings.horizon = options.horizon;
     settings.maximum_steps = options.maximum_steps;
     settings.clock_error = options.clock_error;
-    if constexpr (requires { options.stack_size; }) {
-        settings.stack_size = options.stack_size;
-    }
+    settings.stack_size = options.stack_size;
     if (!SQSIM_EXCEPTIONS) {
         settings.offered = settings.offered.without({Fault::throttle, Fault::lose_delete, Fault::lose_extension,
                                                      Fault::lose_extension_reply, Fault::lose_send_reply});
@@ -38,8 +36,8 @@ template <class Options>
 }
 
 [[nodiscard]] inline ReplayOptions replay_options(const ExploreOptions& options) {
-    return {options.name,    options.offered,       options.crash,      options.stalls,
-            options.horizon, options.maximum_steps, options.clock_error};
+    return {options.name,          options.offered,     options.crash,      options.stalls,   options.horizon,
+            options.maximum_steps, options.clock_error, options.stack_size, options.watchdog, options.on_standstill};
 }
 
 /// The token that the environment wants replayed by the exploration of this name.

@@ -75,6 +75,13 @@ public:
     /// The same for a plan of which others are to be made: the choice path remembers every choice point.
     Outcome run_and_remember(std::span<const PackedFault> plan) { return run(plan, nullptr, true); }
 
+    /// The same for a plan that was run already.
+    Outcome run_and_remember_again(std::span<const PackedFault> plan) {
+        Outcome outcome = run_and_remember(plan);
+        --runs_;
+        return outcome;
+    }
+
     /// Runs a plan that does not count: it was run before, or says more about one that was.
     Outcome run_again(std::span<const PackedFault> plan) {
         Outcome outcome = run(plan);
@@ -100,6 +107,9 @@ public:
         return outcome;
     }
 
+    /// Lets the last execution of a plan be one that unwinds.
+    void end_unwinding() noexcept { ends_unwinding_ = true; }
+
     [[nodiscard]] const RunContext& context() const noexcept { return context_; }
     [[nodiscard]] const Settings& settings() const noexcept { return context_.settings; }
     [[nodiscard]] SiteTable& sites() noexcept { return context_.sites; }
@@ -117,18 +127,7 @@ private:
     Outcome run(std::span<const PackedFault> plan, Strategy* strategy, bool remembers_all) {
         ++runs_;
         only_abandoned_ = false;
-        stats_.is_fault_free = strategy == nullptr && is_fault_free(plan);
-        const bool both_modes = !context_.settings.abandons && strategy == nullptr && has_crash(plan);
-        Outcome abandoned;
-        bool is_abandoned = false;
-        if (both_modes) {
-            is_abandoned = abandoned_ < maximum_abandoned_;
-            abandoned_all_ = abandoned_all_ && is_abandoned;
-            if (is_abandoned) {
-                ++abandoned_;
-                abandoned = run_abandoning(plan, false);
-            }
-        }
+        stats_.is_fault_free = strategy == nullptr && plan.empty();
         Outcome outcome;
         if (!run_once(plan, strategy, remembers_all, outcome)) {
             // Code that swallows its crash went on where a process would not have: the execution counts for nothing.
@@ -136,25 +135,36 @@ private:
             const std::vector<PackedFault> taken = context_.path.taken();
             return run_abandoning(strategy != nullptr ? std::span{taken} : plan, remembers_all);
         }
-        if (!both_modes) {
-            return outcome;
-        }
-        if (!is_abandoned && !outcome.violation.empty()) {
-            abandoned = run_abandoning(plan, false);
-            is_abandoned = true;
-        }
-        if (is_abandoned && abandoned.followed && outcome.followed &&
-            abandoned.violation.empty() != outcome.violation.empty()) {
-            const bool is_hidden = outcome.violation.empty();
-            only_unwinding_ += is_hidden ? 0U : 1U;
-            only_abandoned_ = is_hidden;
-            outcome.violation = abandoned.violation;
-            if (remembers_all && !is_hidden) {
-                Outcome again;
-                static_cast<void>(run_once(plan, nullptr, true, again));  // for its choice points
-            }
+        if (unwound_ && strategy == nullptr) {
+            compare_crash_modes(plan, outcome);
         }
         return outcome;
+    }
+
+    /// Runs the plan of an execution that unwound a stack once more, without unwinding; that counts.
+    void compare_crash_modes(std::span<const PackedFault> plan, Outcome& outcome) {
+        const bool fails = !outcome.violation.empty();
+        if (!fails) {
+            if (abandoned_ >= maximum_abandoned_) {
+                abandoned_all_ = false;
+                return;
+            }
+            ++abandoned_;
+        }
+        std::swap(context_.path, other_path_);  // the choice points of the execution stay
+        Timeline* const timeline = std::exchange(timeline_, fails ? nullptr : timeline_);
+        const Outcome abandoned = run_abandoning(plan, false);
+        timeline_ = timeline;
+        std::swap(context_.path, other_path_);
+        if (ends_unwinding_ && !only_abandoned_) {
+            Outcome again;  // what the scenario itself keeps of its last execution is of this one
+            static_cast<void>(run_once(plan, nullptr, true, again));
+        }
+        if (abandoned.followed && abandoned.violation.empty() == fails) {
+            only_unwinding_ += fails ? 1U : 0U;
+            only_abandoned_ = !fails;
+            outcome.violation = abandoned.violation;
+        }
     }
 
     Outcome run_abandoning(std::span<const PackedFault> plan, bool remembers_all) {
@@ -165,13 +175,6 @@ private:
         context_.settings.abandons = false;
         return outcome;
     }
-
-    [[nodiscard]] static bool has_crash(std::span<const PackedFault> plan) noexcept {
-        return std::any_of(plan.begin(), plan.end(), [](const PackedFault& packed) {
-            return packed.alternative.fault == Fault::crash || packed.alternative.fault == Fault::outage;
-        });
-    }
-    [[nodiscard]] static bool is_fault_free(std::span<const PackedFault> plan) noexcept { return plan.empty(); }
 
     /// Returns false if the execution counts for nothing.
     bool run_once(std::span<const PackedFault> plan, Strategy* strategy, bool remembers_all, Outcome& outcome) {
@@ -193,6 +196,7 @@ private:
         if (execution.swallowed_crash() && !context_.settings.abandons) {
             return false;
         }
+        unwound_ = execution.scheduler().unwound();
         outcome.followed = context_.path.followed_plan();
         outcome.hash = execution.hash();
         outcome.violation = execution.violation();
@@ -231,6 +235,7 @@ private:
     const Scenario& scenario_;
     std::size_t maximum_abandoned_;
     RunContext context_{};
+    ChoicePath other_path_{};
     ExplorationStats stats_{};
     HistoryChecker checker_{};
     Timeline* timeline_ = nullptr;
@@ -241,6 +246,8 @@ private:
     std::size_t abandoned_ = 0;
     bool abandoned_all_ = true;
     bool only_abandoned_ = false;
+    bool ends_unwinding_ = false;
+    bool unwound_ = false;  // the last execution ran code of a process that had ended
 };
 
 }  // namespace sim::detail

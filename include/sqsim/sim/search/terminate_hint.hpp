@@ -77,8 +77,8 @@ private:
         struct ::sigaction action = {};
         action.sa_sigaction = &TerminateHint::tell_overflow;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        watches_stack_ = ::sigaltstack(&stack, &stack_before_) == 0 &&
-                         ::sigaction(SIGSEGV, &action, &action_before()) == 0;
+        watches_stack_ =
+            ::sigaltstack(&stack, &stack_before_) == 0 && ::sigaction(SIGSEGV, &action, &action_before()) == 0;
     }
     [[nodiscard]] static struct ::sigaction& action_before() {
         static struct ::sigaction action;
@@ -87,8 +87,8 @@ private:
     /// Only what a signal handler may call.
     static void tell_overflow(int, ::siginfo_t* info, void*) {
         if (Fiber::is_overflow(info->si_addr)) {
-            constexpr std::string_view text =
-                "sqsim: the stack of a simulated consumer is too small for its code: explore with a larger stack_size\n";
+            constexpr std::string_view text = "sqsim: the stack of a simulated consumer is too small for its code: "
+                                              "explore with a larger stack_size\n";
             static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
         }
         ::sigaction(SIGSEGV, &action_before(), nullptr);  // the same again, for who was there before

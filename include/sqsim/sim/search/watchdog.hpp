@@ -3,8 +3,8 @@
 
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/config.hpp"
-#include "sqsim/sim/detail/run_context.hpp"
 #include "sqsim/history/history.hpp"
+#include "sqsim/sim/detail/run_context.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>
@@ -82,13 +82,16 @@ private:
         }
     }
 
-    [[nodiscard]] std::uint64_t steps() const noexcept { return context_.progress.steps.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t steps() const noexcept {
+        return context_.progress.steps.load(std::memory_order_relaxed);
+    }
 
     /// The thread that is watched stands still, so that what it did last can be read.
     void tell() const {
         const char* const actor = context_.progress.actor.load(std::memory_order_relaxed);
-        std::string text = "sqsim: no step for " + duration_text(limit_) + " of real time: " +
-                           (actor != nullptr ? actor : "the scenario") + " is in an endless loop without a point, or " +
+        std::string text = "sqsim: no step for " + duration_text(limit_) +
+                           " of real time: " + (actor != nullptr ? actor : "the scenario") +
+                           " is in an endless loop without a point, or " +
                            "waits for what another actor holds, such as a mutex. Its last site: " +
                            context_.sites.name(context_.progress.site.load(std::memory_order_relaxed)) +
                            ". The last calls:\n";

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+#include "sqsim/sim/detail/run_context.hpp"
+#include "sqsim/sim/detail/scheduler.hpp"
+#include "sqsim/sim/fault.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+namespace sqsim {
+inline namespace SQSIM_ABI {
+namespace sim::detail {
+
+/// The instants at which time matters: a queue changes its behaviour only where a lease, a delay, a deduplication
+/// interval or a retention ends, and a consumer where a deadline of its own does. So these are all that stalls and
+/// outages need to aim at.
+class Instants {
+public:
+    static constexpr Nanos just_after = std::chrono::milliseconds{1};
+
+    Instants(const RunContext& context, const Scheduler& scheduler) noexcept
+        : context_{context}, scheduler_{scheduler} {}
+    Instants(const Instants&) = delete;
+    Instants& operator=(const Instants&) = delete;
+
+    void add_user_deadline(Nanos deadline) {
+        has_user_deadlines_ = true;
+        if (std::find(user_deadlines_.begin(), user_deadlines_.end(), deadline) == user_deadlines_.end()) {
+            user_deadlines_.push_back(deadline);
+        }
+    }
+    /// Whether there ever was one.
+    [[nodiscard]] bool has_user_deadlines() const noexcept { return has_user_deadlines_; }
+
+    // Stalls of the current actor's process.
+
+    [[nodiscard]] bool may_stall() {
+        return at_all_deadlines() ? !all_deadlines().empty()
+                                  : lease_end() != Nanos::zero() || has_pending_user_deadline();
+    }
+    /// The parameters of a stall, from the first to the last.
+    [[nodiscard]] std::size_t first_stall() const {
+        return !at_all_deadlines() && lease_end() != Nanos::zero() ? 0 : 1;
+    }
+    [[nodiscard]] std::size_t last_stall() {
+        return at_all_deadlines() ? 3 * all_deadlines().size() : pending_user_deadlines().size();
+    }
+    /// Until when a stall lasts. 0: just past the end of the last lease. Else just past the n-th pending deadline of
+    /// the user's own; or, at all deadlines, 1 to 3: just before, at and just after the first, 4 to 6: the second, …
+    [[nodiscard]] Nanos end_of_stall(std::size_t parameter) {
+        if (at_all_deadlines()) {
+            return all_deadlines()[(parameter - 1) / 3] + Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
+        }
+        return (parameter == 0 ? lease_end() : pending_user_deadlines()[parameter - 1]) + just_after;
+    }
+
+    // Outages.
+
+    [[nodiscard]] bool may_be_gone() const {
+        return has_pending_user_deadline() ||
+               std::any_of(queues().begin(), queues().end(),
+                           [](const WorldQueue* queue) { return queue->stored().total() != 0; });
+    }
+    /// When consumers that are gone may come back: just past each pending deadline. What has a retention is not left
+    /// alone until that ends, for what ends then is lost rightfully, unless that is offered.
+    [[nodiscard]] const std::vector<Nanos>& ends_of_outages() {
+        retention_ends_.clear();
+        instants_ = user_deadlines_;
+        for (const WorldQueue* queue : queues()) {
+            queue->add_deadlines(instants_, retention_ends_);
+        }
+        keep_pending(instants_);
+        for (Nanos& instant : instants_) {
+            instant += just_after;
+        }
+        if (!keep_pending(retention_ends_).empty()) {
+            const Nanos first = retention_ends_.front();
+            if (context_.settings.offered.contains(Fault::retention_ends)) {
+                instants_.push_back(first + just_after);
+            } else {
+                const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
+                std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
+                instants_.push_back(late);
+            }
+        }
+        return keep_pending(instants_);
+    }
+
+private:
+    [[nodiscard]] Nanos now() const noexcept { return scheduler_.now(); }
+    [[nodiscard]] bool at_all_deadlines() const noexcept { return context_.settings.stalls_at_all_deadlines; }
+    [[nodiscard]] const std::vector<WorldQueue*>& queues() const noexcept { return context_.queues.queues(); }
+
+    /// Leaves the instants ahead, each once, in their order.
+    std::vector<Nanos>& keep_pending(std::vector<Nanos>& instants) const {
+        std::erase_if(instants, [this](Nanos instant) { return instant <= now(); });
+        std::sort(instants.begin(), instants.end());
+        instants.erase(std::unique(instants.begin(), instants.end()), instants.end());
+        return instants;
+    }
+
+    [[nodiscard]] const std::vector<Nanos>& pending_user_deadlines() { return keep_pending(user_deadlines_); }
+    [[nodiscard]] bool has_pending_user_deadline() const noexcept {
+        return std::any_of(user_deadlines_.begin(), user_deadlines_.end(),
+                           [this](Nanos deadline) { return deadline > now(); });
+    }
+
+    [[nodiscard]] const std::vector<Nanos>& all_deadlines() {
+        retention_ends_.clear();
+        instants_ = user_deadlines_;
+        for (const WorldQueue* queue : queues()) {
+            queue->add_deadlines(instants_, retention_ends_);
+        }
+        if (context_.settings.offered.contains(Fault::retention_ends)) {
+            instants_.insert(instants_.end(), retention_ends_.begin(), retention_ends_.end());
+        }
+        return keep_pending(instants_);
+    }
+
+    /// The end of the last lease of the current actor's process or, if it has none, of any actor. Zero: none lasts.
+    [[nodiscard]] Nanos lease_end() const noexcept {
+        Nanos own{};
+        for (const Actor* const member : scheduler_.current()->process->members) {
+            own = std::max(own, context_.clients[member->index].last_deadline(now()));
+        }
+        if (own != Nanos::zero()) {
+            return own;
+        }
+        Nanos any{};
+        scheduler_.each(
+            [&](const Actor& actor) { any = std::max(any, context_.clients[actor.index].last_deadline(now())); });
+        return any;
+    }
+
+    const RunContext& context_;
+    const Scheduler& scheduler_;
+    std::vector<Nanos> user_deadlines_{};
+    bool has_user_deadlines_ = false;
+    std::vector<Nanos> instants_{};
+    std::vector<Nanos> retention_ends_{};
+};
+
+}  // namespace sim::detail
+}  // namespace SQSIM_ABI
+}  // namespace sqsim

@@ -77,9 +77,10 @@ std::string where_text(const FaultInfo& kind) {
     if (!sites.empty()) {
         return sites;
     }
-    return "the name of a `sim::" + std::string{kind.fault == Fault::free_choice  ? "choose"
-                                                : kind.fault == Fault::call_fails ? "fails"
-                                                                                  : "effect"} +
+    return "the name of a `sim::" +
+           std::string{kind.fault == Fault::free_choice  ? "choose"
+                       : kind.fault == Fault::call_fails ? "fails"
+                                                         : "effect"} +
            "`";
 }
 
@@ -98,7 +99,11 @@ std::string words_text(Faults faults) {
 Row expected_row(const FaultInfo& kind) {
     constexpr std::array<std::string_view, sqsim::sim::categories> budgets{"faults", "preemptions", "reorders",
                                                                            "misses", "choices"};
-    return {in_quotes(kind.word), where_text(kind), "", "", kind.is_default ? "yes" : "no",
+    return {in_quotes(kind.word),
+            where_text(kind),
+            "",
+            "",
+            kind.is_default ? "yes" : "no",
             std::string{budgets[static_cast<std::size_t>(kind.category)]}};
 }
 Row expected_row(const SiteInfo& site) {

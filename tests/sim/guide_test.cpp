@@ -9,8 +9,11 @@
 #include "structure/source_files.hpp"
 
 #include "sqsim/any_queue.hpp"
+#include "sqsim/clock/manual_clock.hpp"
+#include "sqsim/fifo_queue.hpp"
 #include "sqsim/io/report.hpp"
 #include "sqsim/io/text_file.hpp"
+#include "sqsim/queue.hpp"
 #include "sqsim/sim/explore.hpp"
 #include "sqsim/testing/catch2_sim.hpp"
 
@@ -54,12 +57,43 @@ sim::Report explore_orders() {
 
 const sim::ExploreOptions thorough{
     .faults = 2,       // of the service, of effects, crashes, stalls
-    .preemptions = 1,  // another consumer goes first
-    .reorders = 1,     // left out, they count as faults
+    .preemptions = 1,  // the others that are ready go first
+    .reorders = 1,     // without this budget they count as faults
     .misses = 0,       // the same
     .name = "orders are charged once",
-    .offered = sim::Faults::usual().without({sim::Fault::handler_fails}),
+    .offered = sim::Faults::default_faults().without({sim::Fault::handler_fails}),
 };
+
+const sim::ExploreOptions nightly{
+    .faults = 3,
+    .name = "orders are charged once",
+    .maximum_plans = 2'000'000,
+    .maximum_time = 10min,
+    .watchdog = 30s,
+};
+
+void orders_under_a_lock(sim::World& world) {
+    std::map<std::string, int> charges;
+    std::map<std::string, sqsim::ManualClock::time_point> locked_until;
+    auto& orders = world.queue({.visibility_timeout = 30s});
+    world.produce(orders, {"order-1"});
+    const auto handler = [&](const sim::SimMessage& message) {
+        const std::string order{message.body()};
+        const auto now = world.clock().now();
+        if (now < locked_until[order]) {
+            throw std::runtime_error{"another consumer has the lock"};
+        }
+        locked_until[order] = now + 5min;
+        sim::deadline("end of the lock", now + 5min);
+        if (charges[order] == 0) {
+            sim::point("locked");
+            ++charges[order];
+        }
+    };
+    world.consume(orders, handler, {.consumers = 2});
+    world.run();
+    world.expect(sim::once_per_key(charges));
+}
 
 class Store {
 public:
@@ -239,6 +273,46 @@ void orders_with_a_cache(sim::World& world) {
     world.expect(sim::once_per_key(payments.charges));
 }
 
+void orders_in_one_process(sim::World& world) {
+    using Seen = std::set<std::string>;
+    std::map<std::string, int> charges;
+    auto& orders = world.queue();
+    world.produce(orders, {"order-1"});
+    const auto work = [&](Seen& seen) {
+        while (true) {
+            const auto message = orders.receive_message({.wait_time = 20s});
+            if (message && seen.insert(std::string{message->body()}).second) {
+                ++charges[std::string{message->body()}];
+                sim::point("charged");
+            }
+            if (message) {
+                orders.delete_message(message->receipt_handle());
+            }
+        }
+    };
+    world.process("worker", [] { return Seen{}; }, {{"thread 1", work}, {"thread 2", work}});
+    world.run();
+    world.expect(sim::once_per_key(charges));
+}
+
+void answered_orders(sim::World& world) {
+    std::map<std::string, std::string> statuses;
+    auto& orders = world.queue();
+    world.produce(orders, {"order-1"});
+    world.settles_within(1h);
+    world.consume(orders, [&](const sim::SimMessage& message) {
+        const std::string order{message.body()};
+        if (sim::fails("database timeout")) {
+            throw std::runtime_error{"the database gave no answer"};
+        }
+        const bool is_paid = sim::choose("provider answers", {"paid", "declined"}) == 0;
+        sim::note(order + (is_paid ? " is paid" : " is declined"));
+        statuses.try_emplace(order, is_paid ? "paid" : "declined");
+    });
+    world.run();
+    world.expect_equal("orders with a status", statuses.size(), std::size_t{1});
+}
+
 void watched_orders(sim::World& world) {
     FakePayments payments;
     int duplicates = 0;
@@ -276,6 +350,53 @@ int fuzz_orders(const std::uint8_t* data, std::size_t size) {
 }
 
 bool orders_hold(const std::vector<std::uint8_t>& bytes) { return sim::run_bytes(bytes, safe_orders).ok(); }
+
+/// What calls answer: "`gone`, false".
+using Answers = std::vector<std::pair<std::string, std::string>>;
+
+/// The answers to deletes and changes of visibility, by what has become of the message.
+template <class Standard, class Fifo, class Pass>
+Answers answers_of(Standard& standard, Fifo& fifo, Pass pass_two_seconds) {
+    Answers answers;
+    const auto text = [](sqsim::HandleResult result) {
+        constexpr std::array<const char*, 5> names{"ok", "expired", "superseded", "gone", "invalid"};
+        return "`" + std::string{names[static_cast<std::size_t>(result.status)]} + "`, " + (result ? "true" : "false");
+    };
+    const auto ask = [&](auto& queue, const std::string& kind, const auto& send) {
+        const auto receive = [&] { return queue.receive_message({.visibility_timeout = 1s})->receipt_handle(); };
+        const auto add = [&](const char* state, const auto& prepare) {
+            for (const bool deletes : {true, false}) {
+                send();
+                const sqsim::ReceiptHandle handle = prepare(receive);
+                const sqsim::HandleResult result =
+                    deletes ? queue.delete_message(handle) : queue.change_message_visibility(handle, 5s);
+                answers.push_back({(deletes ? "delete | " : "change | ") + kind + " | " + state, text(result)});
+                queue.purge();
+            }
+        };
+        add("in flight by this receive", [&](auto& receive_one) { return receive_one(); });
+        add("visible again", [&](auto& receive_one) {
+            const auto handle = receive_one();
+            pass_two_seconds();
+            return handle;
+        });
+        add("received again since", [&](auto& receive_one) {
+            const auto handle = receive_one();
+            pass_two_seconds();
+            static_cast<void>(receive_one());
+            return handle;
+        });
+        add("gone", [&](auto& receive_one) {
+            const auto handle = receive_one();
+            static_cast<void>(queue.delete_message(handle));
+            return handle;
+        });
+    };
+    int sends = 0;
+    ask(standard, "standard", [&] { standard.send_message("x"); });
+    ask(fifo, "FIFO", [&] { fifo.send_message("x" + std::to_string(++sends), "group"); });
+    return answers;
+}
 
 /// The blocks of a document between a fence with this word and the next fence.
 std::vector<std::string> blocks(const std::string& document, const std::string& word) {
@@ -333,10 +454,12 @@ TEST_CASE("a failing run becomes a page", "[sim][guide]") {
     std::filesystem::remove(page);
 }
 
-TEST_CASE("the guide's report is the one that its first scenario gives", "[sim][guide][structure]") {
+TEST_CASE("the guide's reports are those that its scenarios give", "[sim][guide][structure]") {
     const auto guide = structure::read_file(structure::source_dir() / "docs" / "testing.md");
-    REQUIRE(blocks(guide, "text").size() == 1);
-    CHECK(blocks(guide, "text").front() == explore_orders().to_string());
+    const auto reports = blocks(guide, "text");
+    REQUIRE(reports.size() == 2);
+    CHECK(reports[0] == explore_orders().to_string());
+    CHECK(reports[1] == sim::explore({.name = "orders are charged once"}, safe_orders).to_string());
 }
 
 TEST_CASE("the guide's code is compiled and run", "[sim][guide][structure]") {
@@ -355,13 +478,47 @@ TEST_CASE("the guide's code is compiled and run", "[sim][guide][structure]") {
     CHECK(not_in("    a;\n    b;\n", {"a;\nc;\n"}).size() == 1);
 }
 
-TEST_CASE("the guide's scenarios hold, but for the cache that forgets", "[sim][guide]") {
+TEST_CASE("the guide's scenarios hold, except those that it says fail", "[sim][guide]") {
     for (const auto scenario : {noted_orders, orders_in_a_loop, orders_in_a_loop_of_any_queue, orders_in_batches,
                                 bookings_in_order, orders_with_poison, watched_orders}) {
         CHECK_THAT(sim::explore(scenario), sim::holds());
     }
     CHECK(sim::explore(orders_with_a_cache).minimal_faults() == 1);
+    CHECK(sim::explore(orders_under_a_lock).replay_token() == "stall1@locked#1.1");
+    CHECK(sim::explore(orders_in_one_process).replay_token() == "crash@charged#1.1");
     CHECK_THAT(sim::explore(thorough, orders_in_batches), sim::holds());
+    CHECK(nightly.maximum_time == 10min);
+}
+
+TEST_CASE("the guide's scenario with choices holds under random plans", "[sim][guide]") {
+    CHECK_THAT(sim::sample({.runs = 200}, answered_orders), sim::holds());
+}
+
+TEST_CASE("the guide's table of answers is what queues in process and in worlds answer", "[sim][guide][structure]") {
+    const auto guide = structure::read_file(structure::source_dir() / "docs" / "testing.md");
+    Answers in_process;
+    {
+        sqsim::ManualClock clock;
+        sqsim::Queue<sqsim::ManualClock> standard{clock};
+        sqsim::FifoQueue<sqsim::ManualClock> fifo{clock, {.content_based_deduplication = true}};
+        in_process = answers_of(standard, fifo, [&] { clock.advance(2s); });
+    }
+    Answers in_world;
+    const sim::ReplayOptions as_it_is{};
+    CHECK(sim::replay("none", as_it_is, [&](sim::World& world) {
+              auto& standard = world.queue();
+              auto& fifo = world.fifo_queue({.content_based_deduplication = true});
+              world.spawn("client", [&] { in_world = answers_of(standard, fifo, [] { sim::sleep_for(2s); }); });
+              world.run();
+              world.expect("it went on to the end", in_world.size() == in_process.size());
+          }).ok());
+    REQUIRE(in_world.size() == in_process.size());
+    for (std::size_t i = 0; i < in_process.size(); ++i) {
+        const auto& [call, answer] = in_process[i];
+        const std::string row = "| " + call + " | " + answer + " | " + in_world[i].second + " | ";
+        INFO(row);
+        CHECK(guide.find(row) != std::string::npos);
+    }
 }
 
 TEST_CASE("the guide's entries for fuzzers take bytes", "[sim][guide]") {

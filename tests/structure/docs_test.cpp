@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-// Catches documentation that names a test which does not exist, and a README or a guide whose code is not the one that
-// is built and run.
+// Catches documentation that names a test or links to a file which does not exist, a README whose code is not the one
+// that is built and run, and a page on the simulation whose table of states is not that of the code.
 
 #include "catch.hpp"
+#include "sqsim/sim/detail/actor.hpp"
 #include "structure/source_files.hpp"
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -42,6 +45,49 @@ Problems missing_tests(std::string_view text, std::string_view tests) {
     return problems;
 }
 
+/// The links of a document to files that do not exist. Code, links within a page and to other sites are left out.
+Problems broken_links(const std::filesystem::path& document, const std::string& text) {
+    Problems problems;
+    bool is_code = false;
+    for (const std::string& line : structure::lines_of(text)) {
+        is_code = is_code != line.starts_with("```");
+        for (auto at = line.find("]("); !is_code && at != std::string::npos; at = line.find("](", at + 1)) {
+            const std::string target = line.substr(at + 2, line.find_first_of(")#", at + 2) - at - 2);
+            if (!target.empty() && target.find("://") == std::string::npos &&
+                !std::filesystem::exists(document.parent_path() / target)) {
+                problems.push_back(document.filename().string() + ": " + target);
+            }
+        }
+    }
+    return problems;
+}
+
+/// The row of a state of actors in the page on the simulation, without what it says of the state.
+std::string transitions_text(std::size_t from) {
+    using sqsim::sim::detail::ActorState;
+    constexpr std::array<const char*, 7> names{"idle", "ready", "running", "asleep", "waiting", "ended", "left"};
+    std::string text;
+    for (std::size_t to = 0; to < names.size(); ++to) {
+        if (sqsim::sim::detail::may_become(static_cast<ActorState>(from), static_cast<ActorState>(to))) {
+            text += (text.empty() ? "`" : ", `") + std::string{names[to]} + "`";
+        }
+    }
+    return "| `" + std::string{names[from]} + "`: | " + text + " |";
+}
+
+/// The lines of tables that begin with a name and a colon, without what stands between the colon and the next column.
+Problems state_rows(const std::string& page) {
+    Problems rows;
+    for (const std::string& line : structure::lines_of(page)) {
+        const auto colon = line.find("`: ");
+        const auto column = colon == std::string::npos ? colon : line.find(" | ", colon);
+        if (line.starts_with("| `") && column != std::string::npos) {
+            rows.push_back(line.substr(0, colon + 2) + line.substr(column));
+        }
+    }
+    return rows;
+}
+
 /// The first block of code in a document.
 std::string first_program(const std::string& text) {
     const std::string fence = "```cpp\n";
@@ -75,4 +121,28 @@ TEST_CASE("the programs of the README are those that are built and run", "[struc
     CHECK(first_program(readme) == program("first_proof"));
     CHECK(readme.find("```cpp\n" + program("first_look") + "```\n") != std::string::npos);
     CHECK(first_program("text\n```cpp\nint a;\n```\n```cpp\nint b;\n```\n") == "int a;\n");
+}
+
+TEST_CASE("the links of the documentation lead to files", "[structure]") {
+    const auto root = structure::source_dir();
+    Problems problems = broken_links(root / "README.md", structure::read_file(root / "README.md"));
+    for (const auto& file : structure::read_tree(root / "docs", {".md"})) {
+        const Problems more = broken_links(root / "docs" / file.path, file.text);
+        problems.insert(problems.end(), more.begin(), more.end());
+    }
+    CHECK(problems == Problems{});
+
+    CHECK(broken_links(root / "README.md", "[a](LICENSE) [b](#c) [d](https://e.f/g) [h](LICENSE#i)") == Problems{});
+    CHECK(broken_links(root / "README.md", "```cpp\n[&](int) {}\n```\n[a](no/such.md#b)") ==
+          Problems{"README.md: no/such.md"});
+}
+
+TEST_CASE("the page on the simulation has the states of actors, and where they lead", "[structure]") {
+    const auto page = structure::read_file(structure::source_dir() / "docs" / "internals" / "simulation.md");
+    const Problems rows = state_rows(page);
+    REQUIRE(rows.size() == 7);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        CHECK(rows[i] == transitions_text(i));
+    }
+    CHECK(state_rows("| `left`: for good | `idle` |\n| `x` | y |\n") == Problems{"| `left`: | `idle` |"});
 }

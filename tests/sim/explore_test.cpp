@@ -179,7 +179,7 @@ TEST_CASE("the first violation that is found is minimal, and says so", "[sim][ex
     CHECK(one.plan.size() == 1);
     CHECK(one.violation() == "once per key: key a took effect twice");
     CHECK(one.headline() == "FAILED charging: once per key: key a took effect twice");
-    CHECK(says(one, "minimal plan: 1 fault (the run without faults passes)"));
+    CHECK(says(one, "minimal plan: 1 fault (the fault-free plan passes)"));
     CHECK(says(one, "replay:   " + one.replay_token()));
 
     const Report two = explore({.faults = 3, .offered = {Fault::crash}}, fails_with_two);

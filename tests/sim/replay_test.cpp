@@ -128,7 +128,7 @@ TEST_CASE("a failure that was mended is said to break nothing any more", "[sim][
     };
     const Report report = replay("crash@charged#2.1", mended);
     CHECK(report.ok());
-    CHECK(says(report, "the plan crash@charged#2.1 breaks nothing any more"));
+    CHECK(says(report, "the plan crash@charged#2.1 no longer violates anything"));
 }
 
 TEST_CASE("the state of the replayed run is compared with the run without faults", "[sim][replay]") {

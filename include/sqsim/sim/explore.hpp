@@ -112,6 +112,7 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
     report.history_hash = explorer.hash();
     report.budgets = {options.faults, options.preemptions, options.reorders, options.misses, options.choices};
     report.repeated = explorer.repeated();
+    report.covered = explorer.covered();
     switch (end) {
     case detail::Explorer::End::all_run:
         detail::report_coverage(report, explorer, runner);
@@ -128,6 +129,7 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
                              0};
         if (report.verdict == Verdict::violated) {
             detail::report_alike(report, explorer, runner);
+            detail::report_inevitable(report, runner, plan);
         }
         break;
     }

@@ -61,6 +61,7 @@ struct ExploreOptions {
     std::chrono::nanoseconds maximum_time = std::chrono::nanoseconds::max();  // of real time
     /// How many plans with a crash are run in both crash modes. One that fails is always confirmed with `abandon`.
     std::size_t maximum_abandoned = 2'000;
+    bool reduce_by_state = true;          // where `World::state` tells what is durable
     std::size_t stack_size = 256 * 1024;  // of each consumer, in bytes
     /// After how much real time without a step the exploration says where it stands still; zero: never.
     std::chrono::milliseconds watchdog = std::chrono::seconds{10};

@@ -90,6 +90,7 @@ struct ReportData {
     Minimality minimality{};
     std::vector<SiteCoverage> coverage{};
     std::vector<Fault> not_possible{};      // kinds that were offered, but no call of the scenario allows
+    std::size_t covered = 0;                // plans that others cover, see `World::state`
     std::size_t repeated = 0;               // plans that were run twice with equal histories
     std::vector<std::string> alike{};       // tokens of other plans of the same size that fail
     std::size_t more_alike = 0;             // further ones

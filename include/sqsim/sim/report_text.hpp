@@ -115,7 +115,10 @@ inline void append_word(std::string& list, std::string_view word) {
     switch (report.method) {
     case ReportData::Method::explore:
         return {"every plan with up to " + budget_text(report.budgets) +
-                " was run: " + count_text(report.plans, "plan") + ", 0 violations"};
+                " was run: " + count_text(report.plans, "plan") +
+                (report.covered != 0 ? " run, at least " + std::to_string(report.covered) + " more covered by them"
+                                     : std::string{}) +
+                ", 0 violations"};
     case ReportData::Method::sample:
         return {count_text(report.plans - std::min<std::size_t>(report.plans, 1), "random plan") + " with seed " +
                     std::to_string(report.seed) +
@@ -203,9 +206,10 @@ inline void append_word(std::string& list, std::string_view word) {
 [[nodiscard]] inline std::vector<std::string> closing_lines(const ReportData& report) {
     std::vector<std::string> lines;
     if (report.verdict == Verdict::violated) {
-        if (report.inevitable_from != 0) {
-            lines.push_back("inevitable from step " + std::to_string(report.inevitable_from) +
-                            " on: every plan that begins with these steps fails");
+        if (report.inevitable_from != 0 && report.inevitable_from <= report.timeline.steps.size()) {
+            const TimelineStep& step = report.timeline.steps[report.inevitable_from - 1];
+            lines.push_back("inevitable from here on: " + instant_text(step.at) + " " +
+                            actor_name(report.timeline, step.actor) + ": " + printable(step.text));
         }
         lines.push_back("replay:   " + report.token);
         std::string alike;

@@ -38,6 +38,7 @@ public:
         std::uint32_t first_alternative;
         std::uint16_t alternatives;
         std::uint16_t chosen;  // 0: the fault-free one; else the number of an alternative from 1 on
+        std::uint32_t step;    // how many steps the timeline had
     };
 
     /// Begins an execution. The plan and the strategy, which may be null, stay where they are until it ends. An
@@ -79,8 +80,8 @@ public:
     void add_alternative(Alternative alternative) { alternatives_.push_back(alternative); }
 
     /// Chooses between the fault-free alternative and those that were added. Returns the chosen one; its fault is
-    /// `none` for the fault-free one.
-    [[nodiscard]] Alternative choose() {
+    /// `none` for the fault-free one. `step`: how many steps the timeline has.
+    [[nodiscard]] Alternative choose(std::size_t step = 0) {
         const std::size_t first = std::exchange(offered_, alternatives_.size());
         const std::span<const Alternative> alternatives = std::span{alternatives_}.subspan(first);
         if (alternatives.empty()) {
@@ -101,7 +102,7 @@ public:
             chosen = strategy_->choose(alternatives);
         }
         points_.push_back({id_, static_cast<std::uint32_t>(first), static_cast<std::uint16_t>(alternatives.size()),
-                           static_cast<std::uint16_t>(chosen)});
+                           static_cast<std::uint16_t>(chosen), static_cast<std::uint32_t>(step)});
         return chosen == 0 ? Alternative{} : alternatives[chosen - 1];
     }
 

@@ -106,6 +106,13 @@ public:
         leave();
     }
 
+    /// Reduces the exploration where the user's state has not changed, by its fingerprint.
+    void reduce_by(std::function<std::uint64_t()> fingerprint) {
+        if (settings().reduces_by_state) {
+            fingerprint_ = std::move(fingerprint);
+        }
+    }
+
     /// Something that must not happen has happened. The first one counts.
     void fail(std::string violation) {
         if (violation_.empty()) {
@@ -404,6 +411,10 @@ private:
         if (!scheduler_.current()->has_stack) {
             return {};
         }
+        if (fingerprint_ && harm.contains(Fault::crash) && leaves_the_same_behind()) {
+            context_.covered += harm.contains(Fault::outage) ? 2U : 1U;
+            harm = harm.without({Fault::crash, Fault::outage});
+        }
         if (harm.contains(Fault::preempt) && !scheduler_.is_anyone_ready()) {
             harm = harm.without(Fault::preempt);
         }
@@ -415,11 +426,20 @@ private:
         }
         return harm;
     }
+    /// Whether the process of the current actor would leave behind what it would have left at its last site: neither
+    /// the queues nor the user's state changed, and nobody else had a turn. So it makes no difference at which of the
+    /// two it ends. For a preemption it would: what the actor has read since would be older.
+    [[nodiscard]] bool leaves_the_same_behind() {
+        const DurableState now{fingerprint_(), scheduler_.sources_changed(), scheduler_.turns(),
+                               scheduler_.current()->incarnation};
+        return std::exchange(client().durable, now) == now;
+    }
+
     /// Chooses, and brings about what concerns the current actor itself. Returns the rest. Apart from `choose` because
     /// most executions come here once or twice.
     [[gnu::noinline]] Alternative choose_among(SiteNumber site, Subject subject, Faults possible, std::size_t count) {
         add_alternatives(possible, count);
-        const Alternative chosen = context_.path.choose();
+        const Alternative chosen = context_.path.choose(timeline_.size());
         if (chosen.fault == Fault::none) {
             return {};
         }
@@ -635,6 +655,7 @@ private:
     SimulationHooks* hooks_ = nullptr;
     SimulationHooks* outer_ = nullptr;  // of an execution around this one
     std::vector<std::function<void()>> watches_{};
+    std::function<std::uint64_t()> fingerprint_{};
     std::string violation_{};
     Nanos horizon_ = context_.settings.horizon;
     Nanos settling_time_{};  // zero: messages may take any time

@@ -36,6 +36,7 @@ struct Settings {
     Nanos horizon = std::chrono::hours{24};
     std::size_t maximum_steps = 10'000;
     Nanos clock_error = std::chrono::minutes{10};
+    bool reduces_by_state = false;
     std::size_t stack_size = Fiber::default_stack_size;
 };
 
@@ -82,11 +83,22 @@ struct HeldLease {
     Nanos deadline{};
 };
 
+/// What an actor would leave behind if its process ended.
+struct DurableState {
+    std::uint64_t fingerprint = 0;  // of the user's state
+    std::uint64_t sources = 0;      // how often a queue has changed
+    std::uint64_t turns = 0;        // how often an actor has had its turn
+    std::uint32_t incarnation = 0;
+
+    friend bool operator==(const DurableState&, const DurableState&) noexcept = default;
+};
+
 /// What the simulation knows of an actor, or of the scenario itself.
 struct ClientState {
     MessageRef current{};  // the message that it is about
     std::vector<HeldLease> leases{};
     std::uint64_t saw_nothing_at = 0;  // the state of the world when a short poll found nothing
+    DurableState durable{};            // at the last site where its process could end
     std::size_t faults = 0;            // that happened to it
     std::string last_error{};          // of its handler
 
@@ -94,6 +106,7 @@ struct ClientState {
         current = {};
         leases.clear();
         saw_nothing_at = 0;
+        durable = {};
     }
 
     /// When the last of the leases ends that still last; zero if none does.
@@ -130,6 +143,7 @@ struct RunContext {
     std::vector<std::uint64_t>* step_hashes = nullptr;  // what every step was, if somebody compares two executions
     Timeline* timeline = nullptr;                       // if somebody wants to read it
     ProgressMark progress{};
+    std::size_t covered = 0;  // alternatives of the execution that an earlier one covers
 
     void clear() {
         ids.clear();
@@ -139,6 +153,7 @@ struct RunContext {
         history.drained = false;
         received.clear();
         receives.clear();
+        covered = 0;
     }
 };
 

@@ -96,6 +96,9 @@ public:
     [[nodiscard]] const std::vector<Actor*>& ready() const noexcept { return memory_.ready; }
     /// Whether the stack of a process that ended was unwound, and held something.
     [[nodiscard]] bool unwound() const noexcept { return unwound_; }
+    /// How often a source changed, and how often an actor had its turn.
+    [[nodiscard]] std::uint64_t sources_changed() const noexcept { return sources_changed_; }
+    [[nodiscard]] std::uint64_t turns() const noexcept { return turns_; }
     /// How often anything changed: a source, or the time.
     [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
 
@@ -347,6 +350,7 @@ private:
         if (actor.state != ActorState::ended) {
             actor.become(ActorState::running);
         }
+        ++turns_;
         Actor* const before = std::exchange(current_, &actor);
         actor.stack->resume();
         current_ = before;
@@ -551,6 +555,7 @@ private:
     std::vector<ScheduledAction> actions_{};
     std::uint64_t changes_ = 1;
     std::uint64_t sources_changed_ = 1;
+    std::uint64_t turns_ = 0;
     std::exception_ptr error_{};
 };
 

@@ -32,6 +32,9 @@ public:
 
     [[nodiscard]] bool is_writing() const noexcept { return timeline_ != nullptr; }
 
+    /// How many steps there are.
+    [[nodiscard]] std::size_t size() const noexcept { return timeline_ != nullptr ? timeline_->steps.size() : 0; }
+
     void add_actor(const std::string& name) {
         if (is_writing()) {
             timeline_->actors.push_back(name);

@@ -94,6 +94,7 @@ public:
                     return End::failed;
                 }
                 if (has_children) {
+                    covered_ += fits(nodes_[level_[at_]], 0) ? runner_.context().covered : 0;
                     expand(level_[at_]);
                 }
                 if (bounds.repeats_some && is_to_repeat()) {
@@ -129,6 +130,8 @@ public:
     [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
     [[nodiscard]] std::size_t smaller_plans() const noexcept { return before_level_; }
     [[nodiscard]] std::size_t repeated() const noexcept { return repeated_; }
+    /// How many plans need not be run because others cover them, not counting the plans that would follow from those.
+    [[nodiscard]] std::size_t covered() const noexcept { return covered_; }
     [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
 
     /// Which kinds came up at a site, and which of them were tried there.
@@ -256,6 +259,7 @@ private:
     std::size_t at_ = 0;
     std::size_t before_level_ = 0;
     std::size_t repeated_ = 0;
+    std::size_t covered_ = 0;
     std::uint64_t hash_ = 0;
 };
 

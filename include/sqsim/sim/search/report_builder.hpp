@@ -150,6 +150,35 @@ inline void report_coverage(Report& report, const Explorer& explorer, Runner& ru
     }
 }
 
+/// Finds from which step on the violation was inevitable: after the last choice point at which a sibling of the plan,
+/// one with a further choice there, passes.
+inline void report_inevitable(Report& report, Runner& runner, std::span<const PackedFault> plan) {
+    constexpr std::size_t most_runs = 500;
+    static_cast<void>(runner.run_with_points(plan));
+    struct Sibling {
+        PackedFault choice;
+        std::uint32_t step;
+    };
+    std::vector<Sibling> siblings;
+    for (const ChoicePath::ChoicePoint& point : runner.path().points()) {
+        if (point.chosen != 0) {
+            siblings.clear();  // what comes before the last fault of the plan is part of it
+        }
+        for (std::size_t i = 0; point.chosen == 0 && i < point.alternatives; ++i) {
+            siblings.push_back({runner.path().packed(point, i), point.step});
+        }
+    }
+    std::vector<PackedFault> sibling{plan.begin(), plan.end()};
+    sibling.emplace_back();
+    for (std::size_t i = siblings.size(); i-- > 0 && siblings.size() - i <= most_runs;) {
+        sibling.back() = siblings[i].choice;
+        if (runner.run_again(sibling).violation.empty()) {
+            report.inevitable_from = siblings[i].step + std::size_t{1};
+            return;
+        }
+    }
+}
+
 /// What else fails as the minimal plan does, and which kinds do not.
 inline void report_alike(Report& report, Explorer& explorer, Runner& runner) {
     constexpr std::size_t most_runs = 2'000;

@@ -28,6 +28,9 @@ template <class Options>
     settings.maximum_steps = options.maximum_steps;
     settings.clock_error = options.clock_error;
     settings.stack_size = options.stack_size;
+    if constexpr (requires { options.reduce_by_state; }) {  // only where every plan is run
+        settings.reduces_by_state = options.reduce_by_state;
+    }
     if (!SQSIM_EXCEPTIONS) {
         settings.offered = settings.offered.without({Fault::throttle, Fault::lose_delete, Fault::lose_extension,
                                                      Fault::lose_extension_reply, Fault::lose_send_reply});

@@ -82,6 +82,15 @@ public:
         return outcome;
     }
 
+    /// Runs a plan, and remembers its choice points with the steps of the timeline that they belong to.
+    Outcome run_with_points(std::span<const PackedFault> plan) {
+        Timeline timeline;
+        timeline_ = &timeline;
+        Outcome outcome = run_and_remember_again(plan);
+        timeline_ = nullptr;
+        return outcome;
+    }
+
     /// Runs a plan that does not count: it was run before, or says more about one that was.
     Outcome run_again(std::span<const PackedFault> plan) {
         Outcome outcome = run(plan);

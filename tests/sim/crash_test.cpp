@@ -119,7 +119,7 @@ TEST_CASE("code that swallows its crash is noticed, and its run repeated so that
     INFO(result.report.to_string());
     CHECK(result.report.ok());
     REQUIRE(result.report.warnings.size() == 1);
-    CHECK(result.report.warnings[0].find("a crash was swallowed by a catch (...) in 1 run") == 0);
+    CHECK(result.report.warnings[0].find("a crash was swallowed by a catch (...) in 1 execution") == 0);
     CHECK(result.report.to_string().find("note: a crash was swallowed") != std::string::npos);
     CHECK(result.lines == Lines{"0s r got a (1), id 1, handle 1", "30s r got a (2), id 1, handle 2", "30s deleted"});
 

@@ -130,7 +130,7 @@ TEST_CASE("C1: crashed code starts again from its beginning", "[sim][faults]") {
         world.run();
     };
     const Lines expected{"0s begins", "0s s got a (1), id 1, handle 1", "0s begins", "30s s got a (2), id 1, handle 2"};
-    CHECK(with_fault(Fault::crash, "crash@middle#1.1", 4, scenario) == expected);
+    CHECK(with_fault(Fault::crash, "crash@middle#1.1", 6, scenario) == expected);
     ExploreOptions abandon;
     abandon.crash = CrashMode::abandon;
     CHECK(with_fault(Fault::crash, "crash@middle#1.1", 4, scenario, abandon) == expected);
@@ -287,8 +287,8 @@ TEST_CASE("P: another consumer goes first, where one is ready", "[sim][faults]")
           Lines{"0s c 1 got a (1), id 1, handle 1", "0s c 1 done", "0s c 1 got b (1), id 2, handle 2", "0s c 1 done"});
     CHECK(lines_of("preempt@middle#1.1", scenario) ==
           Lines{"0s c 1 got a (1), id 1, handle 1", "0s c 2 got b (1), id 2, handle 2", "0s c 2 done", "0s c 1 done"});
-    // All four places of the first message, and of the second.
-    CHECK(with_fault(Fault::preempt, "preempt@middle#1.1", 8, scenario).size() == 4);
+    // All four places of the first message, and of the second; and the start.
+    CHECK(with_fault(Fault::preempt, "preempt@middle#1.1", 9, scenario).size() == 4);
 }
 
 TEST_CASE("P: a lone consumer is never preempted", "[sim][faults]") {

@@ -339,7 +339,7 @@ TEST_CASE("R8: the retention period of a message passes before it is received", 
     };
     CHECK(with_fault(Fault::retention_ends, "expire@receive.1", 2, scenario) ==
           Lines{"60s r got b (1), id 1, handle 1"});
-    CHECK(lines_of("expire@receive.2", scenario) == Lines{"0s r got a (1), id 1, handle 1"});
+    CHECK(lines_of("expire@receive.3", scenario) == Lines{"0s r got a (1), id 1, handle 1"});
     CHECK(!Faults::usual().contains(Fault::retention_ends));
 }
 

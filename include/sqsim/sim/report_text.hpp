@@ -116,7 +116,7 @@ inline void append_word(std::string& list, std::string_view word) {
     case ReportData::Method::explore:
         return {"every plan with up to " + budget_text(report.budgets) +
                 " was run: " + count_text(report.plans, "plan") +
-                (report.covered != 0 ? " run, at least " + std::to_string(report.covered) + " more covered by them"
+                (report.covered != 0 ? ", at least " + std::to_string(report.covered) + " more covered by them"
                                      : std::string{}) +
                 ", 0 violations"};
     case ReportData::Method::sample:

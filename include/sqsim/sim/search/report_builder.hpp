@@ -160,9 +160,11 @@ inline void report_inevitable(Report& report, Runner& runner, std::span<const Pa
         std::uint32_t step;
     };
     std::vector<Sibling> siblings;
+    std::size_t last_fault = 0;  // the step in which it happens
     for (const ChoicePath::ChoicePoint& point : runner.path().points()) {
         if (point.chosen != 0) {
             siblings.clear();  // what comes before the last fault of the plan is part of it
+            last_fault = point.step;
         }
         for (std::size_t i = 0; point.chosen == 0 && i < point.alternatives; ++i) {
             siblings.push_back({runner.path().packed(point, i), point.step});
@@ -177,6 +179,7 @@ inline void report_inevitable(Report& report, Runner& runner, std::span<const Pa
             return;
         }
     }
+    report.inevitable_from = siblings.size() <= most_runs ? last_fault : 0;
 }
 
 /// What else fails as the minimal plan does, and which kinds do not.

@@ -881,6 +881,7 @@ inline constexpr TameAnimal correct[] = {
     {"repeats until it is answered", 2, repeats_until_it_is_answered},
     {"fails one by one", 2, fails_one_by_one},
     {"hands on", 2, hands_on},
+    {"settles dead letters when idle", 2, settles_dead_letters_when_idle},
     {"notes every error", 3, notes_every_error},
     {"unlocks its memory", 3, unlocks_its_memory},
     {"asks before it charges", 3, asks_before_it_charges},
@@ -894,6 +895,7 @@ inline constexpr TameAnimal correct[] = {
     {"survives a late restart", 2, survives_a_late_restart},
     {"deletes what it charged", 1, deletes_what_it_charged},
     {"works with a heartbeat", 1, works_with_a_heartbeat},
+    {"books what was paid", 2, books_what_was_paid},
     {"fails with its database", 3, fails_with_its_database},
 };
 

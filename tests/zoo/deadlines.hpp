@@ -107,6 +107,7 @@ inline void repeats_in_the_end(World& world) {
 }
 
 inline constexpr Animal deadlines[] = {
+    {"forgets within the retention", 1, 0, {Fault::outage}, forgets_within_the_retention},
     {"outlives a long lock", 1, 0, {Fault::stall}, outlives_a_long_lock},
     {"sends again after an outage", 1, 0, {Fault::outage}, sends_again_after_an_outage},
     {"repeats in the end", 1, 0, {Fault::refuse_send}, repeats_in_the_end},

@@ -129,6 +129,7 @@ inline void logs_a_timeout(World& world) {
 inline constexpr Animal processes[] = {
     {"deletes what it prefetched", 1, 0, {Fault::crash}, deletes_what_it_prefetched},
     {"trusts its heartbeat", 1, 0, {Fault::lose_extension}, trusts_its_heartbeat},
+    {"books what was declined", 0, 0, {Fault::free_choice}, books_what_was_declined, 1},
     {"logs a timeout", 1, 0, {Fault::call_fails}, logs_a_timeout},
 };
 

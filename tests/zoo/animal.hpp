@@ -37,6 +37,7 @@ struct Animal {
     int preemptions;  // of the same
     Faults family;    // the kinds that the bug is about: these alone show it, with as many faults
     void (*scenario)(World&);
+    int choices = 0;  // of `sim::choose`, other than the first alternative
 };
 
 /// One without.
@@ -46,9 +47,11 @@ struct TameAnimal {
     void (*scenario)(World&);
 };
 
-/// All animals, each of two files compiled by itself: what is between a queue and a single consumer, and what is more.
+/// All animals, each of three files compiled by itself: what is between a queue and a single consumer, what is more,
+/// and what has to do with time, processes and their ends.
 [[nodiscard]] std::vector<Animal> consumers();
 [[nodiscard]] std::vector<Animal> systems();
+[[nodiscard]] std::vector<Animal> deployments();
 
 [[nodiscard]] inline std::string key_of(const Message& message) { return std::string{message.body()}; }
 

@@ -102,22 +102,6 @@ inline void trusts_the_group(World& world) {
     world.expect_same_as_fault_free(address);
 }
 
-// Writes only what has a larger sequence number; a send that was repeated late has one (S6).
-inline void compares_sequence_numbers(World& world) {
-    std::string address;
-    sqsim::SequenceNumber last;
-    auto& changes = world.fifo_queue();
-    world.produce(changes, "customer", {"old", "new"});
-    world.consume(changes, [&](const Message& change) {
-        if (last < *change.sequence_number()) {
-            last = *change.sequence_number();
-            address = key_of(change);
-        }
-    });
-    world.run();
-    world.expect_same_as_fault_free(address);
-}
-
 // Creates and cancels through a standard queue, which keeps no order (R1, S5).
 inline void depends_on_order(World& world) {
     Keys open;
@@ -171,7 +155,6 @@ inline constexpr Animal fifo[] = {
     {"deletes from the end", 1, 0, {Fault::lose_delete}, deletes_from_the_end},
     {"acknowledges like a log", 0, 0, {}, acknowledges_like_a_log},
     {"trusts the group", 1, 0, {Fault::stall}, trusts_the_group},
-    {"compares sequence numbers", 1, 0, {Fault::resend_after_window}, compares_sequence_numbers},
     {"depends on order", 1, 0, {Fault::reorder}, depends_on_order},
     {"last writer wins", 1, 0, {Fault::lose_delete}, last_writer_wins},
     {"waits by failing", 1, 0, {Fault::late_visibility}, waits_by_failing},

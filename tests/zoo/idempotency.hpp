@@ -179,9 +179,6 @@ inline void forgets_before_redelivery(World& world) { forgets_keys_after(world, 
 // Forgets a key when two visibility timeouts are over: enough for one redelivery (D1, R4).
 inline void forgets_after_one_redelivery(World& world) { forgets_keys_after(world, seconds{59}); }
 
-// The same for two redeliveries (D1, R4).
-inline void forgets_after_two_redeliveries(World& world) { forgets_keys_after(world, seconds{89}); }
-
 // Deletes the record of a key with the message: no redelivery can come after that, or can it (D3, R3)?
 inline void forgets_with_the_delete(World& world) {
     Ledger charged;
@@ -259,11 +256,6 @@ inline constexpr Animal idempotency[] = {
     {"remembers the last two", 1, 0, {Fault::lose_delete}, remembers_the_last_two},
     {"forgets before redelivery", 1, 0, {Fault::lose_delete}, forgets_before_redelivery},
     {"forgets after one redelivery", 2, 0, {Fault::lose_delete, Fault::lose_messages}, forgets_after_one_redelivery},
-    {"forgets after two redeliveries",
-     3,
-     0,
-     {Fault::lose_delete, Fault::lose_messages},
-     forgets_after_two_redeliveries},
     {"forgets with the delete", 1, 0, {Fault::delete_survives}, forgets_with_the_delete},
     {"outlives its lock", 1, 0, {Fault::stall}, outlives_its_lock},
     {"drops what is locked", 1, 0, {Fault::crash}, drops_what_is_locked},

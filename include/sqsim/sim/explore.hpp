@@ -154,7 +154,7 @@ inline Report explore(const std::function<void(World&)>& scenario) { return expl
 /// and as far as `maximum_certification` allows it is proved that no smaller one violates anything.
 inline Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
     const detail::TerminateHint hint;
-    detail::Runner runner{detail::run_settings(options), scenario};
+    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     Report report;
     report.method = Report::Method::sample;
@@ -190,7 +190,7 @@ inline Report sample(const SampleOptions& options, const std::function<void(Worl
 inline Report run_bytes(std::span<const std::uint8_t> bytes, const std::function<void(World&)>& scenario,
                         const SampleOptions& options = {}) {
     const detail::TerminateHint hint;
-    detail::Runner runner{detail::run_settings(options), scenario};
+    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     Report report;
     report.method = Report::Method::bytes;

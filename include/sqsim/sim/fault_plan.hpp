@@ -44,7 +44,7 @@ namespace detail {
     for (const char character : site) {
         const bool plain = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
                            (character >= '0' && character <= '9') || character == '-' || character == '_' ||
-                           character == ':' || character == '.';
+                           character == ':' || character == '.' || character == '~';
         text.push_back(plain ? character : '_');
         sum = (sum ^ static_cast<unsigned char>(character)) * 16'777'619U;
     }

@@ -22,7 +22,8 @@ struct SiteInfo {
     std::string_view description;  // when it is reached
 };
 
-/// What may happen to the actor itself around its calls. An outage is offered where something has just happened.
+/// What may happen to the actor itself around its calls. An outage is offered where something has just happened: in the
+/// queues, or before the calls by which a handler ends, in the user's own state.
 inline constexpr Faults harm_before{Fault::crash, Fault::stall, Fault::preempt};
 inline constexpr Faults harm_after{Fault::crash, Fault::outage, Fault::stall, Fault::preempt};
 
@@ -37,13 +38,13 @@ inline constexpr std::array<SiteInfo, site_count> site_table{{
      "send",
      {Fault::refuse_send, Fault::lose_send_reply, Fault::resend, Fault::late_visibility, Fault::resend_in_window,
       Fault::resend_after_window},
-     harm_before,
+     harm_after,
      "before a send"},
     {Site::sent, "sent", {}, harm_after, "after a send that was stored"},
     {Site::send_batch,
      "send-batch",
      {Fault::refuse_send, Fault::lose_send_reply},
-     harm_before,
+     harm_after,
      "before a batch of sends"},
     {Site::batch_sent, "batch-sent", {}, harm_after, "after a batch of sends"},
     {Site::send_entry, "send-entry", {Fault::refuse_entry, Fault::resend}, {}, "an entry of a batch of sends"},
@@ -60,14 +61,14 @@ inline constexpr std::array<SiteInfo, site_count> site_table{{
     {Site::delete_message,
      "delete",
      {Fault::lose_delete, Fault::lose_delete_reply},
-     harm_before,
+     harm_after,
      "before a delete, or a batch of them"},
     {Site::deleted, "deleted", {}, harm_after, "after a delete, or a batch of them"},
     {Site::delete_entry, "delete-entry", {Fault::refuse_delete_entry}, {}, "an entry of a batch of deletes"},
     {Site::extend,
      "extend",
      {Fault::lose_extension, Fault::lose_extension_reply},
-     harm_before,
+     harm_after,
      "before a change of visibility"},
     {Site::extended, "extended", {}, harm_after, "after a change of visibility"},
     {Site::purge, "purge", {Fault::late_purge}, harm_before, "before a purge"},

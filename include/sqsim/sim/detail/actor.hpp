@@ -87,6 +87,8 @@ struct Actor {
     const void* waits_for = nullptr;  // null: for any change
     bool is_polling = false;          // it found nothing to receive: if it sleeps, then only to ask again
     bool is_replaced = false;         // when it returns, another incarnation begins in its place
+    std::uint64_t polled_at = 0;      // the state of the sources when it found nothing last
+    int empty_polls = 0;              // since a source changed
     std::uint64_t slept_at = 0;       // the state of the sources when it slept last
     int idle_sleeps = 0;              // since a source changed
     bool is_idle = false;             // it only sleeps in a loop
@@ -120,6 +122,8 @@ struct Actor {
     void forget() {
         holding = 0;
         is_polling = false;
+        polled_at = 0;
+        empty_polls = 0;
         slept_at = 0;
         idle_sleeps = 0;
         is_idle = false;

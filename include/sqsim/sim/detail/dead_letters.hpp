@@ -83,6 +83,7 @@ private:
         const std::uint32_t number = execution.ids().message(letter.id);
         const Subject subject = execution.ids().subject(number);
         target_->recorder_.add_stored(letter.ordinal, number, subject);
+        execution.check_settling(recorder_.reference(number, subject));
         Operation operation = recorder_.begin(Action::dead_letter);
         operation.message = number;
         recorder_.record(operation);

@@ -98,6 +98,7 @@ public:
         executions_under_way.fetch_add(1, std::memory_order_relaxed);
         is_running_.store(true, std::memory_order_relaxed);
         prepare();
+        scheduler_.set_polls_before_rest(queues().size() > 1 ? static_cast<int>(queues().size()) + 1 : 0);
         if (scheduler_.run(horizon_) == Scheduler::Rest::horizon) {
             fail("the run did not come to rest within " + duration_text(settings().horizon) + " of virtual time" +
                  left_over() + most_received());
@@ -294,10 +295,11 @@ public:
     }
 
     void set_settling_time(Nanos time) noexcept { settling_time_ = time; }
-    /// A message that was sent then has been received once more, or is left over.
-    void check_settling(const MessageRef& message, Nanos sent_at) {
+    /// A message has been received once more, deleted, or become a dead letter.
+    void check_settling(const MessageRef& message) {
         if (settling_time_ != Nanos::zero() &&
-            now() - sent_at > sqsim::detail::saturating_add(settling_time_, horizon_ - settings().horizon)) {
+            now() - receives_of(message.message).sent_at >
+                sqsim::detail::saturating_add(settling_time_, horizon_ - settings().horizon)) {
             fail("settles: " + name_of(message) + " is neither deleted nor a dead letter within " +
                  duration_text(settling_time_) + most_received());
         }

@@ -79,15 +79,14 @@ public:
         }
         if (!keep_pending(retention_ends_).empty()) {
             const Nanos first = retention_ends_.front();
+            const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
+            std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
+            instants_.push_back(late);
             if (context_.settings.offered.contains(Fault::retention_ends)) {
-                instants_.push_back(first + just_after);
-            } else {
-                const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
-                std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
-                instants_.push_back(late);
+                instants_.push_back(first + just_after);  // the last, so that it renumbers no other
             }
         }
-        return keep_pending(instants_);
+        return instants_;
     }
 
 private:
@@ -115,10 +114,12 @@ private:
         for (const WorldQueue* queue : queues()) {
             queue->add_deadlines(instants_, retention_ends_);
         }
-        if (context_.settings.offered.contains(Fault::retention_ends)) {
+        keep_pending(instants_);
+        if (context_.settings.offered.contains(Fault::retention_ends)) {  // the last, so that they renumber no other
+            keep_pending(retention_ends_);
             instants_.insert(instants_.end(), retention_ends_.begin(), retention_ends_.end());
         }
-        return keep_pending(instants_);
+        return instants_;
     }
 
     /// The end of the last lease of the current actor's process or, if it has none, of any actor. Zero: none lasts.

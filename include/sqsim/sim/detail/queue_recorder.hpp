@@ -184,8 +184,9 @@ public:
         delivery.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
         delivery.content = hash_text(message.body());
         record(delivery);
+        execution_.receives_of(number).sent_at = message.sent_at().time_since_epoch();
         const MessageRef arrived = reference(number, subject);
-        execution_.check_settling(arrived, message.sent_at().time_since_epoch());
+        execution_.check_settling(arrived);
         return arrived;
     }
 

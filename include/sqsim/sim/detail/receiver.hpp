@@ -123,9 +123,7 @@ private:
         } else {
             execution_.timeline().append(step, [] { return std::string{" nothing"}; });
         }
-        if (Actor* const actor = execution_.scheduler().current()) {
-            actor->is_polling = look != Look::messages;
-        }
+        execution_.scheduler().count_poll(look != Look::messages);
         return look;
     }
 

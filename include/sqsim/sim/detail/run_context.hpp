@@ -119,8 +119,9 @@ struct ClientState {
     }
 };
 
-/// How many of a message's receives were lost to faults: what excuses its dead letter.
+/// When a message was sent, and how many of its receives were lost to faults: what excuses its dead letter.
 struct MessageReceives {
+    Nanos sent_at{};
     std::uint32_t count = 0;         // the latest receive count
     std::uint32_t last_charged = 0;  // the receive count at which a fault was charged last
     std::int32_t lost = 0;

@@ -194,6 +194,19 @@ public:
         }
     }
 
+    /// The current actor found nothing to receive, or something.
+    void count_poll(bool is_empty) noexcept {
+        if (current_ != nullptr) {
+            current_->empty_polls =
+                is_empty ? (current_->polled_at == sources_changed_ ? current_->empty_polls : 0) + 1 : 0;
+            current_->polled_at = sources_changed_;
+            current_->is_polling = is_empty;
+        }
+    }
+    /// Who polls keeps the execution from coming to rest until it has found nothing so many times since the last
+    /// change: it may have several queues to look at.
+    void set_polls_before_rest(int polls) noexcept { polls_before_rest_ = polls; }
+
     // Processes.
 
     /// Ends all members of a process, the current actor last; each begins anew at `restart`. Does not return to a
@@ -250,6 +263,7 @@ public:
     Rest run(const Nanos& horizon) {
         phase_ = Phase::running;
         each([this](Actor& actor) {
+            actor.process->needs_renewal = actor.process->renew != nullptr;
             if (actor.body && actor.state == ActorState::idle) {
                 make_ready(actor);
             }
@@ -509,16 +523,24 @@ private:
 
     /// Whether there is work that somebody who waits or polls will get to.
     [[nodiscard]] bool is_anything_awaited() const {
-        if (!client_.is_work_left()) {
-            return false;
-        }
         bool is_awaited = false;
+        each([&](const Actor& actor) { is_awaited = is_awaited || has_to_look_around(actor); });
+        if (is_awaited || !client_.is_work_left()) {
+            return is_awaited;
+        }
         each([&](const Actor& actor) {
             is_awaited = is_awaited || actor.state == ActorState::asleep ||
                          (actor.state == ActorState::waiting &&
                           (actor.wakes_at != sqsim::detail::never || client_.may_come(actor.waits_for)));
         });
         return is_awaited;
+    }
+
+    [[nodiscard]] bool has_to_look_around(const Actor& actor) const noexcept {
+        const bool polls = (actor.state == ActorState::asleep && actor.is_polling) ||
+                           (actor.state == ActorState::waiting && actor.wakes_at != sqsim::detail::never);
+        const int polled = actor.polled_at == sources_changed_ ? actor.empty_polls : 0;
+        return polls && polled < polls_before_rest_;
     }
 
     void move_time(Nanos next) {
@@ -556,6 +578,7 @@ private:
     std::uint64_t changes_ = 1;
     std::uint64_t sources_changed_ = 1;
     std::uint64_t turns_ = 0;
+    int polls_before_rest_ = 0;
     std::exception_ptr error_{};
 };
 

@@ -483,6 +483,7 @@ private:
         HandleResult result = queue_.delete_message(handle);
         recorder_.record_handle(Action::delete_message, known, answer_of(result), {});
         if (result.status == HandleStatus::ok) {
+            execution_.check_settling(recorder_.reference(known.message, known.subject));
             execution_.timeline().end_lease(execution_.client_index(), known.subject, execution_.now(), true);
             std::erase_if(execution_.client().leases,
                           [&](const HeldLease& lease) { return lease.handle == known.hash; });

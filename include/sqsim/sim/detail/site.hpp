@@ -48,9 +48,10 @@ public:
     }
 
     [[nodiscard]] SiteNumber number(std::string_view name) {
-        const auto found = std::find(names_.begin(), names_.end(), name);
-        if (found != names_.end()) {
-            return static_cast<SiteNumber>(found - names_.begin());
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            if (names_[i] == name && i != number_of(Site::duplicate)) {
+                return static_cast<SiteNumber>(i);
+            }
         }
         for (auto& [text, number] : awaited_) {
             if (token_site(name, std::max<std::size_t>(text.size(), 6)) == text) {

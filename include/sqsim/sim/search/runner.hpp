@@ -144,8 +144,10 @@ private:
             const std::vector<PackedFault> taken = context_.path.taken();
             return run_abandoning(strategy != nullptr ? std::span{taken} : plan, remembers_all);
         }
-        if (unwound_ && strategy == nullptr) {
-            compare_crash_modes(plan, outcome);
+        if (unwound_) {
+            const std::vector<PackedFault> taken =
+                strategy != nullptr ? context_.path.taken() : std::vector<PackedFault>{};
+            compare_crash_modes(strategy != nullptr ? std::span{taken} : plan, outcome);
         }
         return outcome;
     }

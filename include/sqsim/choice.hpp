@@ -50,9 +50,8 @@ enum class Site : std::uint8_t {
     start,   ///< before the first step of an actor
     handle,  ///< before the handler of a simulated consumer
     turn,    ///< before the next message of a batch
-    work,    ///< before, within and after `work_time`
+    work,    ///< before and within `work_time`; the delete follows
     working,
-    worked,
     sleep,  ///< before, within and after `sim::sleep_for`
     asleep,
     slept,
@@ -60,7 +59,7 @@ enum class Site : std::uint8_t {
     await,  ///< a coroutine suspended itself
 };
 
-inline constexpr std::size_t site_count = 38;
+inline constexpr std::size_t site_count = 37;
 
 /// Chooses among alternatives.
 class ChoiceSource {

@@ -23,7 +23,7 @@ struct SiteInfo {
 };
 
 /// What may happen to the actor itself around its calls. An outage is offered where something has just happened: in the
-/// queues, or before the calls by which a handler ends, in the user's own state.
+/// queues, or before the delete that follows a handler, in the user's own state.
 inline constexpr Faults harm_before{Fault::crash, Fault::stall, Fault::preempt};
 inline constexpr Faults harm_after{Fault::crash, Fault::outage, Fault::stall, Fault::preempt};
 
@@ -38,13 +38,13 @@ inline constexpr std::array<SiteInfo, site_count> site_table{{
      "send",
      {Fault::refuse_send, Fault::lose_send_reply, Fault::resend, Fault::late_visibility, Fault::resend_in_window,
       Fault::resend_after_window},
-     harm_after,
+     harm_before,
      "before a send"},
     {Site::sent, "sent", {}, harm_after, "after a send that was stored"},
     {Site::send_batch,
      "send-batch",
      {Fault::refuse_send, Fault::lose_send_reply},
-     harm_after,
+     harm_before,
      "before a batch of sends"},
     {Site::batch_sent, "batch-sent", {}, harm_after, "after a batch of sends"},
     {Site::send_entry, "send-entry", {Fault::refuse_entry, Fault::resend}, {}, "an entry of a batch of sends"},
@@ -68,7 +68,7 @@ inline constexpr std::array<SiteInfo, site_count> site_table{{
     {Site::extend,
      "extend",
      {Fault::lose_extension, Fault::lose_extension_reply},
-     harm_after,
+     harm_before,
      "before a change of visibility"},
     {Site::extended, "extended", {}, harm_after, "after a change of visibility"},
     {Site::purge, "purge", {Fault::late_purge}, harm_before, "before a purge"},
@@ -100,9 +100,8 @@ inline constexpr std::array<SiteInfo, site_count> site_table{{
      {Fault::stop_mid_batch},
      harm_before,
      "before a simulated consumer turns to the next message of its batch"},
-    {Site::work, "work", {}, harm_before, "before the `work_time` of a simulated consumer"},
+    {Site::work, "work", {}, harm_before, "before the `work_time` of a simulated consumer; `delete` comes after it"},
     {Site::working, "working", {}, Fault::crash, "in the middle of the `work_time`"},
-    {Site::worked, "worked", {}, harm_before, "after the `work_time`"},
     {Site::sleep, "sleep", {}, harm_before, "before a `sim::sleep_for`"},
     {Site::asleep, "asleep", {}, Fault::crash, "in the middle of a `sim::sleep_for`"},
     {Site::slept, "slept", {}, harm_before, "after a `sim::sleep_for`"},

@@ -72,8 +72,9 @@ struct Actor {
     std::string name{};
     std::function<void(Actor&)> body{};
     std::size_t index = 0;
-    bool is_loop = false;  // of a simulated consumer, whose own stack holds nothing that must be destroyed
-    int holding = 0;       // calls on its stack that do, such as that of the user's handler
+    bool is_loop = false;     // of a simulated consumer, whose own stack holds nothing that must be destroyed
+    bool has_memory = false;  // of such a consumer: its handler is made anew for each incarnation
+    int holding = 0;          // calls on its stack that do, such as that of the user's handler
     Scheduler* scheduler = nullptr;
     Process* process = nullptr;
     std::unique_ptr<Fiber> stack{};  // kept from execution to execution
@@ -104,7 +105,7 @@ struct Actor {
         index = new_index;
         scheduler = &new_scheduler;
         process = nullptr;
-        is_loop = has_stack = is_on_stack = false;
+        is_loop = has_memory = has_stack = is_on_stack = false;
         incarnation = 1;
         begin_again();
     }

@@ -62,9 +62,8 @@ public:
     virtual void let_go_to_back() = 0;
     [[nodiscard]] virtual QueueCounts counts() const = 0;
     [[nodiscard]] virtual std::vector<Peeked> peek(MessageState state) const = 0;
-    /// Calls `visit` for each stored message: whether it is visible, when it was sent, and when its delay or lease
-    /// ends.
-    virtual void visit_times(const std::function<void(bool, Nanos, Nanos)>& visit) const = 0;
+    /// Calls `visit(state, sent_at, available_at)` for each stored message.
+    virtual void visit_times(const std::function<void(MessageState, Nanos, Nanos)>& visit) const = 0;
     /// The ids of the stored messages, in no order.
     [[nodiscard]] virtual std::vector<StoredId> ids() const = 0;
     /// Moves what the dead-letter queue, of the same kind, holds into this queue.

@@ -155,7 +155,7 @@ private:
 
     void spend_work_time() {
         if (work_time_ > Nanos::zero()) {
-            execution_.spend(work_time_, Site::work, Site::working, Site::worked);
+            execution_.spend(work_time_, Site::work, Site::working);
         }
     }
 

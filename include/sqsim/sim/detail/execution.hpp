@@ -235,8 +235,8 @@ public:
         horizon_ = sqsim::detail::saturating_add(horizon_, std::max(time, Nanos::zero()));
     }
 
-    /// Spends time in the current actor. Its process may end before, within and after.
-    void spend(Nanos time, Site before, Site within, Site after) {
+    /// Spends time in the current actor. Its process may end before and within.
+    void spend(Nanos time, Site before, Site within) {
         reach(before);
         if (time > Nanos::zero()) {
             if (ends_within(within)) {
@@ -246,7 +246,6 @@ public:
             }
             scheduler_.sleep_until(sqsim::detail::saturating_add(now(), time));
         }
-        reach(after);
     }
 
     // What the current actor is about.
@@ -413,6 +412,9 @@ private:
         if (!scheduler_.current()->has_stack) {
             return {};
         }
+        if (leaves_nothing_behind()) {
+            harm = harm.common(Fault::preempt);
+        }
         if (fingerprint_ && harm.contains(Fault::crash) && leaves_the_same_behind()) {
             context_.covered += harm.contains(Fault::outage) ? 2U : 1U;
             harm = harm.without({Fault::crash, Fault::outage});
@@ -428,6 +430,13 @@ private:
         }
         return harm;
     }
+    /// Whether the current actor is a simulated consumer between two messages, without anything of its own: if it ended
+    /// or stood still there, the others would only go first.
+    [[nodiscard]] bool leaves_nothing_behind() {
+        const Actor& actor = *scheduler_.current();
+        return actor.holds_nothing() && !actor.has_memory && client().leases.empty();
+    }
+
     /// Whether the process of the current actor would leave behind what it would have left at its last site: neither
     /// the queues nor the user's state changed, and nobody else had a turn. So it makes no difference at which of the
     /// two it ends. For a preemption it would: what the actor has read since would be older.

@@ -65,20 +65,19 @@ public:
                std::any_of(queues().begin(), queues().end(),
                            [](const WorldQueue* queue) { return queue->stored().total() != 0; });
     }
-    /// When consumers that are gone may come back: just past each pending deadline. What has a retention is not left
-    /// alone until that ends, for what ends then is lost rightfully, unless that is offered.
+    /// When consumers that are gone may come back: just past the last lease, if another process has one; just past the
+    /// last delay or deduplication interval, and each deadline of the user's own; at all deadlines just past each. And
+    /// an hour before a retention ends, for what ends then is lost rightfully: just past that only if it is offered.
     [[nodiscard]] const std::vector<Nanos>& ends_of_outages() {
-        retention_ends_.clear();
+        read_queues();
         instants_ = user_deadlines_;
-        for (const WorldQueue* queue : queues()) {
-            queue->add_deadlines(instants_, retention_ends_);
-        }
-        keep_pending(instants_);
-        for (Nanos& instant : instants_) {
+        add_ends(deadlines_.leases, at_all_deadlines() || another_process_has_a_lease());
+        add_ends(deadlines_.others, true);
+        for (Nanos& instant : keep_pending(instants_)) {
             instant += just_after;
         }
-        if (!keep_pending(retention_ends_).empty()) {
-            const Nanos first = retention_ends_.front();
+        if (!keep_pending(deadlines_.retentions).empty()) {
+            const Nanos first = deadlines_.retentions.front();
             const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
             std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
             instants_.push_back(late);
@@ -108,18 +107,40 @@ private:
                            [this](Nanos deadline) { return deadline > now(); });
     }
 
-    [[nodiscard]] const std::vector<Nanos>& all_deadlines() {
-        retention_ends_.clear();
-        instants_ = user_deadlines_;
+    void read_queues() {
+        deadlines_.clear();
         for (const WorldQueue* queue : queues()) {
-            queue->add_deadlines(instants_, retention_ends_);
+            queue->add_deadlines(deadlines_);
         }
+    }
+
+    [[nodiscard]] const std::vector<Nanos>& all_deadlines() {
+        read_queues();
+        instants_ = user_deadlines_;
+        instants_.insert(instants_.end(), deadlines_.leases.begin(), deadlines_.leases.end());
+        instants_.insert(instants_.end(), deadlines_.others.begin(), deadlines_.others.end());
         keep_pending(instants_);
         if (context_.settings.offered.contains(Fault::retention_ends)) {  // the last, so that they renumber no other
-            keep_pending(retention_ends_);
-            instants_.insert(instants_.end(), retention_ends_.begin(), retention_ends_.end());
+            keep_pending(deadlines_.retentions);
+            instants_.insert(instants_.end(), deadlines_.retentions.begin(), deadlines_.retentions.end());
         }
         return instants_;
+    }
+
+    /// Adds the last of these deadlines, or at all deadlines each.
+    void add_ends(std::vector<Nanos>& ends, bool wanted) {
+        if (wanted && !keep_pending(ends).empty()) {
+            instants_.insert(instants_.end(), at_all_deadlines() ? ends.begin() : ends.end() - 1, ends.end());
+        }
+    }
+
+    [[nodiscard]] bool another_process_has_a_lease() const {
+        bool has_lease = false;
+        scheduler_.each([&](const Actor& actor) {
+            has_lease = has_lease || (actor.process != scheduler_.current()->process &&
+                                      context_.clients[actor.index].last_deadline(now()) != Nanos::zero());
+        });
+        return has_lease;
     }
 
     /// The end of the last lease of the current actor's process or, if it has none, of any actor. Zero: none lasts.
@@ -142,7 +163,7 @@ private:
     std::vector<Nanos> user_deadlines_{};
     bool has_user_deadlines_ = false;
     std::vector<Nanos> instants_{};
-    std::vector<Nanos> retention_ends_{};
+    QueueDeadlines deadlines_{};
 };
 
 }  // namespace sim::detail

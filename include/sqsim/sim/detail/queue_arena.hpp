@@ -17,6 +17,19 @@ namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim::detail {
 
+/// The instants at which queues change by themselves, by what ends there.
+struct QueueDeadlines {
+    std::vector<Nanos> leases{};
+    std::vector<Nanos> others{};  // delays and deduplication intervals
+    std::vector<Nanos> retentions{};
+
+    void clear() noexcept {
+        leases.clear();
+        others.clear();
+        retentions.clear();
+    }
+};
+
 /// A queue, as the rest of the world sees it.
 class WorldQueue {
 public:
@@ -28,8 +41,8 @@ public:
     [[nodiscard]] virtual QueueCounts stored() const = 0;
     /// What reports call the queue.
     [[nodiscard]] virtual const std::string& label() const = 0;
-    /// Adds every instant at which a delay, a lease or a deduplication interval ends, and the ends of retentions.
-    virtual void add_deadlines(std::vector<Nanos>& deadlines, std::vector<Nanos>& retention_ends) const = 0;
+    /// Adds the instants at which something changes by itself.
+    virtual void add_deadlines(QueueDeadlines& deadlines) const = 0;
     /// The names of the stored messages, for reports.
     [[nodiscard]] virtual std::string contents() const = 0;
 

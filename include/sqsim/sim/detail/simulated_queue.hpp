@@ -222,15 +222,15 @@ public:
     /// Of a dead-letter queue: after how many receives a message comes here, at the earliest; 0 if none comes.
     [[nodiscard]] int attempts_before_dead_letter() const noexcept { return dead_letters_.attempts_before(); }
 
-    void add_deadlines(std::vector<Nanos>& deadlines, std::vector<Nanos>& retention_ends) const final {
-        queue_.visit_times([&](bool is_visible, Nanos sent_at, Nanos available_at) {
-            if (!is_visible) {
-                deadlines.push_back(available_at);
+    void add_deadlines(QueueDeadlines& deadlines) const final {
+        queue_.visit_times([&](MessageState state, Nanos sent_at, Nanos available_at) {
+            if (state != MessageState::visible) {
+                (state == MessageState::in_flight ? deadlines.leases : deadlines.others).push_back(available_at);
             }
             if (traits_.is_fifo) {
-                deadlines.push_back(sent_at + traits_.deduplication_interval);
+                deadlines.others.push_back(sent_at + traits_.deduplication_interval);
             }
-            retention_ends.push_back(sent_at + traits_.retention);
+            deadlines.retentions.push_back(sent_at + traits_.retention);
         });
     }
 

@@ -64,7 +64,8 @@ public:
         }
         execution_.add_step(TimelineStep::Kind::point, subject(), [] { return std::string{"sleep"}; });
         execution_.timeline().lasts_until(execution_.client_index(), execution_.now() + time);
-        execution_.spend(time, Site::sleep, Site::asleep, Site::slept);
+        execution_.spend(time, Site::sleep, Site::asleep);
+        execution_.reach(Site::slept);
     }
 
     Nanos clock_error() override {

@@ -55,10 +55,10 @@ public:
     }
     QueueCounts counts() const override { return queue_.counts(); }
     std::vector<Peeked> peek(MessageState state) const override { return queue_.peek(state, unlimited); }
-    void visit_times(const std::function<void(bool, Nanos, Nanos)>& visit) const override {
+    void visit_times(const std::function<void(MessageState, Nanos, Nanos)>& visit) const override {
         auto& core = sqsim::detail::CoreAccess::core(queue_);
         core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos available_at) {
-            visit(record.state == sqsim::detail::State::visible, message.sent_at().time_since_epoch(), available_at);
+            visit(sqsim::detail::public_state(record.state), message.sent_at().time_since_epoch(), available_at);
             return true;
         });
     }

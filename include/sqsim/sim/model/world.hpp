@@ -109,6 +109,7 @@ public:
         for (int i = 1; i <= options.consumers; ++i) {
             detail::Actor& actor = execution_.add_actor(options.consumers == 1 ? name : name + " " + std::to_string(i));
             actor.is_loop = true;
+            actor.has_memory = detail::HandlerFactory<Handler>;
             // Consumers of a group are alike: which of them starts first makes no difference.
             actor.body = [&group = *group, is_first = i == 1](detail::Actor& self) {
                 if (is_first) {

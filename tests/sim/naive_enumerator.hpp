@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <optional>
@@ -40,6 +41,7 @@ enum class Op : std::uint8_t {
     stop_if_marked,    // returns if the key is in a durable set
     mark,              // puts the key into it
     mark_or_stop,      // both at once
+    unmark,            // takes it out again
     remember_or_stop,  // the same with a set that dies with the process
     charge,            // adds one to a durable counter of the key
     effect,            // a charge by `sim::effect`
@@ -60,6 +62,7 @@ struct Step {
 /// The consumers of a queue.
 struct Group {
     std::size_t consumers = 1;
+    std::size_t batch = 1;  // how many messages they receive at once
     std::vector<Step> program{};
 };
 
@@ -67,15 +70,20 @@ struct Setup {
     std::size_t messages = 1;
     std::vector<Group> groups{};  // of the first queue, and perhaps of the second
     bool exactly = true;          // whether a second charge breaks it, or only a missing one
+    bool stalls_at_all_deadlines = false;
+    Time delay = 0;  // of the first queue
     Time visibility = 30 * second;
     Time retention = 96 * hour;
     Time horizon = hour;
 };
 
 [[nodiscard]] inline bool has(const std::vector<Step>& program, std::initializer_list<Op> ops) {
-    return std::any_of(program.begin(), program.end(), [&](const Step& step) {
-        return std::find(ops.begin(), ops.end(), step.op) != ops.end();
-    });
+    return std::any_of(program.begin(), program.end(),
+                       [&](const Step& step) { return std::find(ops.begin(), ops.end(), step.op) != ops.end(); });
+}
+
+[[nodiscard]] inline bool expects_marks(const std::vector<Step>& program) {
+    return has(program, {Op::mark, Op::mark_or_stop}) && !has(program, {Op::unmark});
 }
 
 // Faults.
@@ -86,6 +94,7 @@ enum class Place : std::uint8_t {
     next,
     received,
     handle,
+    turn,
     erase,
     erased,
     remove,
@@ -122,6 +131,7 @@ using Plan = std::vector<Event>;  // sorted: a set
         {Fault::lose_send_reply, "lost-reply"},
         {Fault::late_visibility, "late-visibility"},
         {Fault::reorder, "order"},
+        {Fault::partial_receive, "partial-receive"},
         {Fault::empty_receive, "empty-receive"},
         {Fault::duplicate, "dup"},
         {Fault::lose_messages, "lost"},
@@ -129,6 +139,7 @@ using Plan = std::vector<Event>;  // sorted: a set
         {Fault::outage, "outage"},
         {Fault::stall, "stall"},
         {Fault::handler_fails, "fail"},
+        {Fault::stop_mid_batch, "stop-mid-batch"},
         {Fault::effect_fails, "effect-fails"},
         {Fault::effect_unknown, "effect-unknown"},
         {Fault::lose_extension, "lost"},
@@ -139,9 +150,9 @@ using Plan = std::vector<Event>;  // sorted: a set
         {Fault::stale_delete, "stale"},
         {Fault::preempt, "preempt"},
     };
-    static constexpr std::array<std::string_view, 16> places{
-        "start", "receive", "next", "received", "handle", "delete", "deleted", "remove",
-        "stale", "extend",  "extended", "send", "sent", "sleep", "asleep", "slept"};
+    static constexpr std::array<std::string_view, 17> places{
+        "start", "receive", "next",     "received", "handle", "turn",  "delete", "deleted", "remove",
+        "stale", "extend",  "extended", "send",     "sent",   "sleep", "asleep", "slept"};
     const std::string which = std::to_string(event.which);
     std::string text = words.at(event.fault);
     text += event.parameter != 0 ? std::to_string(event.parameter) : "";
@@ -168,13 +179,13 @@ using Plan = std::vector<Event>;  // sorted: a set
 }
 
 [[nodiscard]] inline std::string text_of(const Setup& setup) {
-    static constexpr std::array<std::string_view, 11> ops{
-        "point",  "stop-if-marked", "mark",  "mark-or-stop", "remember-or-stop", "charge",
-        "effect", "erase",          "extend", "sleep",       "send-on"};
+    static constexpr std::array<std::string_view, 12> ops{"point",  "stop-if-marked",   "mark",   "mark-or-stop",
+                                                          "unmark", "remember-or-stop", "charge", "effect",
+                                                          "erase",  "extend",           "sleep",  "send-on"};
     static constexpr std::array<std::string_view, 3> on_error{"", "/ignore", "/retry"};
     std::string text = std::to_string(setup.messages) + " messages";
     for (const Group& group : setup.groups) {
-        text += "; " + std::to_string(group.consumers) + " consumers:";
+        text += "; " + std::to_string(group.consumers) + " consumers of " + std::to_string(group.batch) + ":";
         for (const Step& step : group.program) {
             text += " ";
             text += ops[static_cast<std::size_t>(step.op)];
@@ -182,6 +193,8 @@ using Plan = std::vector<Event>;  // sorted: a set
             text += on_error[static_cast<std::size_t>(step.on_error)];
         }
     }
+    text += setup.delay != 0 ? "; a delay" : "";
+    text += setup.stalls_at_all_deadlines ? "; stalls at all deadlines" : "";
     return text + (setup.exactly ? "; exactly once" : "; at least once");
 }
 
@@ -219,9 +232,9 @@ public:
             for (std::size_t queue = 0; queue < setup_.groups.size(); ++queue) {
                 const std::vector<Step>& program = setup_.groups[queue].program;
                 const auto charged = std::count(charges_[queue].begin(), charges_[queue].end(), key);
-                wrong = wrong || (has(program, {Op::charge, Op::effect}) &&
-                                  (charged == 0 || (setup_.exactly && charged > 1)));
-                wrong = wrong || (has(program, {Op::mark, Op::mark_or_stop}) && !marks_[queue].contains(key));
+                wrong = wrong ||
+                        (has(program, {Op::charge, Op::effect}) && (charged == 0 || (setup_.exactly && charged > 1)));
+                wrong = wrong || (expects_marks(program) && !marks_[queue].contains(key));
             }
             if (setup_.groups.size() == 1 && has(setup_.groups[0].program, {Op::send_on})) {
                 const auto sent = std::count_if(queues_[1].begin(), queues_[1].end(),
@@ -245,11 +258,11 @@ private:
     };
     struct Lease {
         std::size_t message = 0;
-        int receipt = 0;  // the count of the receive
+        int receipt = 0;  // the count of its receive
         Time end = 0;
     };
 
-    enum class Do : std::uint8_t { start, receive, received, handle, op, after, judge };
+    enum class Do : std::uint8_t { start, receive, received, turn, handle, op, after, judge };
     struct Instruction {
         Do what = Do::start;
         std::size_t step = 0;
@@ -258,14 +271,14 @@ private:
 
     struct Actor {
         std::size_t queue = 0;
-        std::size_t next = 0;    // of its instructions
+        std::size_t next = 0;       // of its instructions
         bool is_past_site = false;  // of the next one, before which something happened to it
         bool is_asleep = false;
         bool is_waiting = false;
         Time wakes_at = 0;
         Time stands_still_until = 0;
-        std::size_t message = 0;
-        int receipt = 0;
+        std::vector<std::pair<std::size_t, int>> batch{};  // messages, each with the count of its receive
+        std::size_t at = 0;                                // in the batch
         std::vector<Lease> leases{};
         std::set<int> memory{};
         int sending = 0;
@@ -277,10 +290,11 @@ private:
     enum class Harm : std::uint8_t { none, start, before, after };
 
     static constexpr std::size_t receive_at = 1;
+    static constexpr std::size_t turn_at = 3;
 
     /// After its last step a consumer deletes the message.
     [[nodiscard]] static Code compile(const std::vector<Step>& program) {
-        Code code{{Do::start}, {Do::receive}, {Do::received}, {Do::handle}};
+        Code code{{Do::start}, {Do::receive}, {Do::received}, {Do::turn}, {Do::handle}};
         for (std::size_t step = 0; step < program.size(); ++step) {
             code.push_back({Do::op, step});
             if (has({program[step]}, {Op::effect, Op::erase, Op::extend, Op::sleep, Op::send_on})) {
@@ -315,8 +329,8 @@ private:
         return choose(place, which, message, {{fault, 0}}).first == fault;
     }
 
-    /// A place in an actor's life. Returns one of `faults` or `none`; nothing if something happened to the actor itself,
-    /// so that it does not go on now.
+    /// A place in an actor's life. Returns one of `faults` or `none`; nothing if something happened to the actor
+    /// itself, so that it does not go on now.
     [[nodiscard]] std::optional<Fault> reach(Actor& actor, Place place, std::size_t which, int message,
                                              std::initializer_list<Fault> faults, Harm harm) {
         if (std::exchange(actor.is_past_site, false)) {
@@ -332,9 +346,9 @@ private:
         if (harm != Harm::none && !ready_.empty()) {
             alternatives.emplace_back(Fault::preempt, 0);
         }
-        const Time stall_end = end_of_stall(actor);
-        if (harm != Harm::none && stall_end != 0) {
-            alternatives.emplace_back(Fault::stall, 0);
+        const std::map<int, Time> stall_ends = harm != Harm::none ? ends_of_stall(actor) : std::map<int, Time>{};
+        for (const auto& [number, end] : stall_ends) {
+            alternatives.emplace_back(Fault::stall, number);
         }
         const std::vector<Time> outage_ends = harm == Harm::after ? ends_of_outage() : std::vector<Time>{};
         for (std::size_t i = 0; i < outage_ends.size(); ++i) {
@@ -351,12 +365,17 @@ private:
                 restart(other, outage_ends[static_cast<std::size_t>(parameter)]);
             }
             return std::nullopt;
-        case Fault::stall:
-            horizon_ += stall_end - now_;
+        case Fault::stall: {
+            const Time end = stall_ends.at(parameter);
+            horizon_ += end - now_;
+            actor.stands_still_until = end;
+            if (end == now_) {
+                return Fault::none;
+            }
             actor.is_past_site = true;
-            actor.stands_still_until = stall_end;
-            sleep(actor, stall_end);
+            sleep(actor, end);
             return std::nullopt;
+        }
         case Fault::preempt:
             actor.is_past_site = true;
             make_ready(actor);
@@ -366,8 +385,18 @@ private:
         }
     }
 
-    /// Just after the last of the actor's leases, or, if it has none, of anybody's. 0 if none lasts.
-    [[nodiscard]] Time end_of_stall(const Actor& actor) const {
+    /// When an actor that stands still may go on, by the number of the alternative: just after the last of its leases,
+    /// or, if it has none, of anybody's; or just before, at and just after the end of each lease and each delay.
+    [[nodiscard]] std::map<int, Time> ends_of_stall(const Actor& actor) const {
+        std::map<int, Time> ends;
+        if (setup_.stalls_at_all_deadlines) {
+            for (const Time deadline : deadlines()) {
+                for (const Time end : {deadline - 1, deadline, deadline + 1}) {
+                    ends.emplace(static_cast<int>(ends.size()) + 1, end);
+                }
+            }
+            return ends;
+        }
         const auto last = [this](const Actor& of) {
             Time end = 0;
             for (const Lease& lease : of.leases) {
@@ -379,26 +408,44 @@ private:
         for (std::size_t i = 0; i < actors_.size() && last(actor) == 0; ++i) {
             end = std::max(end, last(actors_[i]));
         }
-        return end == 0 ? 0 : end + millisecond;
+        if (end != 0) {
+            ends.emplace(0, end + millisecond);
+        }
+        return ends;
+    }
+
+    /// The ends of all leases and delays.
+    [[nodiscard]] std::set<Time> deadlines() const {
+        std::set<Time> deadlines;
+        for (const auto& queue : queues_) {
+            for (const Message& message : queue) {
+                if (!message.is_gone && message.visible_at > now_) {
+                    deadlines.insert(message.visible_at);
+                }
+            }
+        }
+        return deadlines;
     }
 
     /// Just after the end of each lease and each delay; and late, but before a retention ends.
     [[nodiscard]] std::vector<Time> ends_of_outage() const {
-        std::set<Time> ends;
         Time first_retention = never;
         for (const auto& queue : queues_) {
             for (const Message& message : queue) {
-                if (!message.is_gone) {
-                    first_retention = std::min(first_retention, message.sent_at + setup_.retention);
-                    ends.insert(message.visible_at > now_ ? message.visible_at + millisecond : 0);
-                }
+                first_retention =
+                    message.is_gone ? first_retention : std::min(first_retention, message.sent_at + setup_.retention);
             }
         }
         if (first_retention == never) {
             return {};
         }
         const Time late = first_retention - std::min(hour, (first_retention - now_) / 2);
-        std::erase_if(ends, [&](Time end) { return end <= now_ || end >= late; });
+        std::set<Time> ends;
+        for (const Time deadline : deadlines()) {
+            if (deadline + millisecond < late) {
+                ends.insert(deadline + millisecond);
+            }
+        }
         ends.insert(late);
         return {ends.begin(), ends.end()};
     }
@@ -507,7 +554,7 @@ private:
         message.name = name;
         message.key = key;
         message.sent_at = now_;
-        message.visible_at = is_late ? now_ + 900 * second : now_;
+        message.visible_at = now_ + (is_late ? 900 * second : queue == 0 ? setup_.delay : 0);
         queues_[queue].push_back(message);
         notify(queue);
     }
@@ -522,24 +569,60 @@ private:
         }
     }
 
-    [[nodiscard]] Message& message_of(const Actor& actor) { return queues_[actor.queue][actor.message]; }
+    [[nodiscard]] Message& message_of(const Actor& actor) { return queues_[actor.queue][actor.batch[actor.at].first]; }
+    [[nodiscard]] static bool is_of(const Lease& lease, const Actor& actor) {
+        return std::pair{lease.message, lease.receipt} == actor.batch[actor.at];
+    }
+    /// What an actor does after a message.
+    static void finish(Actor& actor) { actor.next = ++actor.at < actor.batch.size() ? turn_at : receive_at; }
 
     bool receive(Actor& actor) {
-        std::vector<Message>& queue = queues_[actor.queue];
-        if (is_anything_visible(actor.queue) && happens(Fault::empty_receive, Place::receive, actor.queue, 0)) {
-            make_ready(actor);
+        const auto visible =
+            static_cast<std::size_t>(std::count_if(queues_[actor.queue].begin(), queues_[actor.queue].end(),
+                                                   [this](const Message& message) { return is_visible(message); }));
+        std::size_t most = setup_.groups[actor.queue].batch;
+        if (visible != 0) {
+            Alternatives alternatives{{Fault::empty_receive, 0}};
+            if (std::min(visible, most) > 1) {
+                alternatives.emplace_back(Fault::partial_receive, 1);
+            }
+            const Fault fault = choose(Place::receive, actor.queue, 0, alternatives).first;
+            if (fault == Fault::empty_receive) {
+                make_ready(actor);
+                return false;
+            }
+            most = fault == Fault::partial_receive ? 1 : most;
+        }
+        actor.batch.clear();
+        actor.at = 0;
+        std::vector<std::size_t> doubled;
+        while (actor.batch.size() < most && take(actor, doubled)) {
+        }
+        if (actor.batch.empty()) {
+            wait(actor);
             return false;
         }
+        for (const std::size_t i : doubled) {  // a receive does not return a message twice
+            queues_[actor.queue][i].doubled = queues_[actor.queue][i].receives;
+        }
+        ++actor.next;
+        notify(actor.queue);
+        if (!doubled.empty()) {
+            make_ready(actor);  // the others first
+        }
+        return doubled.empty();
+    }
+    /// An actor takes one message, if there is one.
+    bool take(Actor& actor, std::vector<std::size_t>& doubled) {
+        std::vector<Message>& queue = queues_[actor.queue];
         std::vector<std::size_t> candidates;  // up to four in a row, beginning with the first that there is
         for (std::size_t i = 0; i < queue.size(); ++i) {
-            const Message& message = queue[i];
-            const bool is_second = !message.is_gone && message.receives != 0 && message.doubled == message.receives;
-            if ((is_visible(message) || is_second) && (candidates.empty() || i <= candidates.front() + 3)) {
+            const bool is_second = !queue[i].is_gone && queue[i].receives != 0 && queue[i].doubled == queue[i].receives;
+            if ((is_visible(queue[i]) || is_second) && (candidates.empty() || i <= candidates.front() + 3)) {
                 candidates.push_back(i);
             }
         }
         if (candidates.empty()) {
-            wait(actor);
             return false;
         }
         Alternatives others;
@@ -547,28 +630,24 @@ private:
             others.emplace_back(Fault::reorder, static_cast<int>(i));
         }
         const int chosen = others.empty() ? 0 : choose(Place::next, actor.queue, 0, others).second;
-        actor.message = candidates[static_cast<std::size_t>(chosen)];
-        Message& message = queue[actor.message];
-        const bool is_second = !is_visible(message);
-        actor.receipt = ++message.receives;
+        const std::size_t taken = candidates[static_cast<std::size_t>(chosen)];
+        Message& message = queue[taken];
+        const bool is_first = is_visible(message);
+        ++message.receives;
         message.visible_at = now_ + setup_.visibility;
-        const bool comes_again =
-            !is_second && happens(Fault::duplicate, Place::receive, actor.queue, message.name);
-        message.doubled = comes_again ? message.receives : 0;
-        actor.leases.push_back({actor.message, actor.receipt, message.visible_at});
-        ++actor.next;
-        notify(actor.queue);
-        if (comes_again) {
-            make_ready(actor);  // the others first
+        if (is_first && happens(Fault::duplicate, Place::receive, actor.queue, message.name)) {
+            doubled.push_back(taken);
         }
-        return !comes_again;
+        actor.batch.emplace_back(taken, message.receives);
+        actor.leases.push_back({taken, message.receives, message.visible_at});
+        return true;
     }
 
     void erase(Actor& actor) {
         Message& message = message_of(actor);
         const std::size_t queue = actor.queue;
-        if (message.is_gone ||
-            (message.receives != actor.receipt && !happens(Fault::stale_delete, Place::stale, queue, message.name))) {
+        if (message.is_gone || (message.receives != actor.batch[actor.at].second &&
+                                !happens(Fault::stale_delete, Place::stale, queue, message.name))) {
             return;
         }
         if (!message.survived_delete && happens(Fault::delete_survives, Place::remove, queue, message.name)) {
@@ -576,9 +655,7 @@ private:
         } else {
             message.is_gone = true;
         }
-        std::erase_if(actor.leases, [&](const Lease& lease) {
-            return lease.message == actor.message && lease.receipt == actor.receipt;
-        });
+        std::erase_if(actor.leases, [&](const Lease& lease) { return is_of(lease, actor); });
         notify(queue);
     }
 
@@ -589,9 +666,7 @@ private:
         }
         message.visible_at = now_ + timeout;
         for (Lease& lease : actor.leases) {
-            if (lease.message == actor.message && lease.receipt == actor.receipt) {
-                lease.end = message.visible_at;
-            }
+            lease.end = is_of(lease, actor) ? message.visible_at : lease.end;
         }
         notify(actor.queue);
     }
@@ -613,16 +688,24 @@ private:
         case Do::received:
             fault = reach(actor, Place::received, actor.queue, name, {Fault::lose_messages}, Harm::after);
             if (fault == Fault::lose_messages) {
-                actor.leases.pop_back();
+                actor.leases.resize(actor.leases.size() - actor.batch.size());
                 actor.next = receive_at;
                 make_ready(actor);
+                return false;
+            }
+            break;
+        case Do::turn:
+            fault =
+                actor.at == 0 ? Fault::none : reach(actor, Place::turn, 0, name, {Fault::stop_mid_batch}, Harm::before);
+            if (fault == Fault::stop_mid_batch) {
+                restart(actor, now_);
                 return false;
             }
             break;
         case Do::handle:
             fault = reach(actor, Place::handle, 0, name, {Fault::handler_fails}, Harm::none);
             if (fault == Fault::handler_fails) {
-                actor.next = receive_at;
+                finish(actor);
                 return true;
             }
             break;
@@ -655,6 +738,9 @@ private:
         case Op::mark_or_stop:
             stops = !marks_[queue].insert(key).second;
             break;
+        case Op::unmark:
+            marks_[queue].erase(key);
+            break;
         case Op::remember_or_stop:
             stops = !actor.memory.insert(key).second;
             break;
@@ -662,15 +748,15 @@ private:
             charges_[queue].push_back(key);
             break;
         case Op::effect:
-            fault = reach(actor, Place::effect, number, name, {Fault::effect_fails, Fault::effect_unknown},
-                          Harm::before);
+            fault =
+                reach(actor, Place::effect, number, name, {Fault::effect_fails, Fault::effect_unknown}, Harm::before);
             if (fault && fault != Fault::effect_fails) {
                 charges_[queue].push_back(key);
             }
             break;
         case Op::erase:
-            fault = reach(actor, Place::erase, queue, name, {Fault::lose_delete, Fault::lose_delete_reply},
-                          Harm::before);
+            fault =
+                reach(actor, Place::erase, queue, name, {Fault::lose_delete, Fault::lose_delete_reply}, Harm::before);
             for (int i = 0; fault && fault != Fault::lose_delete && i < (fault == Fault::none ? 1 : 2); ++i) {
                 erase(actor);
             }
@@ -708,10 +794,10 @@ private:
             return false;
         }
         // Of these the caller sees an error; those of the first kind never arrived, so nothing comes after them.
-        const bool refused = is_one_of(*fault, {Fault::effect_fails, Fault::lose_delete, Fault::lose_extension,
-                                                Fault::refuse_send});
-        actor.has_failed = refused || is_one_of(*fault, {Fault::effect_unknown, Fault::lose_extension_reply,
-                                                         Fault::lose_send_reply});
+        const bool refused =
+            is_one_of(*fault, {Fault::effect_fails, Fault::lose_delete, Fault::lose_extension, Fault::refuse_send});
+        actor.has_failed =
+            refused || is_one_of(*fault, {Fault::effect_unknown, Fault::lose_extension_reply, Fault::lose_send_reply});
         actor.next = stops ? code_[queue].size() - 3 : actor.next + (refused ? 2 : 1);  // at the end it deletes
         return true;
     }
@@ -742,8 +828,11 @@ private:
         const bool retries = actor.has_failed && on_error == OnError::retry && !actor.has_retried;
         const bool gives_up = actor.has_failed && on_error != OnError::ignore && !retries;
         actor.has_retried = retries;
-        actor.next = retries ? actor.next - 2 : gives_up ? receive_at : actor.next + 1;
-        actor.next = actor.next == code_[actor.queue].size() ? receive_at : actor.next;
+        if (gives_up || (!retries && actor.next + 1 == code_[actor.queue].size())) {
+            finish(actor);
+        } else {
+            actor.next = retries ? actor.next - 2 : actor.next + 1;
+        }
         actor.has_failed = false;
         return true;
     }
@@ -818,17 +907,17 @@ struct Explored {
 }
 
 /// A random setup; the same for the same seed everywhere.
-[[nodiscard]] inline Setup draw_setup(std::uint64_t seed) {
+[[nodiscard]] inline Setup draw_setup(std::uint64_t seed, bool delays) {
     std::uint64_t state = seed * 0x9e37'79b9'7f4a'7c15U + 1;
     const auto below = [&state](std::size_t bound) {
         state = state * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
         return static_cast<std::size_t>((state >> 33) % bound);
     };
     const auto draw_program = [&](bool sends) {
-        static constexpr std::array ops{Op::point,        Op::point,         Op::stop_if_marked, Op::mark,
-                                        Op::mark_or_stop, Op::mark_or_stop,  Op::charge,         Op::effect,
-                                        Op::effect,       Op::remember_or_stop, Op::erase,       Op::extend,
-                                        Op::sleep,        Op::send_on};
+        static constexpr std::array ops{Op::point,        Op::point,        Op::stop_if_marked,   Op::mark,
+                                        Op::mark_or_stop, Op::mark_or_stop, Op::unmark,           Op::charge,
+                                        Op::effect,       Op::effect,       Op::remember_or_stop, Op::erase,
+                                        Op::extend,       Op::sleep,        Op::send_on};
         static constexpr std::array on_error{OnError::fail, OnError::fail, OnError::ignore, OnError::retry};
         std::vector<Step> program;
         const std::size_t size = 1 + below(4);
@@ -840,7 +929,7 @@ struct Explored {
                                                : std::array{10 * second, 20 * second, 40 * second})[below(3)];
             program.push_back(step);
         }
-        if (!has(program, {Op::charge, Op::effect, Op::mark, Op::mark_or_stop, Op::send_on})) {
+        if (!has(program, {Op::charge, Op::effect, Op::send_on}) && !expects_marks(program)) {
             program.push_back({Op::effect, on_error[below(4)], 0});
         }
         return program;
@@ -848,10 +937,12 @@ struct Explored {
     Setup setup;
     setup.messages = 1 + below(2);
     setup.exactly = below(3) != 0;
-    setup.groups.push_back({1 + below(2), draw_program(true)});
+    setup.groups.push_back({1 + below(2), setup.messages == 1 ? 1 : 1 + below(2), draw_program(true)});
     if (has(setup.groups[0].program, {Op::send_on}) && below(2) == 0) {
-        setup.groups.push_back({1, draw_program(false)});
+        setup.groups.push_back({1, 1, draw_program(false)});
     }
+    setup.delay = delays && below(3) == 0 ? 10 * second : 0;
+    setup.stalls_at_all_deadlines = below(5) == 0;
     return setup;
 }
 

@@ -48,7 +48,11 @@ enum class Op : std::uint8_t {
     erase,             // deletes the message before the handler is done
     extend,            // changes the visibility timeout
     sleep,
-    send_on,  // sends the body to the second queue
+    send_on,   // sends the body to the second queue
+    call,      // asks `sim::fails`
+    choose,    // asks `sim::choose`, and returns by the second alternative
+    deadline,  // names a deadline of its own
+    work,      // no step of a program: the `work_time` of the consumers
 };
 /// What it does if that goes wrong.
 enum class OnError : std::uint8_t { fail, ignore, retry };
@@ -63,6 +67,7 @@ struct Step {
 struct Group {
     std::size_t consumers = 1;
     std::size_t batch = 1;  // how many messages they receive at once
+    Time work_time = 0;
     std::vector<Step> program{};
 };
 
@@ -106,9 +111,14 @@ enum class Place : std::uint8_t {
     sleep,
     asleep,
     slept,
+    work,
+    working,
+    worked,
     point,
     effect,
     effect_done,
+    call,
+    choose,
 };
 
 /// A fault: which one, where, about which message, and at which time that this place is reached about it.
@@ -148,22 +158,21 @@ using Plan = std::vector<Event>;  // sorted: a set
         {Fault::lose_delete_reply, "lost-reply"},
         {Fault::delete_survives, "delete-survives"},
         {Fault::stale_delete, "stale"},
+        {Fault::call_fails, "fails"},
         {Fault::preempt, "preempt"},
+        {Fault::free_choice, "choose:second"},
     };
-    static constexpr std::array<std::string_view, 17> places{
-        "start", "receive", "next",     "received", "handle", "turn",  "delete", "deleted", "remove",
-        "stale", "extend",  "extended", "send",     "sent",   "sleep", "asleep", "slept"};
+    static constexpr std::array<std::string_view, 25> places{
+        "start",   "receive", "next",     "received", "handle", "turn",  "delete", "deleted", "remove",
+        "stale",   "extend",  "extended", "send",     "sent",   "sleep", "asleep", "slept",   "work",
+        "working", "worked",  "p",        "e",        "e",      "c",     "x"};
     const std::string which = std::to_string(event.which);
     std::string text = words.at(event.fault);
     text += event.parameter != 0 ? std::to_string(event.parameter) : "";
-    if (event.place == Place::point) {
-        text += "@p" + which;
-    } else if (event.place == Place::effect || event.place == Place::effect_done) {
-        text += "@e" + which + (event.place == Place::effect ? "" : "-done");
-    } else {
-        text += event.which == 1 ? "@second:" : "@";
-        text += places[static_cast<std::size_t>(event.place)];
-    }
+    const bool is_named = event.place >= Place::point;
+    text += event.which == 1 && !is_named ? "@second:" : "@";
+    text += places[static_cast<std::size_t>(event.place)];
+    text += (is_named ? which : "") + (event.place == Place::effect_done ? "-done" : "");
     if (event.message != 0) {
         text += "#" + std::to_string(event.message / 2) + (event.message % 2 != 0 ? "b" : "");
     }
@@ -179,17 +188,19 @@ using Plan = std::vector<Event>;  // sorted: a set
 }
 
 [[nodiscard]] inline std::string text_of(const Setup& setup) {
-    static constexpr std::array<std::string_view, 12> ops{"point",  "stop-if-marked",   "mark",   "mark-or-stop",
-                                                          "unmark", "remember-or-stop", "charge", "effect",
-                                                          "erase",  "extend",           "sleep",  "send-on"};
+    static constexpr std::array<std::string_view, 16> ops{
+        "point", "stop-if-marked", "mark",  "mark-or-stop", "unmark", "remember-or-stop", "charge",   "effect",
+        "erase", "extend",         "sleep", "send-on",      "call",   "choose",           "deadline", "work"};
     static constexpr std::array<std::string_view, 3> on_error{"", "/ignore", "/retry"};
     std::string text = std::to_string(setup.messages) + " messages";
     for (const Group& group : setup.groups) {
         text += "; " + std::to_string(group.consumers) + " consumers of " + std::to_string(group.batch) + ":";
+        text += group.work_time != 0 ? " (working)" : "";
         for (const Step& step : group.program) {
             text += " ";
             text += ops[static_cast<std::size_t>(step.op)];
-            text += step.op == Op::sleep || step.op == Op::extend ? " " + std::to_string(step.time / second) + "s" : "";
+            text += has({step}, {Op::sleep, Op::extend, Op::deadline}) ? " " + std::to_string(step.time / second) + "s"
+                                                                       : "";
             text += on_error[static_cast<std::size_t>(step.on_error)];
         }
     }
@@ -204,6 +215,11 @@ public:
     Run(const Setup& setup, const Plan& plan) : setup_{setup}, plan_{plan}, horizon_{setup.horizon} {
         for (std::size_t queue = 0; queue < setup.groups.size(); ++queue) {
             programs_[queue] = setup.groups[queue].program;
+            code_[queue] = compile(programs_[queue]);
+            end_[queue] = code_[queue].size();
+            if (setup.groups[queue].work_time != 0) {
+                programs_[queue].push_back({Op::work, OnError::ignore, setup.groups[queue].work_time});
+            }
             programs_[queue].push_back({Op::erase, OnError::ignore, 0});
             code_[queue] = compile(programs_[queue]);
             for (std::size_t i = 0; i < setup.groups[queue].consumers; ++i) {
@@ -292,12 +308,11 @@ private:
     static constexpr std::size_t receive_at = 1;
     static constexpr std::size_t turn_at = 3;
 
-    /// After its last step a consumer deletes the message.
     [[nodiscard]] static Code compile(const std::vector<Step>& program) {
         Code code{{Do::start}, {Do::receive}, {Do::received}, {Do::turn}, {Do::handle}};
         for (std::size_t step = 0; step < program.size(); ++step) {
             code.push_back({Do::op, step});
-            if (has({program[step]}, {Op::effect, Op::erase, Op::extend, Op::sleep, Op::send_on})) {
+            if (has({program[step]}, {Op::effect, Op::erase, Op::extend, Op::sleep, Op::send_on, Op::call, Op::work})) {
                 code.push_back({Do::after, step});
                 code.push_back({Do::judge, step});
             }
@@ -386,7 +401,8 @@ private:
     }
 
     /// When an actor that stands still may go on, by the number of the alternative: just after the last of its leases,
-    /// or, if it has none, of anybody's; or just before, at and just after the end of each lease and each delay.
+    /// or, if it has none, of anybody's, or after a deadline of its own; or just before, at and just after each
+    /// deadline.
     [[nodiscard]] std::map<int, Time> ends_of_stall(const Actor& actor) const {
         std::map<int, Time> ends;
         if (setup_.stalls_at_all_deadlines) {
@@ -411,12 +427,18 @@ private:
         if (end != 0) {
             ends.emplace(0, end + millisecond);
         }
+        int number = 0;
+        for (const Time deadline : own_deadlines_) {
+            if (deadline > now_) {
+                ends.emplace(++number, deadline + millisecond);
+            }
+        }
         return ends;
     }
 
-    /// The ends of all leases and delays.
+    /// The ends of all leases and delays, and the consumers' own deadlines.
     [[nodiscard]] std::set<Time> deadlines() const {
-        std::set<Time> deadlines;
+        std::set<Time> deadlines{own_deadlines_.upper_bound(now_), own_deadlines_.end()};
         for (const auto& queue : queues_) {
             for (const Message& message : queue) {
                 if (!message.is_gone && message.visible_at > now_) {
@@ -427,7 +449,7 @@ private:
         return deadlines;
     }
 
-    /// Just after the end of each lease and each delay; and late, but before a retention ends.
+    /// When an outage may end: just after each deadline; and late, but before a retention ends.
     [[nodiscard]] std::vector<Time> ends_of_outage() const {
         Time first_retention = never;
         for (const auto& queue : queues_) {
@@ -436,17 +458,17 @@ private:
                     message.is_gone ? first_retention : std::min(first_retention, message.sent_at + setup_.retention);
             }
         }
-        if (first_retention == never) {
-            return {};
-        }
-        const Time late = first_retention - std::min(hour, (first_retention - now_) / 2);
+        const bool is_empty = first_retention == never;
+        const Time late = is_empty ? never : first_retention - std::min(hour, (first_retention - now_) / 2);
         std::set<Time> ends;
         for (const Time deadline : deadlines()) {
             if (deadline + millisecond < late) {
                 ends.insert(deadline + millisecond);
             }
         }
-        ends.insert(late);
+        if (!is_empty) {
+            ends.insert(late);
+        }
         return {ends.begin(), ends.end()};
     }
 
@@ -769,14 +791,17 @@ private:
             }
             break;
         case Op::sleep:
-            fault = reach(actor, Place::sleep, 0, name, {}, Harm::before);
+        case Op::work: {
+            const bool works = step.op == Op::work;
+            fault = reach(actor, works ? Place::work : Place::sleep, 0, name, {}, Harm::before);
             if (fault) {
-                actor.is_doomed = happens(Fault::crash, Place::asleep, 0, name);
+                actor.is_doomed = happens(Fault::crash, works ? Place::working : Place::asleep, 0, name);
                 ++actor.next;
                 sleep(actor, now_ + (actor.is_doomed ? step.time / 2 : step.time));
                 return false;
             }
             break;
+        }
         case Op::send_on:
             actor.sending = actor.is_past_site ? actor.sending : 2 * ++sends_;
             fault = reach(actor, Place::send, 1, actor.sending,
@@ -789,16 +814,25 @@ private:
                 store(1, actor.sending + 1, key, false);
             }
             break;
+        case Op::call:
+            fault = reach(actor, Place::call, number, name, {Fault::call_fails}, Harm::before);
+            break;
+        case Op::choose:
+            stops = happens(Fault::free_choice, Place::choose, number, name);
+            break;
+        case Op::deadline:
+            own_deadlines_.insert(now_ + step.time);
+            break;
         }
         if (!fault) {
             return false;
         }
         // Of these the caller sees an error; those of the first kind never arrived, so nothing comes after them.
-        const bool refused =
-            is_one_of(*fault, {Fault::effect_fails, Fault::lose_delete, Fault::lose_extension, Fault::refuse_send});
+        const bool refused = is_one_of(*fault, {Fault::effect_fails, Fault::lose_delete, Fault::lose_extension,
+                                                Fault::refuse_send, Fault::call_fails});
         actor.has_failed =
             refused || is_one_of(*fault, {Fault::effect_unknown, Fault::lose_extension_reply, Fault::lose_send_reply});
-        actor.next = stops ? code_[queue].size() - 3 : actor.next + (refused ? 2 : 1);  // at the end it deletes
+        actor.next = stops ? end_[queue] : actor.next + (refused ? 2 : 1);
         return true;
     }
     [[nodiscard]] static bool is_one_of(Fault fault, std::initializer_list<Fault> faults) {
@@ -815,10 +849,12 @@ private:
             fault = reach(actor, Place::extended, actor.queue, name, {}, Harm::after);
         } else if (op == Op::send_on) {
             fault = reach(actor, Place::sent, 1, actor.sending, {}, Harm::after);
+        } else if (op == Op::call) {
+            fault = Fault::none;
         } else if (actor.is_doomed) {
             restart(actor, now_);
         } else {
-            fault = reach(actor, Place::slept, 0, name, {}, Harm::before);
+            fault = reach(actor, op == Op::work ? Place::worked : Place::slept, 0, name, {}, Harm::before);
         }
         actor.next += fault ? 1U : 0U;
         return fault.has_value();
@@ -844,6 +880,7 @@ private:
     std::map<std::tuple<Place, std::size_t, int>, int> reached_{};
     std::array<std::vector<Step>, 2> programs_{};
     std::array<Code, 2> code_{};
+    std::array<std::size_t, 2> end_{};  // where a handler ends: after that its message is deleted
     std::deque<Actor> actors_{};
     std::vector<Actor*> ready_{};
     std::vector<Actor*> waiting_{};
@@ -854,7 +891,8 @@ private:
     std::array<std::vector<Message>, 2> queues_{};
     std::array<std::vector<int>, 2> charges_{};
     std::array<std::set<int>, 2> marks_{};
-    int sends_ = 0;  // to the second queue
+    int sends_ = 0;                   // to the second queue
+    std::set<Time> own_deadlines_{};  // of the consumers
 };
 
 /// What an exploration comes to: it ends with the first size of which some set of faults fails.
@@ -863,14 +901,34 @@ struct Explored {
     std::set<Plan> failing{};
 };
 
-[[nodiscard]] inline std::size_t preemptions_of(const Plan& plan) {
-    return static_cast<std::size_t>(
-        std::count_if(plan.begin(), plan.end(), [](const Event& event) { return event.fault == Fault::preempt; }));
+/// How many of each a set may have. Reorderings and misses without a budget of their own count as faults.
+struct Budgets {
+    std::size_t faults = 1;
+    std::size_t preemptions = 1;
+    std::size_t choices = 1;
+    std::optional<std::size_t> reorders{};
+    std::optional<std::size_t> misses{};
+};
+
+[[nodiscard]] inline std::size_t count(const Plan& plan, std::initializer_list<Fault> faults) {
+    return static_cast<std::size_t>(std::count_if(plan.begin(), plan.end(), [&](const Event& event) {
+        return std::find(faults.begin(), faults.end(), event.fault) != faults.end();
+    }));
+}
+[[nodiscard]] inline bool fits(const Plan& plan, const Budgets& budgets) {
+    const std::size_t reorders = count(plan, {Fault::reorder, Fault::late_visibility});
+    const std::size_t misses = count(plan, {Fault::empty_receive, Fault::partial_receive});
+    const std::size_t preemptions = count(plan, {Fault::preempt});
+    const std::size_t choices = count(plan, {Fault::free_choice});
+    const std::size_t others =
+        plan.size() - preemptions - choices - (budgets.reorders ? reorders : 0) - (budgets.misses ? misses : 0);
+    return others <= budgets.faults && preemptions <= budgets.preemptions && choices <= budgets.choices &&
+           reorders <= budgets.reorders.value_or(reorders) && misses <= budgets.misses.value_or(misses);
 }
 
-/// Runs every set of up to `faults` faults and `preemptions` preemptions that can happen, smaller ones first. A set is
-/// found by adding anything that may happen to a smaller one, before, between or after what is there.
-[[nodiscard]] inline Explored enumerate(const Setup& setup, std::size_t faults, std::size_t preemptions) {
+/// Runs every set within the budgets that can happen, smaller ones first. A set is found by adding anything that may
+/// happen to a smaller one, before, between or after what is there.
+[[nodiscard]] inline Explored enumerate(const Setup& setup, const Budgets& budgets) {
     Explored explored;
     std::set<Plan> level{Plan{}};
     while (explored.failing.empty() && !level.empty()) {
@@ -892,8 +950,7 @@ struct Explored {
                 Plan larger = plan;
                 larger.insert(std::upper_bound(larger.begin(), larger.end(), event), event);
                 const bool is_new = std::adjacent_find(larger.begin(), larger.end()) == larger.end();
-                const std::size_t preempts = preemptions_of(larger);
-                if (is_new && preempts <= preemptions && larger.size() - preempts <= faults) {
+                if (is_new && fits(larger, budgets)) {
                     next.insert(std::move(larger));
                 }
             }
@@ -914,10 +971,10 @@ struct Explored {
         return static_cast<std::size_t>((state >> 33) % bound);
     };
     const auto draw_program = [&](bool sends) {
-        static constexpr std::array ops{Op::point,        Op::point,        Op::stop_if_marked,   Op::mark,
-                                        Op::mark_or_stop, Op::mark_or_stop, Op::unmark,           Op::charge,
-                                        Op::effect,       Op::effect,       Op::remember_or_stop, Op::erase,
-                                        Op::extend,       Op::sleep,        Op::send_on};
+        static constexpr std::array ops{
+            Op::point,  Op::point,  Op::stop_if_marked, Op::mark,   Op::mark_or_stop,     Op::mark_or_stop,
+            Op::unmark, Op::charge, Op::effect,         Op::effect, Op::remember_or_stop, Op::erase,
+            Op::extend, Op::sleep,  Op::call,           Op::choose, Op::deadline,         Op::send_on};
         static constexpr std::array on_error{OnError::fail, OnError::fail, OnError::ignore, OnError::retry};
         std::vector<Step> program;
         const std::size_t size = 1 + below(4);
@@ -937,9 +994,10 @@ struct Explored {
     Setup setup;
     setup.messages = 1 + below(2);
     setup.exactly = below(3) != 0;
-    setup.groups.push_back({1 + below(2), setup.messages == 1 ? 1 : 1 + below(2), draw_program(true)});
+    setup.groups.push_back(
+        {1 + below(2), setup.messages == 1 ? 1 : 1 + below(2), below(4) == 0 ? 20 * second : 0, draw_program(true)});
     if (has(setup.groups[0].program, {Op::send_on}) && below(2) == 0) {
-        setup.groups.push_back({1, 1, draw_program(false)});
+        setup.groups.push_back({1, 1, 0, draw_program(false)});
     }
     setup.delay = delays && below(3) == 0 ? 10 * second : 0;
     setup.stalls_at_all_deadlines = below(5) == 0;

@@ -79,7 +79,7 @@ struct Setup {
     Time delay = 0;  // of the first queue
     Time visibility = 30 * second;
     Time retention = 96 * hour;
-    Time horizon = hour;
+    Time horizon = hour / 4;
 };
 
 [[nodiscard]] inline bool has(const std::vector<Step>& program, std::initializer_list<Op> ops) {
@@ -577,6 +577,7 @@ private:
         message.key = key;
         message.sent_at = now_;
         message.visible_at = now_ + (is_late ? 900 * second : queue == 0 ? setup_.delay : 0);
+        horizon_ += is_late ? 900 * second : 0;
         queues_[queue].push_back(message);
         notify(queue);
     }

@@ -303,7 +303,7 @@ private:
         bool is_doomed = false;    // its process ends while it sleeps
     };
 
-    enum class Harm : std::uint8_t { none, start, before, after };
+    enum class Harm : std::uint8_t { none, start, usual, with_outage };
 
     static constexpr std::size_t receive_at = 1;
     static constexpr std::size_t turn_at = 3;
@@ -355,7 +355,7 @@ private:
         for (const Fault fault : faults) {
             alternatives.emplace_back(fault, 0);
         }
-        if (harm == Harm::before || harm == Harm::after) {
+        if (harm == Harm::usual || harm == Harm::with_outage) {
             alternatives.emplace_back(Fault::crash, 0);
         }
         if (harm != Harm::none && !ready_.empty()) {
@@ -365,7 +365,7 @@ private:
         for (const auto& [number, end] : stall_ends) {
             alternatives.emplace_back(Fault::stall, number);
         }
-        const std::vector<Time> outage_ends = harm == Harm::after ? ends_of_outage() : std::vector<Time>{};
+        const std::vector<Time> outage_ends = harm == Harm::with_outage ? ends_of_outage() : std::vector<Time>{};
         for (std::size_t i = 0; i < outage_ends.size(); ++i) {
             alternatives.emplace_back(Fault::outage, static_cast<int>(i));
         }
@@ -709,7 +709,7 @@ private:
         case Do::receive:
             return receive(actor);
         case Do::received:
-            fault = reach(actor, Place::received, actor.queue, name, {Fault::lose_messages}, Harm::after);
+            fault = reach(actor, Place::received, actor.queue, name, {Fault::lose_messages}, Harm::with_outage);
             if (fault == Fault::lose_messages) {
                 actor.leases.resize(actor.leases.size() - actor.batch.size());
                 actor.next = receive_at;
@@ -719,7 +719,7 @@ private:
             break;
         case Do::turn:
             fault =
-                actor.at == 0 ? Fault::none : reach(actor, Place::turn, 0, name, {Fault::stop_mid_batch}, Harm::before);
+                actor.at == 0 ? Fault::none : reach(actor, Place::turn, 0, name, {Fault::stop_mid_batch}, Harm::usual);
             if (fault == Fault::stop_mid_batch) {
                 restart(actor, now_);
                 return false;
@@ -750,7 +750,7 @@ private:
         bool stops = false;
         switch (step.op) {
         case Op::point:
-            fault = reach(actor, Place::point, number, name, {}, Harm::after);
+            fault = reach(actor, Place::point, number, name, {}, Harm::with_outage);
             break;
         case Op::stop_if_marked:
             stops = marks_[queue].contains(key);
@@ -772,21 +772,21 @@ private:
             break;
         case Op::effect:
             fault =
-                reach(actor, Place::effect, number, name, {Fault::effect_fails, Fault::effect_unknown}, Harm::before);
+                reach(actor, Place::effect, number, name, {Fault::effect_fails, Fault::effect_unknown}, Harm::usual);
             if (fault && fault != Fault::effect_fails) {
                 charges_[queue].push_back(key);
             }
             break;
         case Op::erase:
-            fault =
-                reach(actor, Place::erase, queue, name, {Fault::lose_delete, Fault::lose_delete_reply}, Harm::before);
+            fault = reach(actor, Place::erase, queue, name, {Fault::lose_delete, Fault::lose_delete_reply},
+                          Harm::with_outage);
             for (int i = 0; fault && fault != Fault::lose_delete && i < (fault == Fault::none ? 1 : 2); ++i) {
                 erase(actor);
             }
             break;
         case Op::extend:
             fault = reach(actor, Place::extend, queue, name, {Fault::lose_extension, Fault::lose_extension_reply},
-                          Harm::before);
+                          Harm::with_outage);
             if (fault && fault != Fault::lose_extension) {
                 extend(actor, step.time);
             }
@@ -794,7 +794,7 @@ private:
         case Op::sleep:
         case Op::work: {
             const bool works = step.op == Op::work;
-            fault = reach(actor, works ? Place::work : Place::sleep, 0, name, {}, Harm::before);
+            fault = reach(actor, works ? Place::work : Place::sleep, 0, name, {}, Harm::usual);
             if (fault) {
                 actor.is_doomed = happens(Fault::crash, works ? Place::working : Place::asleep, 0, name);
                 ++actor.next;
@@ -807,7 +807,7 @@ private:
             actor.sending = actor.is_past_site ? actor.sending : 2 * ++sends_;
             fault = reach(actor, Place::send, 1, actor.sending,
                           {Fault::refuse_send, Fault::lose_send_reply, Fault::resend, Fault::late_visibility},
-                          Harm::before);
+                          Harm::with_outage);
             if (fault && fault != Fault::refuse_send) {
                 store(1, actor.sending, key, fault == Fault::late_visibility);
             }
@@ -816,7 +816,7 @@ private:
             }
             break;
         case Op::call:
-            fault = reach(actor, Place::call, number, name, {Fault::call_fails}, Harm::before);
+            fault = reach(actor, Place::call, number, name, {Fault::call_fails}, Harm::usual);
             break;
         case Op::choose:
             stops = happens(Fault::free_choice, Place::choose, number, name);
@@ -843,19 +843,19 @@ private:
     bool go_on_with_step(Actor& actor, Op op, std::size_t number, int name) {
         std::optional<Fault> fault;
         if (op == Op::effect) {
-            fault = reach(actor, Place::effect_done, number, name, {}, Harm::after);
+            fault = reach(actor, Place::effect_done, number, name, {}, Harm::with_outage);
         } else if (op == Op::erase) {
-            fault = reach(actor, Place::erased, actor.queue, name, {}, Harm::after);
+            fault = reach(actor, Place::erased, actor.queue, name, {}, Harm::with_outage);
         } else if (op == Op::extend) {
-            fault = reach(actor, Place::extended, actor.queue, name, {}, Harm::after);
+            fault = reach(actor, Place::extended, actor.queue, name, {}, Harm::with_outage);
         } else if (op == Op::send_on) {
-            fault = reach(actor, Place::sent, 1, actor.sending, {}, Harm::after);
+            fault = reach(actor, Place::sent, 1, actor.sending, {}, Harm::with_outage);
         } else if (op == Op::call) {
             fault = Fault::none;
         } else if (actor.is_doomed) {
             restart(actor, now_);
         } else {
-            fault = reach(actor, op == Op::work ? Place::worked : Place::slept, 0, name, {}, Harm::before);
+            fault = reach(actor, op == Op::work ? Place::worked : Place::slept, 0, name, {}, Harm::usual);
         }
         actor.next += fault ? 1U : 0U;
         return fault.has_value();

@@ -140,7 +140,9 @@ void run_setup(World& world, const Setup& setup, bool names_state) {
     SimQueue& first = world.queue(options);
     options.delay = {};
     options.name = "second";
-    SimQueue& second = world.queue(options);
+    // What an execution waits for depends on how many queues there are.
+    const bool has_second = naive::has(setup.groups[0].program, {Op::send_on});
+    SimQueue& second = has_second ? world.queue(options) : first;
     std::vector<std::string> keys;
     for (std::size_t i = 1; i <= setup.messages; ++i) {
         keys.push_back("m" + std::to_string(i));
@@ -183,7 +185,7 @@ void run_setup(World& world, const Setup& setup, bool names_state) {
     }
     if (setup.groups.size() == 2) {
         world.expect(drained(second));
-    } else if (naive::has(setup.groups[0].program, {Op::send_on})) {
+    } else if (has_second) {
         const std::vector<std::string> sent = second.bodies();
         if (setup.exactly) {
             world.expect(once_per_key(sent, keys));
@@ -301,16 +303,16 @@ TEST_CASE("explore agrees with a naive enumeration where reorderings and misses 
     compare_all(500, 530, {1, 0, 0, 1, 1}, false);
 }
 
-// The hidden ones also find that a consumer with a message in its hand is taken for one that only asks again: if it
-// found nothing to receive earlier and stands still at `received`, and the queue is empty when it would go on, then the
-// execution ends without it. A delay makes every consumer find nothing at first, so only these draw one.
+// The hidden tests fail as long as `explore` takes a consumer that stands still at `received` for one that only asks
+// again, because its last receive found nothing: if the queue is empty when it would go on, the execution ends without
+// it. A delay of the queue makes that happen with one fault, so only these tests draw one.
 
 TEST_CASE("explore agrees with a naive enumeration about many tiny consumers", "[.][long][naive]") {
-    compare_all(0, 5'000, {1, 1}, true);
+    compare_all(0, 5'000, {1, 1, 0}, true);
 }
 
 TEST_CASE("explore agrees with a naive enumeration about many tiny consumers and two faults", "[.][long][naive]") {
-    compare_all(5'000, 5'300, {2, 1}, true);
+    compare_all(5'000, 5'300, {2, 1, 0}, true);
 }
 
 TEST_CASE("explore agrees with a naive enumeration about tiny consumers and three faults", "[.][long][naive]") {

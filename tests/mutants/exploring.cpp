@@ -374,7 +374,6 @@ void replay_consumer() {
         world.spawn("other", std::function<void()>{[&] {
                         while (true) {
                             log.say("looks");
-                            static_cast<void>(world.clock());
                             sleep_for(20s);
                             static_cast<void>(queue.receive_message({.visibility_timeout = 0s, .wait_time = 100s}));
                         }
@@ -544,7 +543,6 @@ void find_late_restart() {
     must_fail("crash@waited.1", offering(Fault::crash), [](World& world) {
         bool is_late = false;
         auto& queue = world.queue({.visibility_timeout = 0s});
-        auto& other = world.queue({.name = "other"});
         world.state([&] { return is_late; });
         world.spawn("worker", std::function<void()>{[&] {
                         is_late = is_late || world.clock().now().time_since_epoch() > 0s;
@@ -552,7 +550,6 @@ void find_late_restart() {
                         point("waited");
                     }});
         world.spawn("sleeper", std::function<void()>{[&] { sleep_for(10s); }});
-        static_cast<void>(other);
         world.run();
         world.expect("never late", !is_late);
     });

@@ -276,12 +276,17 @@ void replay_fifo() {
         {"resend-late@send#1.1", "0 a1; 300 a1; 300 b1"},
         {"again@received#1.1", "0 a1; 0 b1"},
         {"crash@received#1.1", "30 a2; 30 b1"},
+        {"crash@extended#1.1", "0 a1; 5 a2; 5 b1"},
+        {"lost-reply@extend#1.1", "0 a1; 0 error; 5 a2; 5 b1"},
+        {"lost@delete#1.1", "0 a1; 0 error; 5 a2; 5 b1"},
         {"crash@deleted#1.1", "0 a1; 0 b1"},
     };
     replay_all(replays, [](World& world, Log& log) {
         auto& queue = world.fifo_queue({.content_based_deduplication = true});
         world.produce(queue, "g", {"a", "b"});
-        add_reader(world, log, queue, 1, [](const SimMessage&) {});
+        add_reader(world, log, queue, 1, [&queue](const SimMessage& message) {
+            queue.change_message_visibility(message.receipt_handle(), 5s);
+        });
     });
 }
 

@@ -220,6 +220,7 @@ private:
             // What the queue moved to itself is there now.
             return moved_some && dead_letters_.is_own_target() ? Look::too_early : Look::nothing;
         }
+        execution_.scheduler().count_poll(false);  // before anything can happen to it: it has work now
         const std::size_t count = messages.size();
         const std::size_t leases_before = execution_.client().leases.size();
         recorder_.record_receive(invoked, call.options.max_number_of_messages,

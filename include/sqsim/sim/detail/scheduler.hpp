@@ -232,6 +232,7 @@ public:
     void pause(Process& process, Nanos until) {
         for (Actor* const member : process.members) {
             member->not_before = until;
+            member->is_polling = false;  // it has something to go on with
             if (member != current_ && member->state == ActorState::ready) {
                 std::erase(memory_.ready, member);
                 member->become(ActorState::asleep);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
@@ -113,7 +114,6 @@ enum class Place : std::uint8_t {
     slept,
     work,
     working,
-    worked,
     point,
     effect,
     effect_done,
@@ -162,10 +162,10 @@ using Plan = std::vector<Event>;  // sorted: a set
         {Fault::preempt, "preempt"},
         {Fault::free_choice, "choose:second"},
     };
-    static constexpr std::array<std::string_view, 25> places{
-        "start",   "receive", "next",     "received", "handle", "turn",  "delete", "deleted", "remove",
-        "stale",   "extend",  "extended", "send",     "sent",   "sleep", "asleep", "slept",   "work",
-        "working", "worked",  "p",        "e",        "e",      "c",     "x"};
+    static constexpr std::array<std::string_view, 24> places{
+        "start",  "receive", "next",    "received", "handle", "turn", "delete", "deleted",
+        "remove", "stale",   "extend",  "extended", "send",   "sent", "sleep",  "asleep",
+        "slept",  "work",    "working", "p",        "e",      "e",    "c",      "x"};
     const std::string which = std::to_string(event.which);
     std::string text = words.at(event.fault);
     text += event.parameter != 0 ? std::to_string(event.parameter) : "";
@@ -365,7 +365,7 @@ private:
         for (const auto& [number, end] : stall_ends) {
             alternatives.emplace_back(Fault::stall, number);
         }
-        const std::vector<Time> outage_ends = harm == Harm::with_outage ? ends_of_outage() : std::vector<Time>{};
+        const std::vector<Time> outage_ends = harm == Harm::with_outage ? ends_of_outage(actor) : std::vector<Time>{};
         for (std::size_t i = 0; i < outage_ends.size(); ++i) {
             alternatives.emplace_back(Fault::outage, static_cast<int>(i));
         }
@@ -413,16 +413,9 @@ private:
             }
             return ends;
         }
-        const auto last = [this](const Actor& of) {
-            Time end = 0;
-            for (const Lease& lease : of.leases) {
-                end = lease.end > now_ ? std::max(end, lease.end) : end;
-            }
-            return end;
-        };
-        Time end = last(actor);
-        for (std::size_t i = 0; i < actors_.size() && last(actor) == 0; ++i) {
-            end = std::max(end, last(actors_[i]));
+        Time end = last_lease(actor);
+        for (std::size_t i = 0; i < actors_.size() && last_lease(actor) == 0; ++i) {
+            end = std::max(end, last_lease(actors_[i]));
         }
         if (end != 0) {
             ends.emplace(0, end + millisecond);
@@ -436,40 +429,65 @@ private:
         return ends;
     }
 
-    /// The ends of all leases and delays, and the consumers' own deadlines.
-    [[nodiscard]] std::set<Time> deadlines() const {
-        std::set<Time> deadlines{own_deadlines_.upper_bound(now_), own_deadlines_.end()};
+    /// When the last lease of an actor ends that still lasts; 0 if none does.
+    [[nodiscard]] Time last_lease(const Actor& actor) const {
+        Time end = 0;
+        for (const Lease& lease : actor.leases) {
+            end = lease.end > now_ ? std::max(end, lease.end) : end;
+        }
+        return end;
+    }
+
+    /// The ends of all leases, or of all delays.
+    [[nodiscard]] std::set<Time> ends_of(bool leases) const {
+        std::set<Time> ends;
         for (const auto& queue : queues_) {
             for (const Message& message : queue) {
-                if (!message.is_gone && message.visible_at > now_) {
-                    deadlines.insert(message.visible_at);
+                if (!message.is_gone && message.visible_at > now_ && (message.receives != 0) == leases) {
+                    ends.insert(message.visible_at);
                 }
             }
         }
-        return deadlines;
+        return ends;
+    }
+    /// The ends of all leases and delays, and the consumers' own deadlines.
+    [[nodiscard]] std::set<Time> deadlines() const {
+        std::set<Time> all{own_deadlines_.upper_bound(now_), own_deadlines_.end()};
+        all.merge(ends_of(true));
+        all.merge(ends_of(false));
+        return all;
     }
 
-    /// When an outage may end: just after each deadline; and late, but before a retention ends.
-    [[nodiscard]] std::vector<Time> ends_of_outage() const {
-        Time first_retention = never;
+    /// When an outage may end: just after the last lease, if somebody else has one, the last delay, and each deadline
+    /// of the consumers' own, or just after each deadline; and late, but before a retention ends.
+    [[nodiscard]] std::vector<Time> ends_of_outage(const Actor& actor) const {
+        std::set<Time> instants = deadlines();
+        if (!setup_.stalls_at_all_deadlines) {
+            instants = {own_deadlines_.upper_bound(now_), own_deadlines_.end()};
+            const bool is_alone = std::none_of(actors_.begin(), actors_.end(), [&](const Actor& other) {
+                return &other != &actor && last_lease(other) != 0;
+            });
+            for (const std::set<Time>& ends : {is_alone ? std::set<Time>{} : ends_of(true), ends_of(false)}) {
+                instants.insert(ends.empty() ? ends.end() : std::prev(ends.end()), ends.end());
+            }
+        }
+        Time late = never;
         for (const auto& queue : queues_) {
             for (const Message& message : queue) {
-                first_retention =
-                    message.is_gone ? first_retention : std::min(first_retention, message.sent_at + setup_.retention);
+                const Time end = message.sent_at + setup_.retention;
+                late = message.is_gone ? late : std::min(late, end - std::min(hour, (end - now_) / 2));
             }
         }
-        const bool is_empty = first_retention == never;
-        const Time late = is_empty ? never : first_retention - std::min(hour, (first_retention - now_) / 2);
-        std::set<Time> ends;
-        for (const Time deadline : deadlines()) {
-            if (deadline + millisecond < late) {
-                ends.insert(deadline + millisecond);
+        std::vector<Time> ends;
+        for (const Time instant : instants) {
+            if (instant + millisecond < late) {
+                ends.push_back(instant + millisecond);
             }
         }
-        if (!is_empty) {
-            ends.insert(late);
+        if (late != never) {
+            ends.push_back(late);
         }
-        return {ends.begin(), ends.end()};
+        return ends;
     }
 
     // Who goes on.
@@ -786,7 +804,7 @@ private:
             break;
         case Op::extend:
             fault = reach(actor, Place::extend, queue, name, {Fault::lose_extension, Fault::lose_extension_reply},
-                          Harm::with_outage);
+                          Harm::usual);
             if (fault && fault != Fault::lose_extension) {
                 extend(actor, step.time);
             }
@@ -805,9 +823,9 @@ private:
         }
         case Op::send_on:
             actor.sending = actor.is_past_site ? actor.sending : 2 * ++sends_;
-            fault = reach(actor, Place::send, 1, actor.sending,
-                          {Fault::refuse_send, Fault::lose_send_reply, Fault::resend, Fault::late_visibility},
-                          Harm::with_outage);
+            fault =
+                reach(actor, Place::send, 1, actor.sending,
+                      {Fault::refuse_send, Fault::lose_send_reply, Fault::resend, Fault::late_visibility}, Harm::usual);
             if (fault && fault != Fault::refuse_send) {
                 store(1, actor.sending, key, fault == Fault::late_visibility);
             }
@@ -855,7 +873,7 @@ private:
         } else if (actor.is_doomed) {
             restart(actor, now_);
         } else {
-            fault = reach(actor, op == Op::work ? Place::worked : Place::slept, 0, name, {}, Harm::usual);
+            fault = op == Op::work ? Fault::none : reach(actor, Place::slept, 0, name, {}, Harm::usual);
         }
         actor.next += fault ? 1U : 0U;
         return fault.has_value();

@@ -131,8 +131,9 @@ struct Handler {
     }
 };
 
-/// Runs the consumers of a setup in a simulated world, and expects of them what `naive::Run::fails` does.
-void run_setup(World& world, const Setup& setup, bool names_state) {
+/// Runs the consumers of a setup in a simulated world, and expects of them what `naive::Run::fails` does. Reduced, the
+/// world is told what is durable, and that handlers without memory have none: `explore` then leaves out executions.
+void run_setup(World& world, const Setup& setup, bool is_reduced) {
     QueueOptions options;
     options.visibility_timeout = std::chrono::nanoseconds{setup.visibility};
     options.message_retention_period = std::chrono::nanoseconds{setup.retention};
@@ -152,15 +153,19 @@ void run_setup(World& world, const Setup& setup, bool names_state) {
     for (std::size_t i = 0; i < setup.groups.size(); ++i) {
         SimQueue& queue = i == 0 ? first : second;
         const auto& program = setup.groups[i].program;
-        world.consume(queue,
-                      [&world, &queue, &second, &program, &state = durable[i]] {
-                          return Handler{world, queue, second, program, state};
-                      },
-                      {.consumers = static_cast<int>(setup.groups[i].consumers),
-                       .work_time = std::chrono::nanoseconds{setup.groups[i].work_time},
-                       .max_number_of_messages = static_cast<int>(setup.groups[i].batch)});
+        const ConsumeOptions how{.consumers = static_cast<int>(setup.groups[i].consumers),
+                                 .work_time = std::chrono::nanoseconds{setup.groups[i].work_time},
+                                 .max_number_of_messages = static_cast<int>(setup.groups[i].batch)};
+        const auto make = [&world, &queue, &second, &program, &state = durable[i]] {
+            return Handler{world, queue, second, program, state};
+        };
+        if (is_reduced && !naive::has(program, {Op::remember_or_stop})) {
+            world.consume(queue, make(), how);
+        } else {
+            world.consume(queue, make, how);
+        }
     }
-    if (names_state) {
+    if (is_reduced) {
         world.state([&durable] {
             std::vector<std::pair<std::map<std::string, int>, std::set<std::string>>> state;
             for (const Durable& of_group : durable) {

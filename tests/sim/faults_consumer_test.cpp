@@ -133,7 +133,7 @@ TEST_CASE("C1: crashed code starts again from its beginning", "[sim][faults]") {
     CHECK(with_fault(Fault::crash, "crash@middle#1.1", 6, scenario) == expected);
     ExploreOptions abandon;
     abandon.crash = CrashMode::abandon;
-    CHECK(with_fault(Fault::crash, "crash@middle#1.1", 4, scenario, abandon) == expected);
+    CHECK(with_fault(Fault::crash, "crash@middle#1.1", 6, scenario, abandon) == expected);
 }
 
 TEST_CASE("C2: a consumer stands still past the end of its lease, and goes on", "[sim][faults]") {

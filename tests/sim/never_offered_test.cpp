@@ -399,8 +399,9 @@ TEST_CASE("the rules of this test find histories in which they are broken", "[si
           }) == "stored twice");
     CHECK(broken([](Operations& all, std::size_t i) {
               const bool found = all[i].action == Action::delivery;
-              if (found) {  // the same message again, at once
-                  const Operations again{all[i - 1], all[i]};
+              if (found) {  // the same message again, at once, by another receive
+                  Operations again{all[i - 1], all[i]};
+                  again.back().receipt += 100;
                   all.insert(all.begin() + static_cast<std::ptrdiff_t>(i) + 1, again.begin(), again.end());
               }
               return found;

@@ -117,7 +117,7 @@ TEST_CASE("a failure that a sample finds is made minimal, and proved to be", "[s
         REQUIRE(one.verdict == Verdict::violated);
         CHECK(one.minimal_faults() == 1);
         CHECK(says(one, "shrunk from "));
-        CHECK(says(one, ", which is minimal: "));
+        CHECK(says(one, "minimal plan: 1 fault (the fault-free plan passes)"));
         CHECK(replay(one.replay_token(), charging).violation() == one.violation());
     }
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
@@ -126,7 +126,7 @@ TEST_CASE("a failure that a sample finds is made minimal, and proved to be", "[s
         INFO(two.to_string());
         REQUIRE(two.verdict == Verdict::violated);
         CHECK(two.plan.size() == 2);
-        CHECK(says(two, "which is minimal: all "));
+        CHECK(says(two, "minimal plan: 2 faults (all "));
         CHECK(replay(two.replay_token(), thrice).violation() == two.violation());
     }
 }
@@ -178,7 +178,7 @@ TEST_CASE("bytes choose a run: none, zeros and what is beyond the end are the be
     const Report best = run_bytes(zeros, charging);
     CHECK(best.ok());
     CHECK(best.plans_run() == 2);
-    CHECK(says(best, "one run of 0 deviations, no violation"));
+    CHECK(says(best, "one execution with 0 faults, no violation"));
     CHECK(run_bytes(zeros.data(), zeros.size(), charging).history_hash == best.history_hash);
 }
 

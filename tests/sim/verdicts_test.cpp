@@ -365,7 +365,7 @@ TEST_CASE("the time that faults take does not count against settling", "[sim][ve
     };
     ReplayOptions options;
     options.offered = Faults::default_faults();
-    CHECK(replay("outage1@held#1.1", options, scenario).ok());
+    CHECK(replay("outage@held#1.1", options, scenario).ok());
     CHECK(replay("lost@delete#1.1", options, scenario).ok());
 }
 
@@ -468,7 +468,7 @@ TEST_CASE("a violation that a destructor hides is found, and the report says so"
 
 TEST_CASE("the report names how many plans were run in both crash modes", "[sim][verdicts]") {
     ExploreOptions options;
-    options.faults = 1;
+    options.faults = 2;
     options.preemptions = 0;
     options.offered = {Fault::crash};
     const auto handle = [](World&, const SimMessage&) { point("held"); };

@@ -114,7 +114,7 @@ inline constexpr Animal memory[] = {
     {"remembers in each consumer", 1, 0, {Fault::duplicate}, remembers_in_each_consumer},
     {"deletes what it buffers", 1, 0, {Fault::crash}, deletes_what_it_buffers},
     {"drops by its own clock", 1, 0, {Fault::clock_ahead}, drops_by_its_own_clock},
-    {"forgets by its own clock", 2, 0, {Fault::clock_ahead, Fault::lose_delete}, forgets_by_its_own_clock},
+    {"forgets by its own clock", 1, 0, {Fault::outage}, forgets_by_its_own_clock},
     {"rejects the future", 1, 0, {Fault::clock_behind}, rejects_the_future},
 };
 

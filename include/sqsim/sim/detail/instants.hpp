@@ -40,14 +40,14 @@ public:
 
     [[nodiscard]] bool may_stall() {
         return at_all_deadlines() ? !all_deadlines().empty()
-                                  : lease_end() != Nanos::zero() || has_pending_user_deadline();
+                                  : lease_end() != Nanos::zero() || !user_deadlines_for_stalls().empty();
     }
     /// The parameters of a stall, from the first to the last.
     [[nodiscard]] std::size_t first_stall() const {
         return !at_all_deadlines() && lease_end() != Nanos::zero() ? 0 : 1;
     }
     [[nodiscard]] std::size_t last_stall() {
-        return at_all_deadlines() ? 3 * all_deadlines().size() : pending_user_deadlines().size();
+        return at_all_deadlines() ? 3 * all_deadlines().size() : user_deadlines_for_stalls().size();
     }
     /// Until when a stall lasts. 0: just past the end of the last lease. Else just past the n-th pending deadline of
     /// the user's own; or, at all deadlines, 1 to 3: just before, at and just after the first, 4 to 6: the second, …
@@ -55,7 +55,7 @@ public:
         if (at_all_deadlines()) {
             return all_deadlines()[(parameter - 1) / 3] + Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
         }
-        return (parameter == 0 ? lease_end() : pending_user_deadlines()[parameter - 1]) + just_after;
+        return (parameter == 0 ? lease_end() : user_deadlines_for_stalls()[parameter - 1]) + just_after;
     }
 
     // Outages.
@@ -101,7 +101,20 @@ private:
         return instants;
     }
 
-    [[nodiscard]] const std::vector<Nanos>& pending_user_deadlines() { return keep_pending(user_deadlines_); }
+    /// Those ahead, up to the end of a retention: what ends with that is lost rightfully, and nobody remembers longer.
+    [[nodiscard]] const std::vector<Nanos>& user_deadlines_for_stalls() {
+        instants_.clear();
+        if (has_pending_user_deadline()) {
+            instants_ = keep_pending(user_deadlines_);
+            read_queues();
+            if (!context_.settings.offered.contains(Fault::retention_ends) &&
+                !keep_pending(deadlines_.retentions).empty()) {
+                const Nanos first = deadlines_.retentions.front();
+                std::erase_if(instants_, [first](Nanos deadline) { return deadline >= first; });
+            }
+        }
+        return instants_;
+    }
     [[nodiscard]] bool has_pending_user_deadline() const noexcept {
         return std::any_of(user_deadlines_.begin(), user_deadlines_.end(),
                            [this](Nanos deadline) { return deadline > now(); });

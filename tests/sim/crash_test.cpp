@@ -134,12 +134,11 @@ TEST_CASE("code that swallows its crash is noticed, and its run repeated so that
     const Report swallowing_nothing = explore(options, run);
     CHECK(all.ok());
     CHECK(all.plans_run() == swallowing_nothing.plans_run());  // as if nothing had been swallowed
-    REQUIRE(!all.warnings.empty());
-    CHECK(all.warnings[0].find("a crash was swallowed by a catch (...) in 1") == 0);
+    CHECK(all.to_string().find("a crash was swallowed by a catch (...) in ") != std::string::npos);
 
     const Replayed abandoned = replayed("crash@middle#1.1", scenario, in(CrashMode::abandon));
     CHECK(abandoned.report.ok());
-    CHECK(abandoned.report.warnings.empty());
+    CHECK(abandoned.report.to_string().find("swallowed") == std::string::npos);
     CHECK(abandoned.lines == result.lines);
 }
 

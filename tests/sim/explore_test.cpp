@@ -99,7 +99,7 @@ TEST_CASE("no two runs of an exploration are the same", "[sim][explore]") {
         ++runs[lines];
     });
     CHECK(report.ok());
-    CHECK(report.plans_run() == 1 + 3 + 9);
+    CHECK(report.plans_run() == 1 + 4 + 12);
     CHECK(runs.size() == report.plans_run());
 }
 

@@ -375,7 +375,7 @@ TEST_CASE("R179: choice: a moved message arrives visible, whatever the delay of 
     CHECK(dead.counts() == QueueCounts{.visible = 1});
 }
 
-TEST_CASE("R168: choice: a queue may be its own dead-letter queue; the message starts over behind all others",
+TEST_CASE("R168: choice: a queue may be its own dead-letter queue, where the message starts over behind all others",
           "[dead_letter][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.name = "loop", .visibility_timeout = 0s}};

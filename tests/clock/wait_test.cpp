@@ -61,7 +61,8 @@ struct NoDuration {
 
 }  // namespace
 
-TEST_CASE("The clocks of the standard library, of sqsim and of users are clocks; others are not", "[clock][concept]") {
+TEST_CASE("The clocks of the standard library, of sqsim and of users are clocks, and others are not",
+          "[clock][concept]") {
     STATIC_REQUIRE(sqsim::Clock<std::chrono::steady_clock>);
     STATIC_REQUIRE(sqsim::Clock<std::chrono::system_clock>);
     STATIC_REQUIRE(sqsim::Clock<std::chrono::high_resolution_clock>);

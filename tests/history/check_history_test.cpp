@@ -223,7 +223,7 @@ TEST_CASE("two receives that overlap are judged in the order that is right", "[h
     CHECK_FALSE(story.check().ok());
 }
 
-TEST_CASE("a message received after its acknowledged delete is a ghost; on a FIFO queue forbidden", "[history]") {
+TEST_CASE("a message received after its acknowledged delete is a ghost, and forbidden on a FIFO queue", "[history]") {
     for (const bool is_fifo : {false, true}) {
         Story story = is_fifo ? fifo() : standard();
         story.at(0s).send(1, 1);

@@ -77,7 +77,8 @@ struct Setup {
     std::vector<Group> groups{};  // of the first queue, and perhaps of the second
     bool exactly = true;          // whether a second charge breaks it, or only a missing one
     bool stalls_at_all_deadlines = false;
-    Time delay = 0;  // of the first queue
+    bool all_outages = false;  // an outage may end at every deadline, not only where that makes a difference
+    Time delay = 0;            // of the first queue
     Time visibility = 30 * second;
     Time retention = 96 * hour;
     Time horizon = hour / 4;
@@ -462,7 +463,7 @@ private:
     /// of the consumers' own, or just after each deadline; and late, but before a retention ends.
     [[nodiscard]] std::vector<Time> ends_of_outage(const Actor& actor) const {
         std::set<Time> instants = deadlines();
-        if (!setup_.stalls_at_all_deadlines) {
+        if (!setup_.stalls_at_all_deadlines && !setup_.all_outages) {
             instants = {own_deadlines_.upper_bound(now_), own_deadlines_.end()};
             const bool is_alone = std::none_of(actors_.begin(), actors_.end(), [&](const Actor& other) {
                 return &other != &actor && last_lease(other) != 0;
@@ -983,7 +984,7 @@ struct Budgets {
 }
 
 /// A random setup; the same for the same seed everywhere.
-[[nodiscard]] inline Setup draw_setup(std::uint64_t seed, bool delays) {
+[[nodiscard]] inline Setup draw_setup(std::uint64_t seed) {
     std::uint64_t state = seed * 0x9e37'79b9'7f4a'7c15U + 1;
     const auto below = [&state](std::size_t bound) {
         state = state * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
@@ -1018,7 +1019,7 @@ struct Budgets {
     if (has(setup.groups[0].program, {Op::send_on}) && below(2) == 0) {
         setup.groups.push_back({1, 1, 0, draw_program(false)});
     }
-    setup.delay = delays && below(3) == 0 ? 10 * second : 0;
+    setup.delay = below(3) == 0 ? 10 * second : 0;
     setup.stalls_at_all_deadlines = below(5) == 0;
     return setup;
 }

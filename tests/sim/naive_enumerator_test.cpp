@@ -212,7 +212,8 @@ std::multiset<std::string> parts_of(const std::string& token) {
     return parts;
 }
 
-/// Explores a consumer in both ways. Returns how many faults and preemptions break it; -1 if none do.
+/// Explores a consumer in both ways; that an outage may end at fewer instants than there are deadlines makes no
+/// difference to the verdict. Returns how many faults and preemptions break it; -1 if none do.
 int compare(const Setup& setup, const naive::Budgets& budgets) {
     const std::function<void(World&)> scenario = [&setup](World& world) { run_setup(world, setup, false); };
     ExploreOptions options;
@@ -226,10 +227,15 @@ int compare(const Setup& setup, const naive::Budgets& budgets) {
     options.horizon = std::chrono::nanoseconds{setup.horizon};
     const Report report = explore(options, scenario);
     const naive::Explored naive = naive::enumerate(setup, budgets);
+    Setup with_all_outages = setup;
+    with_all_outages.all_outages = true;
+    const naive::Explored all = naive::enumerate(with_all_outages, budgets);
     INFO(text_of(setup));
     INFO(report.headline() << ", " << report.plans_run() << " plans");
 
     const Report reduced = explore(options, [&setup](World& world) { run_setup(world, setup, true); });
+    CHECK(all.failing.empty() == naive.failing.empty());
+    CHECK(all.runs.size() == naive.runs.size());
     INFO("reduced: " << reduced.headline() << ", " << reduced.plans_run() << " plans");
     CHECK(reduced.verdict == report.verdict);
     CHECK(reduced.plan.size() == report.plan.size());
@@ -275,11 +281,11 @@ int compare(const Setup& setup, const naive::Budgets& budgets) {
 }
 
 /// Compares the consumers of these seeds. Returns how many of them break, by the size of the plan; -1: no plan does.
-std::map<int, int> compare_all(std::uint64_t first, std::uint64_t last, const naive::Budgets& budgets, bool delays) {
+std::map<int, int> compare_all(std::uint64_t first, std::uint64_t last, const naive::Budgets& budgets) {
     std::map<int, int> consumers;
     for (std::uint64_t seed = first; seed < last; ++seed) {
         CAPTURE(seed);
-        ++consumers[compare(naive::draw_setup(seed, delays), budgets)];
+        ++consumers[compare(naive::draw_setup(seed), budgets)];
     }
     return consumers;
 }
@@ -288,38 +294,36 @@ std::map<int, int> compare_all(std::uint64_t first, std::uint64_t last, const na
 
 TEST_CASE("explore agrees with a naive enumeration about tiny consumers, one fault and one preemption",
           "[sim][naive]") {
-    const auto consumers = compare_all(0, 240, {1, 1, 0}, false);
+    const auto consumers = compare_all(0, 240, {1, 1, 0});
     CHECK(consumers.at(-1) > 50);
     CHECK(consumers.at(0) > 10);
     CHECK(consumers.at(1) > 100);
 }
 
 TEST_CASE("explore agrees with a naive enumeration about tiny consumers and two faults", "[sim][naive]") {
-    compare_all(0, 8, {2, 1, 0}, false);
-    compare_all(20, 50, {2, 0, 0}, false);
+    compare_all(0, 8, {2, 1, 0});
+    compare_all(20, 50, {2, 0, 0});
 }
 
 TEST_CASE("explore agrees with a naive enumeration about tiny consumers and two preemptions", "[sim][naive]") {
-    compare_all(400, 420, {1, 2}, false);
+    compare_all(400, 420, {1, 2});
 }
 
 TEST_CASE("explore agrees with a naive enumeration where reorderings and misses have budgets of their own",
           "[sim][naive]") {
-    compare_all(500, 530, {1, 0, 0, 1, 1}, false);
+    compare_all(500, 530, {1, 0, 0, 1, 1});
 }
 
-// The hidden tests fail as long as `explore` takes a consumer that stands still at `received` for one that only asks
-// again, because its last receive found nothing: if the queue is empty when it would go on, the execution ends without
-// it. A delay of the queue makes that happen with one fault, so only these tests draw one.
+// Not run by default.
 
 TEST_CASE("explore agrees with a naive enumeration about many tiny consumers", "[.][long][naive]") {
-    compare_all(0, 5'000, {1, 1, 0}, true);
+    compare_all(0, 5'000, {1, 1, 0});
 }
 
 TEST_CASE("explore agrees with a naive enumeration about many tiny consumers and two faults", "[.][long][naive]") {
-    compare_all(5'000, 5'300, {2, 1, 0}, true);
+    compare_all(5'000, 5'300, {2, 1, 0});
 }
 
 TEST_CASE("explore agrees with a naive enumeration about tiny consumers and three faults", "[.][long][naive]") {
-    compare_all(0, 30, {3, 0, 0}, true);
+    compare_all(0, 30, {3, 0, 0});
 }

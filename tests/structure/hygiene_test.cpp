@@ -100,6 +100,20 @@ std::vector<SourceFile> everything() {
     return all;
 }
 
+/// CMake separates the elements of a list by semicolons: a test with one in its name never runs, and nobody misses it.
+[[nodiscard]] Problems check_names(const SourceFile& file) {
+    static const std::string begin = "TEST_CASE(\"";
+    Problems problems;
+    for (std::size_t at = file.text.find(begin); at != std::string::npos; at = file.text.find(begin, at)) {
+        at += begin.size();
+        const std::string name = file.text.substr(at, file.text.find('"', at) - at);
+        if (name.find(';') != std::string::npos) {
+            problems.push_back(file.path + ": CMake splits the name \"" + name + "\"");
+        }
+    }
+    return problems;
+}
+
 }  // namespace
 
 TEST_CASE("every source and build file begins with the licence line", "[structure]") {
@@ -130,6 +144,14 @@ TEST_CASE("tests/sources.txt lists exactly the tests", "[structure]") {
     CHECK(check_list("", files) == Problems{"a_test.cpp is not listed"});
     CHECK(check_list("a_test.cpp\nc_test.cpp\n", files) == Problems{"c_test.cpp is listed but does not exist"});
     CHECK(check_list("a_test.cpp\na_test.cpp\n", files) == Problems{"a_test.cpp is listed twice"});
+}
+
+TEST_CASE("the name of every test reaches CTest whole", "[structure]") {
+    const std::vector<SourceFile> tests = structure::read_tree(structure::source_dir() / "tests", {".cpp"});
+    CHECK(structure::check_all(tests, check_names) == Problems{});
+
+    CHECK(check_names({"a.cpp", "TEST_CASE(\"a, and b\", \"[c]\") {"}) == Problems{});
+    CHECK(check_names({"a.cpp", "TEST_CASE(\"a; b\") {"}) == Problems{"a.cpp: CMake splits the name \"a; b\""});
 }
 
 TEST_CASE("no reminders are left behind", "[structure]") {

@@ -179,6 +179,23 @@ inline void forgets_before_redelivery(World& world) { forgets_keys_after(world, 
 // Forgets a key when two visibility timeouts are over: enough for one redelivery (D1, R4).
 inline void forgets_after_one_redelivery(World& world) { forgets_keys_after(world, seconds{59}); }
 
+// Drops the record of a key when its message has come again once: it may come twice (D1).
+inline void forgets_what_came_again(World& world) {
+    Ledger charged;
+    std::map<std::string, int> seen;
+    auto& orders = world.queue();
+    world.produce(orders, {"a"});
+    world.consume(orders, [&](const Message& order) {
+        if (++seen[key_of(order)] == 1) {
+            ++charged[key_of(order)];
+        } else {
+            seen.erase(key_of(order));
+        }
+    });
+    world.run();
+    world.expect(sqsim::sim::once_per_key(charged));
+}
+
 // Deletes the record of a key with the message: no redelivery can come after that, or can it (D3, R3)?
 inline void forgets_with_the_delete(World& world) {
     Ledger charged;
@@ -256,6 +273,7 @@ inline constexpr Animal idempotency[] = {
     {"remembers the last two", 1, 0, {Fault::lose_delete}, remembers_the_last_two},
     {"forgets before redelivery", 1, 0, {Fault::lose_delete}, forgets_before_redelivery},
     {"forgets after one redelivery", 1, 0, {Fault::outage}, forgets_after_one_redelivery},
+    {"forgets what came again", 2, 0, {Fault::lose_delete, Fault::lose_messages}, forgets_what_came_again},
     {"forgets with the delete", 1, 0, {Fault::delete_survives}, forgets_with_the_delete},
     {"outlives its lock", 1, 0, {Fault::stall}, outlives_its_lock},
     {"drops what is locked", 1, 0, {Fault::crash}, drops_what_is_locked},

@@ -7,6 +7,7 @@
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/error.hpp"
+#include "sqsim/history/detail/answer.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/options.hpp"
@@ -43,22 +44,6 @@ template <class Body>
     } else {
         return 0;
     }
-}
-
-[[nodiscard]] constexpr Answer answer_of(HandleResult result) noexcept {
-    switch (result.status) {
-    case HandleStatus::ok:
-        return Answer::ok;
-    case HandleStatus::expired:
-        return Answer::expired;
-    case HandleStatus::superseded:
-        return Answer::superseded;
-    case HandleStatus::gone:
-        return Answer::gone;
-    case HandleStatus::invalid:
-        break;
-    }
-    return Answer::refused;
 }
 
 /// Calls, and hands the result to `end(result, answer)`; null if the call ended with an exception, which goes on.

@@ -81,7 +81,7 @@ public:
             const Nanos late = first - std::min<Nanos>(std::chrono::hours{1}, (first - now()) / 2);
             std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
             instants_.push_back(late);
-            if (context_.settings.offered.contains(Fault::retention_ends)) {
+            if (offers_ends_of_retention()) {
                 instants_.push_back(first + just_after);  // the last, so that it renumbers no other
             }
         }
@@ -91,6 +91,9 @@ public:
 private:
     [[nodiscard]] Nanos now() const noexcept { return scheduler_.now(); }
     [[nodiscard]] bool at_all_deadlines() const noexcept { return context_.settings.stalls_at_all_deadlines; }
+    [[nodiscard]] bool offers_ends_of_retention() const noexcept {
+        return context_.settings.offered.contains(Fault::retention_ends);
+    }
     [[nodiscard]] const std::vector<WorldQueue*>& queues() const noexcept { return context_.queues.queues(); }
 
     /// Leaves the instants ahead, each once, in their order.
@@ -101,19 +104,21 @@ private:
         return instants;
     }
 
-    /// Those ahead, up to the end of a retention: what ends with that is lost rightfully, and nobody remembers longer.
     [[nodiscard]] const std::vector<Nanos>& user_deadlines_for_stalls() {
         instants_.clear();
         if (has_pending_user_deadline()) {
-            instants_ = keep_pending(user_deadlines_);
             read_queues();
-            if (!context_.settings.offered.contains(Fault::retention_ends) &&
-                !keep_pending(deadlines_.retentions).empty()) {
-                const Nanos first = deadlines_.retentions.front();
-                std::erase_if(instants_, [first](Nanos deadline) { return deadline >= first; });
-            }
+            instants_ = keep_pending(user_deadlines_);
+            erase_past_retention();
         }
         return instants_;
+    }
+    /// Whoever stands still past the end of a retention may find that the service lost a message rightfully, and that
+    /// all who deduplicate have forgotten it: so nobody does, unless that is offered.
+    void erase_past_retention() {
+        if (!offers_ends_of_retention() && !keep_pending(deadlines_.retentions).empty()) {
+            std::erase_if(instants_, [end = deadlines_.retentions.front()](Nanos instant) { return instant >= end; });
+        }
     }
     [[nodiscard]] bool has_pending_user_deadline() const noexcept {
         return std::any_of(user_deadlines_.begin(), user_deadlines_.end(),
@@ -133,7 +138,8 @@ private:
         instants_.insert(instants_.end(), deadlines_.leases.begin(), deadlines_.leases.end());
         instants_.insert(instants_.end(), deadlines_.others.begin(), deadlines_.others.end());
         keep_pending(instants_);
-        if (context_.settings.offered.contains(Fault::retention_ends)) {  // the last, so that they renumber no other
+        erase_past_retention();
+        if (offers_ends_of_retention()) {  // the last, so that they renumber no other
             keep_pending(deadlines_.retentions);
             instants_.insert(instants_.end(), deadlines_.retentions.begin(), deadlines_.retentions.end());
         }

@@ -4,6 +4,7 @@
 #include "sqsim/choice.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/error.hpp"
+#include "sqsim/history/detail/answer.hpp"
 #include "sqsim/options.hpp"
 #include "sqsim/sim/detail/backing_queue.hpp"
 #include "sqsim/sim/detail/dead_letters.hpp"
@@ -46,8 +47,8 @@ struct CallSpec {
     Errc refusal = Errc::service_unavailable;
 };
 
-/// A queue in a simulated world: the calls that both kinds have in common. Each call of an actor is a place where
-/// faults may happen before and after; the scenario's own calls never fail.
+/// A queue in a simulated world: the calls that both kinds have in common. Each call of an actor has a site before
+/// it and one after it, where faults may happen; the scenario's own calls never fail.
 class SimulatedQueue : public WorldQueue, private ChoiceSource {
 public:
     using clock_type = ManualClock;
@@ -144,7 +145,8 @@ public:
                    [&] { recorder_.record_handle(Action::change_message_visibility, known, Answer::refused, timeout); },
                    [&](Fault, std::size_t step) -> Result<HandleResult> {
                        HandleResult result = queue_.change_visibility(handle, timeout);
-                       recorder_.record_handle(Action::change_message_visibility, known, answer_of(result), timeout);
+                       recorder_.record_handle(Action::change_message_visibility, known,
+                                               history::detail::answer_of(result), timeout);
                        if (result.status == HandleStatus::ok) {
                            extend_lease(known, timeout);
                            recorder_.notify();
@@ -186,7 +188,7 @@ public:
         });
     }
 
-    // Inspection, by the scenario or by an actor: no place for faults.
+    // Inspection, by the scenario or by an actor: no sites for faults.
 
     [[nodiscard]] QueueCounts counts() const { return queue_.counts(); }
     [[nodiscard]] QueueCounts stored() const final { return queue_.counts(); }
@@ -247,8 +249,8 @@ protected:
         : execution_{execution}, queue_{queue}, traits_{traits}, recorder_{execution, *this, name, facts_of(traits)},
           dead_letters_{recorder_, queue}, receiver_{recorder_, queue, dead_letters_, traits_} {}
 
-    /// Executes a call with all that may go wrong around it: a place before, with faults of the request and of the
-    /// reply, the call itself, and a place after it. `refuse()` records a request that did not arrive; `execute(fault,
+    /// Executes a call with all that may go wrong around it: a site before, with faults of the request and of the
+    /// reply, the call itself, and a site after it. `refuse()` records a request that did not arrive; `execute(fault,
     /// step)` returns what the service answers, and records it.
     template <class T, class Text, class Refuse, class Execute>
     Result<T> simulated_call(const CallSpec& spec, const Text& text, const Refuse& refuse, const Execute& execute) {
@@ -408,21 +410,6 @@ private:
         return {code, code == Errc::request_throttled ? "The request is throttled (simulated)."
                                                       : "The service gave no answer (simulated)."};
     }
-    [[nodiscard]] static Answer answer_of(HandleResult result) noexcept {
-        switch (result.status) {
-        case HandleStatus::ok:
-            return Answer::ok;
-        case HandleStatus::expired:
-            return Answer::expired;
-        case HandleStatus::superseded:
-            return Answer::superseded;
-        case HandleStatus::gone:
-            return Answer::gone;
-        case HandleStatus::invalid:
-            return Answer::refused;
-        }
-        return Answer::refused;
-    }
     [[nodiscard]] static std::string status_text(HandleStatus status) {
         constexpr std::array<std::string_view, 5> texts{"ok", "expired", "superseded", "gone", "invalid"};
         return std::string{texts[static_cast<std::size_t>(status)]};
@@ -481,7 +468,7 @@ private:
 
     HandleResult erase(const ReceiptHandle& handle, const KnownHandle& known) {
         HandleResult result = queue_.delete_message(handle);
-        recorder_.record_handle(Action::delete_message, known, answer_of(result), {});
+        recorder_.record_handle(Action::delete_message, known, history::detail::answer_of(result), {});
         if (result.status == HandleStatus::ok) {
             execution_.check_settling(recorder_.reference(known.message, known.subject));
             execution_.timeline().end_lease(execution_.client_index(), known.subject, execution_.now(), true);

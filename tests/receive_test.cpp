@@ -261,7 +261,7 @@ TEST_CASE("R93: what becomes visible exactly when the wait ends is taken, one ti
     }
 }
 
-TEST_CASE("a stop ends a waiting receive and leases nothing; a token that is stopped already returns nothing",
+TEST_CASE("a stop ends a waiting receive and leases nothing, and a token that is stopped already returns nothing",
           "[receive][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock};

@@ -197,7 +197,7 @@ TEST_CASE("R119: a changed timeout is not remembered for the next receive (golde
     CHECK(queue.receive_message()->visibility_deadline() == at(160s));
 }
 
-TEST_CASE("R120: a lease lasts at most 43,200 s from its receive; a change beyond fails and clamps nothing",
+TEST_CASE("R120: a lease lasts at most 43,200 s from its receive, and a change beyond fails and clamps nothing",
           "[visibility][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.visibility_timeout = 30s}};

@@ -292,7 +292,7 @@ TEST_CASE("R175, R176: a dead letter keeps the time of its send on a standard qu
     }
 }
 
-TEST_CASE("R97: receive counts grow; on a standard queue that is counted only", "[history]") {
+TEST_CASE("R97: receive counts grow, and on a standard queue that is counted only", "[history]") {
     for (const bool is_fifo : {false, true}) {
         Story story = is_fifo ? fifo() : standard();
         story.at(0s).send(1, 1);
@@ -773,7 +773,8 @@ TEST_CASE("R89: a short poll is judged only by what it returned", "[history]") {
 TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease at its exact deadline", "[history]") {
     for (const nanoseconds shorter : {0s, 5s}) {
         for (const Answer answer : {Answer::ok, Answer::unknown}) {
-            INFO("to " << shorter.count() << " ns, answer " << static_cast<int>(answer));
+            const std::string which = "to " + std::to_string(shorter.count()) + " ns, answer " +
+                                      std::to_string(static_cast<int>(answer)) + ": ";
             Story story = fifo();
             story.at(0s).send(1, 1);
             story.at(0s).send(2, 1);
@@ -783,7 +784,9 @@ TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease 
             Story other = story;
             Story late = story;
             const nanoseconds end = 2s + shorter;
-            SECTION("received again by another client, which holds it") {
+            // A change without an answer explains whatever comes early later on: the checker says nothing then.
+            const auto certain = [&](HistoryRule rule) { return answer == Answer::ok ? Rules{rule} : Rules{}; };
+            DYNAMIC_SECTION(which << "received again by another client, which holds it") {
                 story.at(end).by(2).receive({{1, 2}, {2}}, 30s);
                 story.at(end).by(1).remove({1, 1}).answer = Answer::superseded;
                 story.at(end).by(1).change({1, 1}, 0s).answer = Answer::superseded;
@@ -791,9 +794,9 @@ TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease 
                 story.at(end + 30s).by(1).receive({{1, 3}, {2, 2}}, 30s);
                 CHECK(story.check(CheckOptions::exact()).ok());
                 again.at(end + 30s - 1ns).by(1).receive({{1, 3}}, 30s);
-                CHECK(broken(again.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+                CHECK(broken(again.check(CheckOptions::exact())) == certain(HistoryRule::received_while_leased));
             }
-            SECTION("deleted at the deadline, or by the second handle") {
+            DYNAMIC_SECTION(which << "deleted at the deadline, or by the second handle") {
                 other.at(end).by(1).remove({1, 1});
                 other.at(end).by(2).receive({{2}}, 30s);
                 CHECK(other.check(CheckOptions::exact()).ok());
@@ -802,7 +805,7 @@ TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease 
                 story.at(end).by(2).receive({{2}}, 30s);
                 CHECK(story.check(CheckOptions::exact()).ok());
             }
-            SECTION("shortened a second time") {
+            DYNAMIC_SECTION(which << "shortened a second time") {
                 story.at(end).by(2).receive({{1, 2}}, 30s);
                 story.at(end + 1s).by(2).change({1, 2}, shorter);
                 Story again = story;
@@ -811,12 +814,12 @@ TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease 
                 CHECK(story.check(CheckOptions::exact()).ok());
                 if (shorter != 0s) {
                     again.at(end + 1s + shorter - 1ns).by(1).receive({{1, 3}}, 30s);
-                    CHECK(broken(again.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
+                    CHECK(broken(again.check(CheckOptions::exact())) == certain(HistoryRule::received_while_leased));
                 }
                 deleted.at(end + 1s + shorter + 1ns).by(2).remove({1, 2});
-                CHECK(broken(deleted.check(CheckOptions::exact())) == Rules{HistoryRule::stale_delete});
+                CHECK(broken(deleted.check(CheckOptions::exact())) == certain(HistoryRule::stale_delete));
             }
-            SECTION("not before it, and not past it by a later message") {
+            DYNAMIC_SECTION(which << "not before it, and not past it by a later message") {
                 if (shorter != 0s) {
                     early.at(end - 1ns).by(2).receive({{1, 2}}, 30s);
                     CHECK(broken(early.check(CheckOptions::exact())) == Rules{HistoryRule::received_while_leased});
@@ -833,7 +836,8 @@ TEST_CASE("R117: a shorter visibility, whose answer may be lost, ends the lease 
 TEST_CASE("R100: a repeated attempt begins the lease again, also one of zero", "[history]") {
     for (const nanoseconds lease : {0s, 10s}) {
         for (const Answer first_answer : {Answer::ok, Answer::unknown}) {
-            INFO("lease of " << lease.count() << " ns, first answer " << static_cast<int>(first_answer));
+            const std::string which = "lease of " + std::to_string(lease.count()) + " ns, first answer " +
+                                      std::to_string(static_cast<int>(first_answer)) + ": ";
             Story story = fifo();
             story.at(0s).send(1, 1);
             story.at(0s).send(2, 1);
@@ -849,13 +853,13 @@ TEST_CASE("R100: a repeated attempt begins the lease again, also one of zero", "
             Story stale = story;
             Story early = story;
             Story locked = story;
-            SECTION("received again at the deadline") {
+            DYNAMIC_SECTION(which << "received again at the deadline") {
                 story.at(end).by(2).receive({{1, 2}, {2, 2}, {3}}, 30s);
                 CHECK(story.check(CheckOptions::exact()).ok());
                 early.at(end - 1ns).by(2).receive({{1, 2}, {2, 2}}, 30s);
-                CHECK(early.check(CheckOptions::exact()).ok() == (lease == 0s && first_answer == Answer::unknown));
+                CHECK_FALSE(early.check(CheckOptions::exact()).ok());
             }
-            SECTION("deleted at the deadline, not after it") {
+            DYNAMIC_SECTION(which << "deleted at the deadline, not after it") {
                 kept.at(end).by(1).remove({1});
                 kept.at(end).by(1).remove({2});
                 kept.at(end).by(2).receive({{3}}, 30s);
@@ -863,7 +867,7 @@ TEST_CASE("R100: a repeated attempt begins the lease again, also one of zero", "
                 stale.at(end + 1ns).by(1).remove({1});
                 CHECK(broken(stale.check(CheckOptions::exact())) == Rules{HistoryRule::stale_delete});
             }
-            SECTION("the group is locked until then") {
+            DYNAMIC_SECTION(which << "the group is locked until then") {
                 locked.at(end).by(2).receive({{3}}, 30s);
                 CHECK(broken(locked.check(CheckOptions::exact())) == Rules{HistoryRule::group_overtaken});
             }

@@ -43,7 +43,7 @@ History everything() {
         {.name = "dead.fifo", .fifo = true},
     };
     history.clients = {"one", "two"};
-    for (std::uint8_t action = 0; action < 9; ++action) {
+    for (std::uint8_t action = 0; action <= static_cast<std::uint8_t>(Action::set_redrive_policy); ++action) {
         for (std::uint8_t answer = 0; answer < 7; ++answer) {
             history.operations.push_back({.invoked = 1s + 1ns * answer,
                                           .answered = 2s,

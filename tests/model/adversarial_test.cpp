@@ -165,7 +165,7 @@ TEST_CASE("R201: not more than reorder_window messages sent later overtake a mes
     CHECK(most_overtakers >= 1);
 }
 
-TEST_CASE("R91, R203: a long poll returns something whenever something is visible; a short poll sometimes does not",
+TEST_CASE("R91, R203: a long poll returns something whenever something is visible, and a short poll sometimes does not",
           "[model][delivery]") {
     int missed_by_short_polls = 0;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {

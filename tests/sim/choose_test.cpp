@@ -81,7 +81,6 @@ TEST_CASE("a call of the user's own fails under its own name", "[sim][choose]") 
     ExploreOptions options;
     options.faults = 1;
     options.offered = {Fault::call_fails};
-    Lines tokens;
     const Report report = explore(options, [](World& world) {
         Log log{world};
         write_row(world, log);

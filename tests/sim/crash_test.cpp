@@ -192,7 +192,7 @@ TEST_CASE("a handler that is noexcept can be abandoned", "[sim][crash]") {
     CHECK(report.plans_run() == 13);
 }
 
-TEST_CASE("what a consumer keeps in its own memory dies with it; what it refers to does not", "[sim][crash]") {
+TEST_CASE("what a consumer keeps in its own memory dies with it, and what it refers to does not", "[sim][crash]") {
     for (const CrashMode mode : both_modes) {
         const Scenario scenario = [](World& world, Log& log) {
             auto& queue = world.queue({.visibility_timeout = 30s});

@@ -84,6 +84,7 @@ void check(const Pinned& pin) {
 
 TEST_CASE("the histories of fixed scenarios are the same on every compiler", "[sim][determinism]") {
     const Pinned pinned[] = {
+        {orders, {.faults = 1, .preemptions = 1}, 885, 0x013d'c021'cb68'd946U},
         {orders, {.faults = 2, .preemptions = 0}, 3'212, 0xd6c2'9644'f69b'3be6U},
         {groups, {.faults = 2, .preemptions = 0}, 5'867, 0xc952'4a28'43a9'6eddU},
         {groups, {.faults = 1, .preemptions = 1, .stalls = Stalls::all_deadlines}, 214, 0xa687'748a'03f4'1820U},

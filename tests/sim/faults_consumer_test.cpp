@@ -199,7 +199,7 @@ TEST_CASE("C3: the next message of a batch is turned to after its lease has ende
                                                    "30.001s c 1 got b (1), id 2, handle 3"});
 }
 
-TEST_CASE("C4: a handler fails before it does anything; its message comes again", "[sim][faults]") {
+TEST_CASE("C4: a handler fails before it does anything, and its message comes again", "[sim][faults]") {
     CHECK(with_fault(Fault::handler_fails, "fail@handle#1.1", 1, handled()) ==
           Lines{"30s c got a (2), id 1, handle 1", "30s done"});
     CHECK(lines_of("fail@handle#1.1+fail@handle#1.2", handled()) ==

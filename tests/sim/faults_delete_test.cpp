@@ -159,7 +159,7 @@ TEST_CASE("D1: a simulated consumer tries a lost delete no second time", "[sim][
           Lines{"0s c got a (1), id 1, handle 1", "30s c got a (2), id 1, handle 2"});
 }
 
-TEST_CASE("D2: a delete whose reply is lost is repeated; the second succeeds, too", "[sim][faults]") {
+TEST_CASE("D2: a delete whose reply is lost is repeated, and the second succeeds, too", "[sim][faults]") {
     CHECK(lines_of("none", standard) == Lines{"0s r got a (1), id 1, handle 1", "0s delete ok"});
     // That the message is gone is no error for a standard queue; what the status says differs.
     const Lines repeated = with_fault(Fault::lose_delete_reply, "lost-reply@delete#1.1", 1, standard);

@@ -3,6 +3,9 @@
 // Catches an exploration that is wrong about its consumer: that accuses a right one, or that calls a broken one right.
 
 #include "sim/sim_support.hpp"
+#include "zoo/correct.hpp"
+#include "zoo/crashes.hpp"
+#include "zoo/polling.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -88,22 +91,6 @@ void give_back(World& world, Q& queue) {
     world.expect("handled", done == Keys{"only"});
 }
 
-/// Each message fails once, and is wanted back after five seconds.
-void back_off(World& world) {
-    Keys done;
-    auto& queue = world.fifo_queue(fifo_by_content);
-    world.produce(queue, "group", {"first", "second"});
-    world.consume(queue, [&](const SimMessage& message) {
-        if (message.approximate_receive_count() < 2) {
-            queue.change_message_visibility(message.receipt_handle(), 5s);
-            throw std::runtime_error("in five seconds");
-        }
-        done.insert(key(message));
-    });
-    world.run();
-    world.expect("both", done == Keys{"first", "second"});
-}
-
 // Broken consumers.
 
 /// Remembers for an hour what it has charged: too short a time, for messages are kept for four days.
@@ -151,35 +138,6 @@ void charge_then_note(World& world) {
     world.expect(once_per_key(charged));
 }
 
-/// Notes that it has relayed a message before the batch is sent.
-void note_then_relay(World& world) {
-    Keys relayed;
-    Keys arrived;
-    auto& in = world.queue({.name = "in"});
-    auto& out = world.queue({.name = "out"});
-    world.produce(in, {"x"});
-    world.consume(in, [&](const SimMessage& message) {
-        if (!relayed.insert(key(message)).second) {
-            return;
-        }
-        std::vector<sqsim::SendMessageEntry<std::string>> entries{{key(message) + "-left", {}},
-                                                                  {key(message) + "-right", {}}};
-        while (!entries.empty()) {
-            std::vector<sqsim::SendMessageEntry<std::string>> refused;
-            const auto results = out.send_messages(entries);
-            for (std::size_t i = 0; i < results.size(); ++i) {
-                if (!results[i]) {
-                    refused.push_back(entries[i]);
-                }
-            }
-            entries = std::move(refused);
-        }
-    });
-    world.consume(out, [&](const SimMessage& message) { arrived.insert(key(message)); });
-    world.run();
-    world.expect("both arrived", arrived == Keys{"x-left", "x-right"});
-}
-
 /// Two consumers that do `handle`, judged by what the first page of the documentation expects.
 void pay_orders(World& world, const std::function<void(Counts&, const SimMessage&)>& handle) {
     Counts payments;
@@ -189,25 +147,6 @@ void pay_orders(World& world, const std::function<void(Counts&, const SimMessage
     world.run();
     world.expect(drained(queue));
     world.expect(once_per_key(payments));
-}
-
-/// One charge that fails makes the whole batch fail.
-void fail_whole_batch(World& world) {
-    Keys charged;
-    auto& dead = world.queue({.name = "dead"});
-    auto& queue = world.queue({.name = "orders"});
-    queue.set_redrive_policy({dead, 2});
-    world.produce(queue, {"good", "better"});
-    const auto charge_all = [&](std::span<const SimMessage> batch) {
-        for (const SimMessage& message : batch) {
-            if (effect("charge", [&] { charged.insert(key(message)); }) == EffectOutcome::failed) {
-                throw std::runtime_error("the batch fails");
-            }
-        }
-    };
-    world.consume(queue, charge_all, {.max_number_of_messages = 10});
-    world.run();
-    world.expect(no_good_message_in_dlq(dead, Keys{}));
 }
 
 /// The old version is not ready for what the new version writes, and relies on being first.
@@ -235,61 +174,7 @@ void rely_on_start_order(World& world) {
     world.expect("the old format is not written", !is_old_format_written);
 }
 
-/// Writes twice what belongs together, and sleeps between.
-void sleep_between_writes(World& world) {
-    int debits = 0;
-    int credits = 0;
-    Keys begun;
-    auto& queue = world.queue();
-    world.produce(queue, {"transfer"});
-    world.consume(queue, [&](const SimMessage& message) {
-        if (begun.insert(key(message)).second) {
-            ++debits;
-            sleep_for(5s);
-            ++credits;
-        }
-    });
-    world.run();
-    world.expect("both or none", debits == credits);
-}
-
 // Right consumers.
-
-/// A send that is refused makes the handler fail: faults may spend all receives of the message.
-void hand_on(World& world) {
-    Keys shipped;
-    auto& dead = world.queue({.name = "dead"});
-    auto& in = world.queue({.name = "in"});
-    auto& out = world.queue({.name = "out"});
-    in.set_redrive_policy({dead, 2});
-    world.produce(in, {"order"});
-    world.consume(in, [&](const SimMessage& message) { out.send_message(message.body()); });
-    world.consume(out, [&](const SimMessage& message) { shipped.insert(key(message)); });
-    world.run();
-    world.expect(no_good_message_in_dlq(dead, Keys{}));
-}
-
-/// Whatever its work throws is final. A process that ends throws nothing.
-void note_every_error(World& world) {
-    std::map<std::string, std::string> status;
-    auto& queue = world.queue();
-    world.produce(queue, {"order"});
-    world.consume(queue, [&](const SimMessage& message) {
-        std::string& its_status = status[key(message)];
-        if (!its_status.empty()) {
-            return;
-        }
-        try {
-            point("working");
-            its_status = "shipped";
-        } catch (...) {
-            its_status = "failed";
-            throw;
-        }
-    });
-    world.run();
-    world.expect("shipped", status["order"] == "shipped");
-}
 
 /// Calls somebody in the night when a delete does not succeed.
 void watch_deletes(World& world) {
@@ -317,16 +202,6 @@ void collect(World& world) {
     world.run();
     world.expect(drained(queue));
     world.expect("one at most", done.size() < 2);
-}
-
-/// A view of the last value, from one producer that sends a value when the one before was answered.
-void show_last_value(World& world) {
-    std::string view;
-    auto& queue = world.fifo_queue(fifo_by_content);
-    world.produce(queue, "group", {"old", "new"});
-    world.consume(queue, [&](const SimMessage& message) { view = key(message); });
-    world.run();
-    world.expect("the view is new", view == "new");
 }
 
 }  // namespace
@@ -403,7 +278,7 @@ TEST_CASE("a consumer of a FIFO queue that gives back what fails is right", "[si
 TEST_CASE("a consumer of a FIFO queue that backs off is right", "[sim][judgement]") {
     ExploreOptions options;
     options.faults = 1;
-    check_holds(back_off, options);
+    check_holds(zoo::backs_off, options);
 }
 
 TEST_CASE("a deduplication that ends before the retention is found", "[sim][judgement]") {
@@ -412,7 +287,7 @@ TEST_CASE("a deduplication that ends before the retention is found", "[sim][judg
 
 TEST_CASE("a crash right after an effect is found", "[sim][judgement]") { check_fails(charge_then_note); }
 
-TEST_CASE("a note before a batch of sends is found", "[sim][judgement]") { check_fails(note_then_relay); }
+TEST_CASE("a note before a batch of sends is found", "[sim][judgement]") { check_fails(zoo::notes_then_sends_a_batch); }
 
 TEST_CASE("a payment that is noted before it is made is found without a list of keys", "[sim][judgement]") {
     check_fails([](World& world) {
@@ -432,13 +307,17 @@ TEST_CASE("a consumer that does nothing is not called right", "[sim][judgement]"
     CHECK_FALSE(report.ok());
 }
 
-TEST_CASE("a good message that dies with its batch is found", "[sim][judgement]") { check_fails(fail_whole_batch); }
-
-TEST_CASE("a handler whose sends are refused until its message is dead is right", "[sim][judgement]") {
-    check_holds(hand_on);
+TEST_CASE("a good message that dies with its batch is found", "[sim][judgement]") {
+    check_fails(zoo::fails_as_a_whole_for_one_payment);
 }
 
-TEST_CASE("a handler that notes whatever is thrown is right", "[sim][judgement]") { check_holds(note_every_error); }
+TEST_CASE("a handler whose sends are refused until its message is dead is right", "[sim][judgement]") {
+    check_holds(zoo::hands_on);
+}
+
+TEST_CASE("a handler that notes whatever is thrown is right", "[sim][judgement]") {
+    check_holds(zoo::notes_every_error);
+}
 
 TEST_CASE("a consumer that counts on its deletes is right", "[sim][judgement]") { check_holds(watch_deletes); }
 
@@ -450,14 +329,14 @@ TEST_CASE("a simple consumer is right under all faults and all deadlines", "[sim
 }
 
 TEST_CASE("a view of what one patient sender sent in order is right", "[sim][judgement]") {
-    check_holds(show_last_value);
+    check_holds(zoo::shows_the_last_value);
 }
 
 TEST_CASE("a scenario that relies on the order in which actors start is found", "[sim][judgement]") {
     check_fails(rely_on_start_order);
 }
 
-TEST_CASE("a crash during a sleep is found", "[sim][judgement]") { check_fails(sleep_between_writes); }
+TEST_CASE("a crash during a sleep is found", "[sim][judgement]") { check_fails(zoo::sleeps_between_two_writes); }
 
 TEST_CASE("an expectation for always that is registered after the run is an error of the scenario",
           "[sim][judgement]") {

@@ -158,3 +158,38 @@ TEST_CASE("a report says from which step on the violation was inevitable", "[sim
     CHECK(step.at == 30s);
     CHECK(step.text == "point charged");
 }
+
+TEST_CASE("a free choice that saves the execution, or a crash within a sleep, is where the inevitable begins",
+          "[sim][explanation]") {
+    const auto scenario = [](World& world) {
+        int half_done = 0;
+        auto& queue = world.queue({.visibility_timeout = 30s});
+        world.produce(queue, {"a"});
+        world.consume(queue, [&](const SimMessage& message) {
+            if (message.approximate_receive_count() == 1) {
+                ++half_done;
+                sleep_for(10s);
+                --half_done;
+            } else if (choose("rescue", {"no", "yes"}) == 1) {
+                half_done = 0;
+            }
+        });
+        world.run();
+        world.expect("done", half_done == 0);
+    };
+    ExploreOptions options;
+    options.faults = 1;
+    options.preemptions = 0;
+    options.offered = {Fault::crash, Fault::free_choice};
+    const Report report = explore(options, scenario);
+    INFO(report.to_string());
+    CHECK(report.replay_token() == "crash@sleep#1.1");
+    REQUIRE(report.inevitable_from != 0);
+    CHECK(report.timeline.steps[report.inevitable_from - 1].text == "rescue: no");
+
+    options.offered = {Fault::crash};
+    const Report hopeless = explore(options, scenario);
+    INFO(hopeless.to_string());
+    REQUIRE(hopeless.inevitable_from != 0);
+    CHECK(hopeless.timeline.steps[hopeless.inevitable_from - 1].text == "sleep");
+}

@@ -164,4 +164,26 @@ void read_all(World& world, Log& log, Q& queue, const std::string& who,
     });
 }
 
+/// A lock that a destructor takes back while the stack unwinds, as it would not when a process ends.
+inline void hide_in_destructor(World& world) {
+    struct Unlock {
+        bool& is_locked;
+        ~Unlock() { is_locked = false; }
+    };
+    bool is_locked = false;
+    int handled = 0;
+    auto& queue = world.queue();
+    world.produce(queue, {"a"});
+    world.consume(queue, [&](const SimMessage&) {
+        if (!is_locked) {
+            is_locked = true;
+            const Unlock unlock{is_locked};
+            point("locked");
+            ++handled;
+        }
+    });
+    world.run();
+    world.expect("handled", handled != 0);
+}
+
 }  // namespace simulated

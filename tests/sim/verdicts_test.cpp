@@ -430,38 +430,18 @@ TEST_CASE("a violation that a destructor hides is found, and the report says so"
     options.faults = 1;
     options.preemptions = 0;
     options.offered = {Fault::crash};
-    const auto scenario = [](World& world) {
-        struct Unlock {
-            bool& is_locked;
-            ~Unlock() { is_locked = false; }
-        };
-        bool is_locked = false;
-        int handled = 0;
-        auto& queue = world.queue();
-        world.produce(queue, {"a"});
-        world.consume(queue, [&](const SimMessage&) {
-            if (!is_locked) {
-                is_locked = true;
-                const Unlock unlock{is_locked};
-                point("locked");
-                ++handled;
-            }
-        });
-        world.run();
-        world.expect("handled", handled != 0);
-    };
-    const Report report = explore(options, scenario);
+    const Report report = explore(options, hide_in_destructor);
     INFO(report.to_string());
     CHECK(report.verdict == Verdict::violated);
     CHECK(report.token == "crash@locked#1.1");
     CHECK(report.notes.only_abandoned);
     CHECK(contains(report.to_string(), "a destructor hides it while the stack unwinds"));
-    const Report again = replay(report.token, scenario);
+    const Report again = replay(report.token, hide_in_destructor);
     CHECK(again.verdict == Verdict::violated);
     CHECK(again.notes.only_abandoned);
 
     options.maximum_abandoned = 0;
-    const Report unwinding_only = explore(options, scenario);
+    const Report unwinding_only = explore(options, hide_in_destructor);
     CHECK(unwinding_only.verdict == Verdict::holds);
     CHECK_FALSE(unwinding_only.notes.abandoned_all);
 }

@@ -176,25 +176,32 @@ inline void forgets_keys_after(World& world, seconds time) {
 // Forgets a key sooner than its message is visible again (D1).
 inline void forgets_before_redelivery(World& world) { forgets_keys_after(world, seconds{20}); }
 
-// Forgets a key when two visibility timeouts are over: enough for one redelivery (D1, R4).
+// Forgets a key when two visibility timeouts are over: enough for one redelivery, not for an outage (D1, R4).
 inline void forgets_after_one_redelivery(World& world) { forgets_keys_after(world, seconds{59}); }
 
-// Drops the record of a key when its message has come again once: it may come twice (D1).
-inline void forgets_what_came_again(World& world) {
+/// Drops the record of a key when its message has come so many times.
+inline void forgets_keys_that_came(World& world, int times) {
     Ledger charged;
     std::map<std::string, int> seen;
     auto& orders = world.queue();
     world.produce(orders, {"a"});
     world.consume(orders, [&](const Message& order) {
-        if (++seen[key_of(order)] == 1) {
+        const int count = ++seen[key_of(order)];
+        if (count == 1) {
             ++charged[key_of(order)];
-        } else {
+        } else if (count == times) {
             seen.erase(key_of(order));
         }
     });
     world.run();
     world.expect(sqsim::sim::once_per_key(charged));
 }
+
+// Forgets a key when its message has come again, as if it could not come twice (D1).
+inline void forgets_what_came_twice(World& world) { forgets_keys_that_came(world, 2); }
+
+// The same for two redeliveries (D1).
+inline void forgets_what_came_three_times(World& world) { forgets_keys_that_came(world, 3); }
 
 // Deletes the record of a key with the message: no redelivery can come after that, or can it (D3, R3)?
 inline void forgets_with_the_delete(World& world) {
@@ -273,7 +280,8 @@ inline constexpr Animal idempotency[] = {
     {"remembers the last two", 1, 0, {Fault::lose_delete}, remembers_the_last_two},
     {"forgets before redelivery", 1, 0, {Fault::lose_delete}, forgets_before_redelivery},
     {"forgets after one redelivery", 1, 0, {Fault::outage}, forgets_after_one_redelivery},
-    {"forgets what came again", 2, 0, {Fault::lose_delete, Fault::lose_messages}, forgets_what_came_again},
+    {"forgets what came twice", 2, 0, {Fault::lose_delete, Fault::lose_messages}, forgets_what_came_twice},
+    {"forgets what came three times", 3, 0, {Fault::lose_delete, Fault::lose_messages}, forgets_what_came_three_times},
     {"forgets with the delete", 1, 0, {Fault::delete_survives}, forgets_with_the_delete},
     {"outlives its lock", 1, 0, {Fault::stall}, outlives_its_lock},
     {"drops what is locked", 1, 0, {Fault::crash}, drops_what_is_locked},

@@ -141,6 +141,8 @@ TEST_CASE("no correct consumer of the zoo is accused", "[zoo]") {
         const sqsim::sim::Report report = sqsim::sim::explore(options, animal.scenario);
         INFO(report);
         CHECK(report.ok());
-        CHECK(report.warnings.size() <= 2);
+        // Besides what the exploration did not look at: deadlines without a name, crashes in the second mode.
+        const std::size_t not_looked_at = (report.notes.reads_clock ? 1U : 0U) + (report.notes.abandoned_all ? 0U : 1U);
+        CHECK(report.warnings.size() - not_looked_at <= 1);
     }
 }

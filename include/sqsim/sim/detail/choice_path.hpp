@@ -81,7 +81,7 @@ public:
 
     /// Chooses between the fault-free alternative and those that were added. Returns the chosen one; its fault is
     /// `none` for the fault-free one. `step`: how many steps the timeline has.
-    [[nodiscard]] Alternative choose(std::size_t step = 0) {
+    [[nodiscard]] Alternative choose(std::size_t step) {
         const std::size_t first = std::exchange(offered_, alternatives_.size());
         const std::span<const Alternative> alternatives = std::span{alternatives_}.subspan(first);
         if (alternatives.empty()) {

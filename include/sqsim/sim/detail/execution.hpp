@@ -206,6 +206,15 @@ public:
         return context_.path.reach(site, subject, possible) ? choose_among(site, subject, possible, count)
                                                             : Alternative{};
     }
+    /// A choice point of one kind, whose alternatives `add(path)` adds. What was chosen is the caller's to bring about.
+    template <class Add>
+    [[nodiscard]] Alternative choose_of(Fault kind, SiteNumber site, Subject subject, const Add& add) {
+        if (!offers() || !settings().offered.contains(kind) || !context_.path.reach(site, subject, kind)) {
+            return {};
+        }
+        add(context_.path);
+        return context_.path.choose(timeline_.size());
+    }
 
     /// A site where nothing but harm may happen to the current actor.
     void reach(Site site) { static_cast<void>(choose(number_of(site), client().current.subject, {}, info(site).harm)); }
@@ -593,14 +602,10 @@ private:
 
     /// Whether the process of the current actor is to end within the time that it is about to spend.
     [[nodiscard]] bool ends_within(Site site) {
-        const Faults possible = Faults{Fault::crash}.common(settings().offered);
         const Subject subject = client().current.subject;
-        if (!offers() || possible.empty() || !scheduler_.current()->has_stack ||
-            !context_.path.reach(number_of(site), subject, possible)) {
-            return false;
-        }
-        context_.path.add_alternative({Fault::crash});
-        if (context_.path.choose().fault != Fault::crash) {
+        const auto add = [](ChoicePath& path) { path.add_alternative({Fault::crash}); };
+        if (!offers() || !scheduler_.current()->has_stack ||
+            choose_of(Fault::crash, number_of(site), subject, add).fault != Fault::crash) {
             return false;
         }
         begin_fault(number_of(site), subject, Fault::crash);

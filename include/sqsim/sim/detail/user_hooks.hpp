@@ -136,15 +136,13 @@ private:
 
     [[nodiscard]] std::size_t choose_freely(std::string_view name, std::span<const std::string_view> alternatives) {
         const SiteNumber site = named(name);
-        const Faults possible = Faults{Fault::free_choice}.common(execution_.settings().offered);
-        if (!execution_.offers() || possible.empty() || !execution_.context().path.reach(site, subject(), possible)) {
-            return 0;
-        }
-        for (std::size_t i = 1; i < alternatives.size() && i <= Execution::most_alternatives; ++i) {
-            execution_.context().path.add_alternative(
-                {Fault::free_choice, static_cast<std::uint8_t>(i), execution_.sites().number(alternatives[i])});
-        }
-        const Alternative chosen = execution_.context().path.choose();
+        const auto add = [&](ChoicePath& path) {
+            for (std::size_t i = 1; i < alternatives.size() && i <= Execution::most_alternatives; ++i) {
+                path.add_alternative(
+                    {Fault::free_choice, static_cast<std::uint8_t>(i), execution_.sites().number(alternatives[i])});
+            }
+        };
+        const Alternative chosen = execution_.choose_of(Fault::free_choice, site, subject(), add);
         if (chosen.parameter != 0) {
             execution_.mix_into_hash(ChoiceId{site, 0, subject()}.bits(), chosen.parameter);
             on_fault(alternatives[chosen.parameter]);

@@ -2,7 +2,8 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-# Headers only, the same for every architecture: all of it goes to include/ and share/.
+# The same for every architecture: all of it goes to include/ and share/. The source of sqsim::explore is compiled where
+# it is used, with the flags there.
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/sqsim)
 
 install(TARGETS sqsim EXPORT sqsimTargets FILE_SET HEADERS FILE_SET adapters)
@@ -15,7 +16,8 @@ write_basic_package_version_file(
 )
 configure_file(cmake/sqsim.pc.in cmake/sqsim.pc @ONLY)
 install(
-    FILES ${PROJECT_SOURCE_DIR}/cmake/sqsimConfig.cmake ${PROJECT_BINARY_DIR}/cmake/sqsimConfigVersion.cmake
+    FILES ${PROJECT_SOURCE_DIR}/cmake/sqsimConfig.cmake ${PROJECT_SOURCE_DIR}/cmake/explore.cmake
+          ${PROJECT_SOURCE_DIR}/src/explore.cpp ${PROJECT_BINARY_DIR}/cmake/sqsimConfigVersion.cmake
     DESTINATION ${package_dir}
 )
 install(FILES ${PROJECT_BINARY_DIR}/cmake/sqsim.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)

@@ -48,3 +48,13 @@
 #        define SQSIM_TSAN 0
 #    endif
 #endif
+
+// Whether the target sqsim::explore has the functions of exploring compiled. Else they are inline.
+#ifndef SQSIM_COMPILED_EXPLORE
+#    define SQSIM_COMPILED_EXPLORE 0
+#endif
+#if SQSIM_COMPILED_EXPLORE
+#    define SQSIM_EXPLORE_INLINE
+#else
+#    define SQSIM_EXPLORE_INLINE inline
+#endif

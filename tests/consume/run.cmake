@@ -13,7 +13,7 @@ endfunction()
 
 # A copy, so that nothing is ever written into the source tree, and nothing is found there by accident.
 file(REMOVE_RECURSE ${scratch_dir})
-file(COPY ${CMAKE_CURRENT_LIST_DIR}/main.cpp ${CMAKE_CURRENT_LIST_DIR}/${name} DESTINATION ${scratch_dir}/src)
+file(COPY ${CMAKE_CURRENT_LIST_DIR}/main.cpp ${CMAKE_CURRENT_LIST_DIR}/explore.cpp ${CMAKE_CURRENT_LIST_DIR}/${name} DESTINATION ${scratch_dir}/src)
 
 if(name STREQUAL "meson")
     find_program(meson meson)
@@ -23,7 +23,7 @@ if(name STREQUAL "meson")
     endif()
     # As a subproject the library needs no more than this.
     file(
-        COPY ${source_dir}/meson.build ${source_dir}/meson_options.txt ${source_dir}/include
+        COPY ${source_dir}/meson.build ${source_dir}/meson_options.txt ${source_dir}/include ${source_dir}/src
         DESTINATION ${project_dir}/subprojects/sqsim
     )
     set(ENV{CXX} ${compiler})
@@ -32,6 +32,7 @@ if(name STREQUAL "meson")
     run(${meson} setup "-Dcpp_args=['${flags}']" ${consumer_build_dir} ${project_dir})
     run(${meson} compile -C ${consumer_build_dir})
     run(${consumer_build_dir}/consumer)
+    run(${consumer_build_dir}/explorer)
     return()
 endif()
 
@@ -73,3 +74,6 @@ endif()
 run(${configure})
 run(${CMAKE_COMMAND} --build ${consumer_build_dir})
 run(${consumer_build_dir}/consumer)
+if(EXISTS ${consumer_build_dir}/explorer)
+    run(${consumer_build_dir}/explorer)
+endif()

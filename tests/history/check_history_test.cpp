@@ -168,7 +168,7 @@ TEST_CASE("R128: a message is received again from exactly the end of its lease o
             CHECK(broken(verdict) == Rules{HistoryRule::received_while_leased});
             CHECK(verdict.findings[0].operation == 4);
             CHECK(verdict.findings[0].text == "message 1, queue 'orders.fifo': received again although it was hidden "
-                                              "until 32 s, at 31.999999999 s (R128)");
+                                              "until 32 s, at 31.999999999 s [fifo.lease]");
         }
         CHECK(early.check({.clock_error = 1ns}).counts.while_leased == 0);
     }
@@ -357,7 +357,7 @@ TEST_CASE("R171: a message is not received more often than the policy says, nor 
     story.at(61s).receive({{1, 3}});
     CHECK(broken(story.check()) == Rules{HistoryRule::received_beyond_maximum});
     CHECK(story.check().findings[0].text == "message 1, queue 'orders': received for the 3. time instead of being "
-                                            "moved, at 61 s (R171)");
+                                            "moved, at 61 s [dead-letter.threshold]");
 
     moved.during(61s, 62s).in(1).receive({{1, 3}});
     CHECK(moved.check().ok());
@@ -411,7 +411,7 @@ TEST_CASE("R138: a message does not overtake an earlier one of its group", "[his
     const auto verdict = story.check();
     CHECK(broken(verdict) == Rules{HistoryRule::group_overtaken});
     CHECK(verdict.findings[0].text == "message 2, queue 'orders.fifo': received before message 1 of its group, which "
-                                      "was sent earlier, at 1 s (R138)");
+                                      "was sent earlier, at 1 s [fifo.order]");
 
     other_group.at(1s).receive({{2}});
     CHECK(other_group.check().ok());
@@ -529,7 +529,7 @@ TEST_CASE("R149: one deduplication id gives one message within the interval", "[
     const auto verdict = story.check();
     CHECK(broken(verdict) == Rules{HistoryRule::duplicate_within_interval});
     CHECK(verdict.findings[0].text == "message 2, queue 'orders.fifo': received, and so was message 1 with the same "
-                                      "deduplication id, both sent within 300 s, at 301 s (R149)");
+                                      "deduplication id, both sent within 300 s, at 301 s [fifo.deduplication]");
 
     SECTION("half open: after it the id is new") { story.history.operations[1].answered = 300s; }
     SECTION("other ids are others") { story.history.operations[1].deduplication = 2; }

@@ -5,6 +5,8 @@
 
 #include "sim/sim_support.hpp"
 
+#include <sqsim/sim/site_table.hpp>
+
 #include <set>
 #include <string>
 #include <utility>

@@ -5,7 +5,6 @@
 
 #include "catch.hpp"
 #include "sim/guide_orders.hpp"
-#include "sim/instances.hpp"
 #include "structure/source_files.hpp"
 
 #include "sqsim/any_queue.hpp"

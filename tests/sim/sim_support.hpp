@@ -2,7 +2,6 @@
 #pragma once
 
 #include "catch.hpp"
-#include "sim/instances.hpp"
 #include "sqsim/sim/explore.hpp"
 
 #include <algorithm>

@@ -3,7 +3,6 @@
 // Catches coroutine consumers that do not take turns, or whose crashes are not like those of ordinary code.
 
 #include "catch.hpp"
-#include "sim/instances.hpp"
 
 #include "sqsim/sim/explore.hpp"
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sim/instances.hpp"
-
+#include <sqsim/sim/fault.hpp>
 #include <sqsim/sim/world.hpp>
 
 #include <chrono>

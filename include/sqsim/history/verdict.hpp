@@ -17,7 +17,7 @@ namespace history::detail {
 
 struct RuleText {
     std::string_view name;
-    std::string_view source;  // the number of the rule of the service, if there is one
+    std::string_view source;  // the name of the rule of the service, if there is one
 };
 
 inline constexpr std::array<RuleText, 17> rule_texts{{
@@ -25,19 +25,19 @@ inline constexpr std::array<RuleText, 17> rule_texts{{
     {"lost", ""},
     {"unexpected", ""},
     {"content changed", ""},
-    {"received while leased", "R128"},
+    {"received while leased", "fifo.lease"},
     {"received after delete", ""},
-    {"received before delay", "R129"},
-    {"received after retention", "R193"},
-    {"receive count not growing", "R97"},
-    {"dead-lettered early", "R171"},
-    {"received beyond maximum", "R171"},
-    {"group overtaken", "R138"},
-    {"group locked", "R140"},
-    {"duplicate within interval", "R149"},
-    {"stale delete", "R111"},
-    {"too many messages", "R88"},
-    {"waited too long", "R91"},
+    {"received before delay", "send.delay"},
+    {"received after retention", "retention.period"},
+    {"receive count not growing", "receive.count"},
+    {"dead-lettered early", "dead-letter.threshold"},
+    {"received beyond maximum", "dead-letter.threshold"},
+    {"group overtaken", "fifo.order"},
+    {"group locked", "fifo.group-lock"},
+    {"duplicate within interval", "fifo.deduplication"},
+    {"stale delete", "fifo.expired-handle"},
+    {"too many messages", "receive.batch-size"},
+    {"waited too long", "receive.wait"},
 }};
 
 }  // namespace history::detail
@@ -74,7 +74,7 @@ enum class HistoryRule : std::uint8_t {
     return detail::rule_texts[static_cast<std::size_t>(rule)].name;
 }
 
-/// The rule of the service behind it, such as "R138"; empty if there is no number.
+/// The rule of the service behind it, such as "fifo.order"; empty if it is common sense.
 [[nodiscard]] constexpr std::string_view source_of(HistoryRule rule) noexcept {
     return detail::rule_texts[static_cast<std::size_t>(rule)].source;
 }

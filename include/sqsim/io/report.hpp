@@ -5,6 +5,7 @@
 #include "sqsim/io/html.hpp"
 #include "sqsim/io/trace.hpp"
 #include "sqsim/sim/report.hpp"
+#include "sqsim/sim/report_text.hpp"
 
 #include <string>
 #include <string_view>

@@ -3,7 +3,7 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/sim/report_data.hpp"
-#include "sqsim/sim/report_text.hpp"
+#include "sqsim/sim/timeline_text.hpp"
 
 #include <cstddef>
 #include <iosfwd>
@@ -32,10 +32,10 @@ public:
     [[nodiscard]] const std::string& replay_token() const noexcept { return token; }
 
     /// The report: the guarantee with its counts, or the smallest plan that breaks it, its timeline, and the token.
-    [[nodiscard]] std::string to_string() const { return detail::report_text(*this); }
+    [[nodiscard]] std::string to_string() const;
 
     /// The first line of the report.
-    [[nodiscard]] std::string headline() const { return detail::headline(*this); }
+    [[nodiscard]] std::string headline() const;
 };
 
 template <class Traits>
@@ -46,3 +46,7 @@ std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& o
 }  // namespace sim
 }  // namespace SQSIM_ABI
 }  // namespace sqsim
+
+#if !SQSIM_COMPILED_EXPLORE
+#    include "sqsim/sim/report_impl.hpp"  // IWYU pragma: export
+#endif

@@ -66,6 +66,12 @@ private:
     detail::MessageRef reference_{};
 };
 
+/// A stored message of a dead-letter queue.
+struct DeadLetter {
+    std::string body{};
+    int receives_lost_to_faults = 0;
+};
+
 }  // namespace sim
 }  // namespace SQSIM_ABI
 }  // namespace sqsim

@@ -52,7 +52,7 @@ private:
         const Operation& operation = history_->operations[index];
         std::string text = subject(operation) + ": " + what(finding, operation) + ", " + when(index);
         if (!source_of(finding.rule).empty()) {
-            text += " (" + std::string{source_of(finding.rule)} + ")";
+            text += " [" + std::string{source_of(finding.rule)} + "]";
         }
         return text;
     }

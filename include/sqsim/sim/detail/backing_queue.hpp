@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace sqsim {
@@ -60,8 +62,11 @@ public:
     virtual void set_delay(Nanos delay) = 0;
     /// Lets messages that were received three times go behind all others.
     virtual void let_go_to_back() = 0;
+    [[nodiscard]] virtual const std::string& name() const = 0;
+    [[nodiscard]] virtual std::string describe() const = 0;
     [[nodiscard]] virtual QueueCounts counts() const = 0;
-    [[nodiscard]] virtual std::vector<Peeked> peek(MessageState state) const = 0;
+    [[nodiscard]] virtual std::vector<Peeked> peek(MessageState state, std::size_t maximum) const = 0;
+    [[nodiscard]] virtual std::optional<Peeked> peek(const MessageId& id) const = 0;
     /// Calls `visit(state, sent_at, available_at)` for each stored message.
     virtual void visit_times(const std::function<void(MessageState, Nanos, Nanos)>& visit) const = 0;
     /// The ids of the stored messages, in no order.

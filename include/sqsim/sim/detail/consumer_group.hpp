@@ -7,61 +7,56 @@
 #include "sqsim/options.hpp"
 #include "sqsim/sim/detail/execution.hpp"
 #include "sqsim/sim/detail/simulated_queue.hpp"
+#include "sqsim/sim/handler.hpp"
 #include "sqsim/sim/sim_message.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace sqsim {
 inline namespace SQSIM_ABI {
-namespace sim {
+namespace sim::detail {
 
-/// How a simulated consumer works.
-struct ConsumeOptions {
-    int consumers = 1;
-    std::chrono::nanoseconds work_time{};         // of virtual time, from the handler to the delete
-    std::optional<int> max_number_of_messages{};  // of a receive; absent: 1, and 10 for handlers of batches
-    std::optional<std::chrono::nanoseconds> visibility_timeout{};
-    std::string name{};  // empty: "consumer", after the name of the queue if it has one
+/// Consumers that share a handler.
+struct ConsumerGroup {
+    Execution& execution;
+    SimulatedQueue& queue;
+    HandlerSource handler;
+    ConsumeOptions options;
+
+    /// How many messages a receive asks for.
+    [[nodiscard]] int batch_size() const noexcept {
+        return options.max_number_of_messages.value_or(handler.is_batch_handler ? 10 : 1);
+    }
 };
 
-namespace detail {
-
-/// Makes a handler for every incarnation: what it keeps in itself dies with the process.
-template <class Handler>
-concept HandlerFactory = std::invocable<Handler&>;
-
-template <class Handler>
-concept MessageHandler = std::invocable<Handler&, const SimMessage&>;
-
-template <class Handler>
-concept BatchHandler = !MessageHandler<Handler> && std::invocable<Handler&, std::span<const SimMessage>>;
-
-/// The loop of a consumer: receive, handle, delete; for one incarnation of an actor. A handler for each message has
-/// `handle`, one for batches has `handle_batch`, which adds to `failed`.
+/// The loop of a consumer: receive, handle, delete; for one incarnation of an actor.
 class Consumer {
 public:
-    Consumer(Execution& execution, SimulatedQueue& queue, const ConsumeOptions& options, int most)
-        : execution_{execution}, queue_{queue}, work_time_{options.work_time},
-          batch_(static_cast<std::size_t>(std::max(most, 1))) {
-        receive_options_.max_number_of_messages = most;
-        receive_options_.visibility_timeout = options.visibility_timeout;
+    explicit Consumer(const ConsumerGroup& group)
+        : execution_{group.execution}, queue_{group.queue}, handler_{group.handler.make()},
+          handles_batches_{group.handler.is_batch_handler}, work_time_{group.options.work_time},
+          batch_(static_cast<std::size_t>(std::max(group.batch_size(), 1))) {
+        receive_options_.max_number_of_messages = group.batch_size();
+        receive_options_.visibility_timeout = group.options.visibility_timeout;
     }
     Consumer(const Consumer&) = delete;
     Consumer& operator=(const Consumer&) = delete;
-    virtual ~Consumer() = default;
+    ~Consumer() = default;
 
+    /// Runs one incarnation of a consumer of a group.
+    static void run(const ConsumerGroup& group, Actor& actor) {
+        // The stack may be given up while it waits, so nothing there may own anything.
+        actor.memory = std::make_shared<Consumer>(group);
+        static_cast<Consumer*>(actor.memory.get())->run();
+    }
+
+private:
     void run() {
         Scheduler& scheduler = execution_.scheduler();
         Actor& actor = *scheduler.current();
@@ -71,7 +66,7 @@ public:
             if (received.empty()) {
                 continue;
             }
-            if (handles_batches()) {
+            if (handles_batches_) {
                 process_batch(received);
             } else {
                 process_each(received);
@@ -79,12 +74,6 @@ public:
         }
     }
 
-protected:
-    [[nodiscard]] virtual bool handles_batches() const noexcept = 0;
-    virtual void handle(const SimMessage& message) = 0;
-    virtual void handle_batch(std::span<const SimMessage> messages, std::vector<MessageId>& failed) = 0;
-
-private:
     /// Calls the service; an error of it is a reason to try again.
     template <class Call>
     auto retry_on_error(Call call) -> decltype(call()) {
@@ -107,7 +96,7 @@ private:
             if (i != 0 && leaves_the_rest()) {
                 return;
             }
-            if (call_handler([&] { handle(received[i]); })) {
+            if (call_handler([&] { handler_->handle(received[i]); })) {
                 spend_work_time();
                 const auto result = queue_.try_delete_message(received[i].receipt_handle());
                 if (!result) {
@@ -121,7 +110,7 @@ private:
         execution_.set_current(received.front().reference());
         failed_.clear();
         const std::size_t faults_before = execution_.client().faults;
-        const bool done = call_handler([&] { handle_batch(received, failed_); });
+        const bool done = call_handler([&] { handler_->handle_batch(received, failed_); });
         charge_failed(received, done, execution_.client().faults - faults_before);
         if (!done) {
             return;
@@ -208,6 +197,8 @@ private:
 
     Execution& execution_;
     SimulatedQueue& queue_;
+    std::shared_ptr<HandlerCall> handler_;
+    bool handles_batches_;
     Nanos work_time_;
     ReceiveMessageOptions receive_options_{};
     std::vector<SimMessage> batch_;
@@ -215,68 +206,6 @@ private:
     std::vector<ReceiptHandle> handles_{};
 };
 
-/// A consumer with the user's handler, a reference or one of its own.
-template <class Handler>
-class ConsumerOf final : public Consumer {
-public:
-    ConsumerOf(Execution& execution, SimulatedQueue& queue, Handler handler, const ConsumeOptions& options)
-        : Consumer{execution, queue, options,
-                   options.max_number_of_messages.value_or(MessageHandler<std::unwrap_reference_t<Handler>> ? 1 : 10)},
-          handler_{std::move(handler)} {}
-
-private:
-    using Target = std::unwrap_reference_t<Handler>;
-    static_assert(MessageHandler<Target> || BatchHandler<Target>,
-                  "a handler takes a const SimMessage&, or a std::span<const SimMessage>");
-
-    [[nodiscard]] bool handles_batches() const noexcept override { return !MessageHandler<Target>; }
-    void handle([[maybe_unused]] const SimMessage& message) override {
-        if constexpr (MessageHandler<Target>) {
-            std::invoke(handler_, message);
-        }
-    }
-    void handle_batch([[maybe_unused]] std::span<const SimMessage> messages,
-                      [[maybe_unused]] std::vector<MessageId>& failed) override {
-        if constexpr (!MessageHandler<Target>) {
-            if constexpr (std::is_void_v<std::invoke_result_t<Target&, std::span<const SimMessage>>>) {
-                std::invoke(handler_, messages);
-            } else {
-                failed = std::invoke(handler_, messages);
-            }
-        }
-    }
-
-    Handler handler_;
-};
-
-/// Consumers that share a handler.
-template <class Handler>
-struct ConsumerGroup {
-    Execution& execution;
-    SimulatedQueue& queue;
-    Handler handler;
-    ConsumeOptions options;
-
-    /// Runs one incarnation of a consumer.
-    void run_consumer(Actor& actor) {
-        // The stack may be given up while it waits, so nothing there may own anything.
-        if constexpr (HandlerFactory<Handler>) {
-            start(actor, handler());
-        } else {
-            start(actor, std::ref(handler));
-        }
-        static_cast<Consumer*>(actor.memory.get())->run();
-    }
-
-private:
-    template <class Made>
-    void start(Actor& actor, Made made) {
-        actor.memory = std::static_pointer_cast<Consumer>(
-            std::make_shared<ConsumerOf<Made>>(execution, queue, std::move(made), options));
-    }
-};
-
-}  // namespace detail
-}  // namespace sim
+}  // namespace sim::detail
 }  // namespace SQSIM_ABI
 }  // namespace sqsim

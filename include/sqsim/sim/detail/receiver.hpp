@@ -199,7 +199,7 @@ private:
     /// Nobody receives until the retention of the oldest visible message has ended.
     void let_retention_end() {
         Nanos end{};
-        if (const auto visible = queue_.peek(MessageState::visible); !visible.empty()) {
+        if (const auto visible = queue_.peek(MessageState::visible, unlimited); !visible.empty()) {
             end = visible.front().message.sent_at().time_since_epoch() + traits_.retention;
         }
         execution_.extend_horizon(end - execution_.now());

@@ -55,25 +55,26 @@ public:
     using body_type = std::string;
     using time_point = ManualClock::time_point;
     using message_type = SimMessage;
+    using Peeked = BackingQueue::Peeked;
 
     // Receives. One that waits lets other actors go on in virtual time.
 
-    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options, const std::stop_token& stop) {
         message_type message;
         const std::size_t received = receive({}, std::span{&message, 1}, options, stop, false);
         return received != 0 ? std::optional{message} : std::nullopt;
     }
-    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options, const std::stop_token& stop) {
         std::vector<message_type> messages(static_cast<std::size_t>(std::max(options.max_number_of_messages, 1)));
         messages.resize(receive({}, messages, options, stop, false));
         return messages;
     }
-    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
-                                 std::stop_token stop = {}) {
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options,
+                                 const std::stop_token& stop) {
         return receive({}, out, options, stop, false);
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
-                                   const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+                                   const ReceiveMessageOptions& options, const std::stop_token& stop) {
         return receive(done, out, options, stop, false);
     }
 
@@ -190,7 +191,12 @@ public:
 
     // Inspection, by the scenario or by an actor: no sites for faults.
 
-    [[nodiscard]] QueueCounts counts() const { return queue_.counts(); }
+    [[nodiscard]] const std::string& name() const { return queue_.name(); }
+    [[nodiscard]] std::string describe() const { return queue_.describe(); }
+    [[nodiscard]] std::vector<Peeked> peek(MessageState state, std::size_t maximum) const {
+        return queue_.peek(state, maximum);
+    }
+    [[nodiscard]] std::optional<Peeked> peek(const MessageId& id) const { return queue_.peek(id); }
     [[nodiscard]] QueueCounts stored() const final { return queue_.counts(); }
     [[nodiscard]] const std::string& label() const final { return recorder_.label(); }
     [[nodiscard]] bool is_fifo() const noexcept { return traits_.is_fifo; }
@@ -208,13 +214,8 @@ public:
         return text;
     }
 
-    /// A stored message of a dead-letter queue.
-    struct Letter {
-        std::string body{};
-        int receives_lost_to_faults = 0;
-    };
-    [[nodiscard]] std::vector<Letter> letters() const {
-        std::vector<Letter> result;
+    [[nodiscard]] std::vector<DeadLetter> letters() const {
+        std::vector<DeadLetter> result;
         each_stored([&](const Peeked& peeked) {
             const std::uint32_t number = execution_.ids().message(peeked.message.message_id());
             result.push_back({std::string{peeked.message.body()}, execution_.receives_of(number).lost});
@@ -242,8 +243,6 @@ public:
     }
 
 protected:
-    using Peeked = BackingQueue::Peeked;
-
     /// `queue` may still be under construction.
     SimulatedQueue(Execution& execution, BackingQueue& queue, const std::string& name, const QueueTraits& traits)
         : execution_{execution}, queue_{queue}, traits_{traits}, recorder_{execution, *this, name, facts_of(traits)},
@@ -418,7 +417,7 @@ private:
     template <class Visit>
     void each_stored(const Visit& visit) const {
         for (const MessageState state : {MessageState::visible, MessageState::in_flight, MessageState::delayed}) {
-            for (const Peeked& peeked : queue_.peek(state)) {
+            for (const Peeked& peeked : queue_.peek(state, unlimited)) {
                 visit(peeked);
             }
         }

@@ -3,18 +3,21 @@
 
 #include "sqsim/clock/manual_clock.hpp"
 #include "sqsim/config.hpp"
-#include "sqsim/fifo_queue.hpp"
-#include "sqsim/move_task.hpp"
-#include "sqsim/queue.hpp"
-#include "sqsim/sim/detail/simulated_queue.hpp"
+#include "sqsim/error.hpp"
+#include "sqsim/fwd.hpp"
+#include "sqsim/ids.hpp"
+#include "sqsim/message.hpp"
+#include "sqsim/metrics.hpp"
+#include "sqsim/options.hpp"
+#include "sqsim/sim/sim_message.hpp"
 
+#include <chrono>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace sqsim {
@@ -23,270 +26,126 @@ namespace sim {
 
 namespace detail {
 
-/// A queue of one kind, as a simulated queue asks it.
-template <class Q>
-class BackingQueueOf final : public BackingQueue {
+class SimulatedFifoQueue;
+class SimulatedQueue;
+class SimulatedStandardQueue;
+
+/// The client's side of a simulated queue: the calls that both kinds have in common. Each call of an actor has a site
+/// before it and one after it, where faults may happen; the scenario's own calls never fail.
+class SimulatedClient {
 public:
-    template <class Options>
-    BackingQueueOf(Execution& execution, const Options& options)
-        : ids_{execution.ids()}, queue_{execution.scheduler().clock(), options} {}
+    using clock_type = ManualClock;
+    using body_type = std::string;
+    using time_point = ManualClock::time_point;
+    using message_type = SimMessage;
+    using peeked_type = PeekedMessage<Message<std::string, time_point>>;
 
-    [[nodiscard]] Q& real() noexcept { return queue_; }
-    [[nodiscard]] const Q& real() const noexcept { return queue_; }
+    SimulatedClient(const SimulatedClient&) = delete;
+    SimulatedClient& operator=(const SimulatedClient&) = delete;
 
-    std::size_t receive(std::span<Real> out, const ReceiveMessageOptions& options) override {
-        return queue_.receive_messages(out, options);
-    }
-    HandleResult delete_message(const ReceiptHandle& handle) override { return queue_.delete_message(handle); }
-    void check_delete_batch(std::span<const ReceiptHandle> handles) override {
-        static_cast<void>(queue_.delete_messages(handles));
-    }
-    HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) override {
-        return queue_.change_message_visibility(handle, timeout);
-    }
-    void purge() override { queue_.purge(); }
-    void set_visibility_timeout(Nanos timeout) override { queue_.set_visibility_timeout(timeout); }
-    void set_delay(Nanos delay) override { queue_.set_delay(delay); }
-    void let_go_to_back() override {
-        if constexpr (requires { queue_.options().back_of_queue_after_three_receives; }) {
-            sqsim::detail::CoreAccess::core(queue_).locked(
-                [](auto& engine) { engine.options().back_of_queue_after_three_receives = true; });
-        }
-    }
-    QueueCounts counts() const override { return queue_.counts(); }
-    std::vector<Peeked> peek(MessageState state) const override { return queue_.peek(state, unlimited); }
-    void visit_times(const std::function<void(MessageState, Nanos, Nanos)>& visit) const override {
-        auto& core = sqsim::detail::CoreAccess::core(queue_);
-        core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos available_at) {
-            visit(sqsim::detail::public_state(record.state), message.sent_at().time_since_epoch(), available_at);
-            return true;
-        });
-    }
-    std::vector<StoredId> ids() const override {
-        std::vector<StoredId> stored;
-        auto& core = sqsim::detail::CoreAccess::core(queue_);
-        core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos) {
-            stored.push_back({record.ordinal, message.message_id(), hash_text(message.body()),
-                              ids_.text(message.message_group_id())});
-            return true;
-        });
-        return stored;
-    }
-    void redrive(BackingQueue& dead_letter_queue) override {
-        // The dead-letter queue is of the same kind, by the type of the redrive policy.
-        static_cast<void>(start_message_move_task(static_cast<BackingQueueOf&>(dead_letter_queue).queue_, queue_));
-    }
+    // Receives. One that waits lets other actors go on in virtual time.
 
-private:
-    IdNumbering& ids_;
-    Q queue_;
-};
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {});
+    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {});
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
+                                 std::stop_token stop = {});
+    std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
+                                   const ReceiveMessageOptions& options = {}, std::stop_token stop = {});
 
-/// A simulated queue with a queue of its kind underneath.
-template <class Q, class Options>
-class SimulatedQueueOf : public SimulatedQueue {
-public:
-    [[nodiscard]] const std::string& name() const noexcept { return backing_.real().name(); }
-    [[nodiscard]] Options options() const { return backing_.real().options(); }
-    [[nodiscard]] auto peek(MessageState state, std::size_t maximum = 10) const {
-        return backing_.real().peek(state, maximum);
-    }
-    [[nodiscard]] auto peek(const MessageId& id) const { return backing_.real().peek(id); }
-    [[nodiscard]] std::string describe() const { return backing_.real().describe(); }
-    /// The queue itself, for what a world has no faults for.
-    [[nodiscard]] Q& underlying() noexcept { return backing_.real(); }
+    // Deletes, and changes of visibility.
+
+    HandleResult delete_message(const ReceiptHandle& handle);
+    /// The same with the service's error as a value.
+    Result<HandleResult> try_delete_message(const ReceiptHandle& handle);
+    std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles);
+    HandleResult change_message_visibility(const ReceiptHandle& handle, std::chrono::nanoseconds timeout);
+
+    // Administration.
+
+    /// Removes every message; a purge may take up to a minute.
+    void purge();
+    /// A change of an attribute may take up to a minute.
+    void set_visibility_timeout(std::chrono::nanoseconds timeout);
+    void set_delay(std::chrono::nanoseconds delay);
+
+    // Inspection, by the scenario or by an actor: no sites for faults.
+
+    [[nodiscard]] const std::string& name() const;
+    [[nodiscard]] std::string describe() const;
+    [[nodiscard]] QueueCounts counts() const;
+    [[nodiscard]] bool is_fifo() const noexcept;
+    [[nodiscard]] std::vector<peeked_type> peek(MessageState state, std::size_t maximum = 10) const;
+    [[nodiscard]] std::optional<peeked_type> peek(const MessageId& id) const;
+    /// What reports call the queue.
+    [[nodiscard]] const std::string& label() const;
+    /// The names of the stored messages, as reports have them.
+    [[nodiscard]] std::string contents() const;
+    /// The stored bodies, whatever their state.
+    [[nodiscard]] std::vector<std::string> bodies() const;
+    /// The stored messages of a dead-letter queue.
+    [[nodiscard]] std::vector<DeadLetter> letters() const;
+    /// Of a dead-letter queue: after how many receives a message comes here, at the earliest; 0 if none comes.
+    [[nodiscard]] int attempts_before_dead_letter() const noexcept;
+
+    /// For `World`.
+    [[nodiscard]] SimulatedQueue& base() const noexcept { return queue_; }
 
 protected:
-    SimulatedQueueOf(Execution& execution, const Options& options)
-        : SimulatedQueue{execution, backing_, options.name, traits_of(options)}, backing_{execution, options} {}
+    explicit SimulatedClient(SimulatedQueue& queue) noexcept : queue_{queue} {}
+    ~SimulatedClient() = default;
 
-private:
-    [[nodiscard]] static QueueTraits traits_of(const Options& options) {
-        QueueTraits traits;
-        traits.limits = options.limits;
-        traits.visibility_timeout = options.visibility_timeout;
-        traits.delay = options.delay;
-        traits.wait_time = options.receive_message_wait_time;
-        traits.retention = options.message_retention_period;
-        if constexpr (requires { options.deduplication_interval; }) {
-            traits.is_fifo = true;
-            traits.deduplicates_by_group = options.deduplication_scope == DeduplicationScope::message_group;
-            traits.deduplication_interval = options.deduplication_interval;
-        }
-        return traits;
-    }
-
-    BackingQueueOf<Q> backing_;
+    SimulatedQueue& queue_;
 };
 
 }  // namespace detail
 
 /// A standard queue of a simulated world, with the verbs of `Queue`: consumers that are templates on the queue run on
 /// it as they are.
-class SimQueue final : public detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions> {
+class SimQueue final : public detail::SimulatedClient {
 public:
-    using Base = detail::SimulatedQueueOf<Queue<ManualClock, std::string, NullMutex>, QueueOptions>;
-
     /// For `World::queue`.
-    SimQueue(detail::Execution& execution, const QueueOptions& options) : Base{execution, options} {
-        underlying().decide_by(&choices());
-    }
+    explicit SimQueue(detail::SimulatedStandardQueue& queue) noexcept;
 
-    SendMessageResult send_message(std::string_view body, const SendMessageOptions& options = {}) {
-        return try_send_message(body, options).value();
-    }
-
-    Result<SendMessageResult> try_send_message(std::string_view body, const SendMessageOptions& options = {}) {
-        if (!execution_.enter()) {
-            return SendMessageResult{};
-        }
-        return send(body, true,
-                    [&](detail::Subject subject, bool is_late) { return store(body, options, subject, is_late); });
-    }
-
+    SendMessageResult send_message(std::string_view body, const SendMessageOptions& options = {});
+    Result<SendMessageResult> try_send_message(std::string_view body, const SendMessageOptions& options = {});
     /// Each entry may be refused by itself, or the whole request.
-    std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<std::string>> entries) {
-        if (!execution_.enter()) {
-            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
-        }
-        if (entries.empty() || entries.size() > traits_.limits.maximum_batch_entries) {
-            return underlying().send_messages(entries);  // says why not
-        }
-        return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
-            return store(entry.body, entry.options, subject, false);
-        });
-    }
-
+    std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<std::string>> entries);
     /// Stores all or none.
-    std::size_t send_messages(std::span<const std::string_view> bodies, const SendMessageOptions& options = {}) {
-        if (!execution_.enter() || bodies.empty()) {
-            return 0;
-        }
-        return static_cast<std::size_t>(
-            simulated_call<std::size_t>(
-                {Site::send_batch,
-                 Site::batch_sent,
-                 0,
-                 Fault::refuse_send,
-                 Fault::lose_send_reply,
-                 {},
-                 Errc::request_throttled},
-                [&] { return "send " + std::to_string(bodies.size()) + " messages"; }, [] {},
-                [&](Fault, std::size_t) -> Result<std::size_t> { return store_all(bodies, options); })
-                .value());
-    }
+    std::size_t send_messages(std::span<const std::string_view> bodies, const SendMessageOptions& options = {});
+    void set_redrive_policy(RedrivePolicy<SimQueue> policy);
 
-    void set_redrive_policy(RedrivePolicy<SimQueue> policy) {
-        link_dead_letters(policy.dead_letter_queue, policy.max_receive_count, [&] {
-            underlying().set_redrive_policy({policy.dead_letter_queue.underlying(), policy.max_receive_count});
-        });
-    }
-
-private:
-    friend class World;
-
-    /// For producers: one send, which is accepted. Returns when the sender, which got no answer, sends again.
-    std::optional<detail::Nanos> send_until_accepted(const SendMessageEntry<std::string>& entry) {
-        static_cast<void>(send(entry.body, false, [&](detail::Subject subject, bool is_late) {
-                              return store(entry.body, entry.options, subject, is_late);
-                          }).value());
-        return std::nullopt;
-    }
-    void send_again(const SendMessageEntry<std::string>&) {}
-
-    std::size_t store_all(std::span<const std::string_view> bodies, const SendMessageOptions& options) {
-        std::size_t stored = 0;
-        for (const std::string_view body : bodies) {
-            stored += store(body, options, recorder_.next_subject(), false) ? 1U : 0U;
-        }
-        return stored;
-    }
-
-    Result<SendMessageResult> store(std::string_view body, const SendMessageOptions& options, detail::Subject subject,
-                                    bool is_late) {
-        SendMessageOptions now = options;
-        if (is_late) {
-            now.delay = traits_.limits.maximum_delay;
-        }
-        const detail::Nanos delay = now.delay.value_or(traits_.delay);
-        Result<SendMessageResult> result = underlying().try_send_message(body, std::move(now));
-        if (result) {
-            recorder_.record_send(*result, subject, body, options.message_group_id, {}, delay);
-        }
-        return result;
-    }
+    [[nodiscard]] QueueOptions options() const;
+    /// The queue itself, for what a world has no faults for; `sqsim/queue.hpp` has its definition.
+    [[nodiscard]] Queue<ManualClock, std::string, NullMutex>& underlying() noexcept;
+    /// For `World`.
+    [[nodiscard]] detail::SimulatedStandardQueue& simulated() const noexcept;
 };
 
 /// A FIFO queue of a simulated world, with the verbs of `FifoQueue`.
-class SimFifoQueue final
-    : public detail::SimulatedQueueOf<FifoQueue<ManualClock, std::string, NullMutex>, FifoQueueOptions> {
+class SimFifoQueue final : public detail::SimulatedClient {
 public:
-    using Base = detail::SimulatedQueueOf<FifoQueue<ManualClock, std::string, NullMutex>, FifoQueueOptions>;
-
     /// For `World::fifo_queue`.
-    SimFifoQueue(detail::Execution& execution, const FifoQueueOptions& options) : Base{execution, options} {}
+    explicit SimFifoQueue(detail::SimulatedFifoQueue& queue) noexcept;
 
     SendMessageResult send_message(std::string_view body, std::string_view message_group_id,
-                                   const FifoSendMessageOptions& options = {}) {
-        return try_send_message(body, message_group_id, options).value();
-    }
-
+                                   const FifoSendMessageOptions& options = {});
     Result<SendMessageResult> try_send_message(std::string_view body, std::string_view message_group_id,
-                                               const FifoSendMessageOptions& options = {}) {
-        if (!execution_.enter()) {
-            return SendMessageResult{};
-        }
-        return send(body, true,
-                    [&](detail::Subject subject, bool) { return store(body, message_group_id, options, subject); });
-    }
-
+                                               const FifoSendMessageOptions& options = {});
     /// Each entry may be refused by itself, and later ones of its group are stored none the less; or the whole request.
-    std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<std::string>> entries) {
-        if (!execution_.enter()) {
-            return std::vector<Result<SendMessageResult>>(entries.size(), SendMessageResult{});
-        }
-        if (entries.empty() || entries.size() > traits_.limits.maximum_batch_entries) {
-            return underlying().send_messages(entries);  // says why not
-        }
-        return send_batch(entries, [this](const auto& entry, detail::Subject subject) {
-            return store(entry.body, entry.message_group_id, entry.options, subject);
-        });
-    }
+    std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<std::string>> entries);
+    void set_redrive_policy(RedrivePolicy<SimFifoQueue> policy);
 
-    void set_redrive_policy(RedrivePolicy<SimFifoQueue> policy) {
-        link_dead_letters(policy.dead_letter_queue, policy.max_receive_count, [&] {
-            underlying().set_redrive_policy({policy.dead_letter_queue.underlying(), policy.max_receive_count});
-        });
-    }
-
-private:
-    friend class World;
-
-    /// For producers: one send, which is accepted. Returns when the sender, which got no answer, sends again.
-    std::optional<detail::Nanos> send_until_accepted(const FifoSendMessageEntry<std::string>& entry) {
-        static_cast<void>(send(entry.body, false, [&](detail::Subject subject, bool) {
-                              return store(entry.body, entry.message_group_id, entry.options, subject);
-                          }).value());
-        return take_resend();
-    }
-    void send_again(const FifoSendMessageEntry<std::string>& entry) {
-        add_resend_step(recorder_.last_subject(), entry.body);
-        static_cast<void>(store(entry.body, entry.message_group_id, entry.options, recorder_.last_subject() + 1));
-    }
-
-    Result<SendMessageResult> store(std::string_view body, std::string_view group,
-                                    const FifoSendMessageOptions& options, detail::Subject subject) {
-        Result<SendMessageResult> result = underlying().try_send_message(body, group, options);
-        if (result) {
-            recorder_.record_send(*result, subject, body, group,
-                                  options.message_deduplication_id.empty() ? content_deduplication_id(body)
-                                                                           : options.message_deduplication_id,
-                                  traits_.delay);
-        }
-        return result;
-    }
+    [[nodiscard]] FifoQueueOptions options() const;
+    /// The queue itself, for what a world has no faults for; `sqsim/fifo_queue.hpp` has its definition.
+    [[nodiscard]] FifoQueue<ManualClock, std::string, NullMutex>& underlying() noexcept;
+    /// For `World`.
+    [[nodiscard]] detail::SimulatedFifoQueue& simulated() const noexcept;
 };
 
 }  // namespace sim
 }  // namespace SQSIM_ABI
 }  // namespace sqsim
+
+#if !SQSIM_COMPILED_EXPLORE
+#    include "sqsim/sim/model/sim_queue_impl.hpp"  // IWYU pragma: export
+#endif

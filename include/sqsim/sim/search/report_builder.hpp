@@ -5,6 +5,7 @@
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/fault_plan.hpp"
 #include "sqsim/sim/report.hpp"
+#include "sqsim/sim/report_text.hpp"
 #include "sqsim/sim/search/explorer.hpp"
 #include "sqsim/sim/search/runner.hpp"
 

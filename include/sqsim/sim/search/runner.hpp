@@ -7,7 +7,7 @@
 #include "sqsim/sim/detail/execution.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
-#include "sqsim/sim/model/world.hpp"
+#include "sqsim/sim/model/world_impl.hpp"
 #include "sqsim/sim/point.hpp"
 #include "sqsim/sim/timeline.hpp"
 
@@ -201,8 +201,8 @@ private:
         context_.step_hashes = steps_;
         Execution execution{context_};
         {
-            World world{execution, stats_};
-            call_scenario(execution, world);
+            WorldState state{execution, stats_};
+            call_scenario(execution, state);
         }
         if (execution.swallowed_crash() && !context_.settings.abandons) {
             return false;
@@ -225,11 +225,12 @@ private:
         return true;
     }
 
-    void call_scenario(Execution& execution, World& world) {
+    void call_scenario(Execution& execution, WorldState& state) {
+        World world{state};
 #if SQSIM_EXCEPTIONS
         try {
             scenario_(world);
-            world.finish();
+            state.finish();
         } catch (const std::exception& error) {
             execution.fail("the scenario itself ended with an error: " + std::string{error.what()});
         } catch (...) {
@@ -239,7 +240,7 @@ private:
 #else
         static_cast<void>(execution);
         scenario_(world);
-        world.finish();
+        state.finish();
 #endif
     }
 

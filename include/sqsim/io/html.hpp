@@ -8,6 +8,7 @@
 #include "sqsim/io/html_style.hpp"
 #include "sqsim/io/trace.hpp"
 #include "sqsim/sim/timeline.hpp"
+#include "sqsim/sim/timeline_fold.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>
@@ -101,9 +102,11 @@ namespace detail::html {
 }  // namespace detail::html
 
 /// A page that shows a run: the verdict, the plan and its token, a diagram of who did what when, and a table of all
-/// steps. It refers to nothing outside itself, follows the reader's choice of light or dark and can be printed.
+/// steps. It refers to nothing outside itself, follows the reader's choice of light or dark and can be printed. A long
+/// run is shortened: cycles are counted, and up to some 400 steps are shown.
 [[nodiscard]] inline std::string to_html(const HtmlPage& page) {
-    const Timeline& timeline = page.timeline;
+    constexpr std::size_t most_steps = 400;
+    const Timeline timeline = detail::TimelineFold::fold(page.timeline, most_steps);
     const auto faults = static_cast<std::size_t>(std::count_if(
         timeline.steps.begin(), timeline.steps.end(), [](const TimelineStep& step) { return !step.fault.empty(); }));
     std::vector<bool> acts(timeline.actors.size() + 1, false);
@@ -124,7 +127,7 @@ namespace detail::html {
     if (!page.token.empty()) {
         out += "<dt>Replay</dt><dd><code>" + detail::html_text(page.token) + "</code></dd>\n";
     }
-    out += "<dt>Run</dt><dd>" + detail::html::count_text(timeline.steps.size(), "step") + " of " +
+    out += "<dt>Run</dt><dd>" + detail::html::count_text(page.timeline.steps.size(), "step") + " of " +
            detail::html::count_text(actors, "actor") + " in " + detail::html::span_text(detail::end_of(timeline)) +
            " of virtual time, " + detail::html::count_text(faults, "fault") + "</dd>\n</dl>\n";
     if (!timeline.steps.empty()) {

@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/report_data.hpp"
+#include "sqsim/sim/timeline_fold.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>
@@ -238,22 +239,6 @@ inline void append_word(std::string& list, std::string_view word) {
     return lines;
 }
 
-/// A timeline without its middle, if it is too long to read.
-[[nodiscard]] inline Timeline shortened(const Timeline& timeline) {
-    constexpr std::size_t first = 60;
-    constexpr std::size_t last = 20;
-    Timeline shorter = timeline;
-    if (shorter.steps.size() > first + last + 1) {
-        const auto end = shorter.steps.end() - static_cast<std::ptrdiff_t>(last);
-        TimelineStep gap;
-        gap.at = gap.until = shorter.steps[first].at;
-        gap.kind = TimelineStep::Kind::life;
-        gap.text = "... " + std::to_string(timeline.steps.size() - first - last) + " steps left out ...";
-        shorter.steps.insert(shorter.steps.erase(shorter.steps.begin() + static_cast<std::ptrdiff_t>(first), end), gap);
-    }
-    return shorter;
-}
-
 /// The first line of a report.
 [[nodiscard]] inline std::string headline(const ReportData& report) {
     const std::string subject = report.name.empty() ? std::string{"the scenario"} : report.name;
@@ -275,12 +260,13 @@ inline void append_word(std::string& list, std::string_view word) {
 }
 
 [[nodiscard]] inline std::string report_text(const ReportData& report) {
+    constexpr std::size_t most_steps = 80;
     std::string text = headline(report) + "\n";
     for (const std::string& line : plan_lines(report)) {
         text += line + "\n";
     }
     if (!report.timeline.steps.empty()) {
-        text += "\n" + to_text(shortened(report.timeline)) + "\n";
+        text += "\n" + to_text(TimelineFold::fold(report.timeline, most_steps)) + "\n";
     }
     for (const std::string& line : closing_lines(report)) {
         text += line + "\n";

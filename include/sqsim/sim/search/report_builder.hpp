@@ -151,11 +151,17 @@ inline void report_coverage(Report& report, const Explorer& explorer, Runner& ru
     }
 }
 
+/// How many more executions an explanation may take: fewer after one that is long, such as an endless loop.
+[[nodiscard]] inline std::size_t affordable_runs(std::size_t most, const Report& report) {
+    constexpr std::size_t most_steps = 200'000;
+    return std::min(most, most_steps / (report.timeline.steps.size() + 1) + 1);
+}
+
 /// Finds from which step on the violation was inevitable: after the last choice point at which a sibling of the plan,
 /// one with a further choice there, passes.
 inline void report_inevitable(Report& report, Runner& runner, std::span<const PackedFault> plan) {
-    constexpr std::size_t most_runs = 500;
     static_cast<void>(runner.run_with_points(plan));
+    const std::size_t most_runs = affordable_runs(500, report);
     struct Sibling {
         PackedFault choice;
         std::uint32_t step;
@@ -185,8 +191,8 @@ inline void report_inevitable(Report& report, Runner& runner, std::span<const Pa
 
 /// What else fails as the minimal plan does, and which kinds do not.
 inline void report_alike(Report& report, Explorer& explorer, Runner& runner) {
-    constexpr std::size_t most_runs = 2'000;
     constexpr std::size_t most_tokens = 4;
+    const std::size_t most_runs = affordable_runs(2'000, report);
     const std::vector<PackedFault> minimal = explorer.plan();
     std::array<std::uint8_t, fault_kinds> fate{};  // 1: some plan with it was run, 2: one of them failed
     const auto add = [&](std::span<const PackedFault> plan, bool failed) {

@@ -59,6 +59,7 @@ public:
         }
         for (Stored& m : dead) {
             m.sent = now;  // R176
+            m.first_received = never;
             this->dead_letter_queue->arrive(std::move(m));
         }
         if (long_poll && taken.empty() && !dead.empty()) {

@@ -96,11 +96,11 @@ public:
         order_.sweep();
     }
 
-    /// Stores a message that another queue moved here. A dead-letter move keeps the time of the send (R175). Needs both
+    /// Stores a message that another queue moved here. A dead-letter move keeps its times (R174, R175). Needs both
     /// sides.
     void admit(MovedMessage&& moved) {
-        const bool keep_sent_at = !moved.redriven;
-        add(detail::admit(ledger_, std::move(moved), keep_sent_at, false), ledger_.now());
+        const bool keep_times = !moved.redriven;
+        add(detail::admit(ledger_, std::move(moved), keep_times, false), ledger_.now());
         credit_ = std::min(credit_, room());
     }
 

@@ -123,6 +123,20 @@ TEST_CASE("R107: a standard message is deleted by its handle after the lease end
     CHECK_FALSE(queue.receive_message());
 }
 
+TEST_CASE("R107: choice: the handle of a standard message has no end of its own, it lasts until the next receive",
+          "[handles][standard]") {
+    sqsim::ManualClock clock;
+    Queue queue{clock, {.visibility_timeout = 12h, .message_retention_period = 14 * 24h}};
+    queue.send_message("m");
+    const auto message = queue.receive_message();
+    REQUIRE(message);
+    SECTION("past the longest lease") { clock.advance(55'000s); }
+    SECTION("until just before the end of the message") { clock.advance(14 * 24h - tick); }
+    CHECK(queue.change_message_visibility(message->receipt_handle(), 1s).status == HandleStatus::expired);
+    CHECK(queue.delete_message(message->receipt_handle()).status == HandleStatus::ok);
+    CHECK(queue.counts().total() == 0);
+}
+
 TEST_CASE("R108: choice: a delete by an older handle says superseded and deletes nothing", "[handles][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.visibility_timeout = 10s}};

@@ -226,7 +226,8 @@ TEST_CASE("R110: old handles never touch the messages that come after theirs", "
     CHECK(std::set<ReceiptHandle>(old.begin(), old.end()).size() == old.size());
 }
 
-TEST_CASE("R113: choice: a handle of another queue is refused like a malformed one", "[handles][standard]") {
+TEST_CASE("R106, R113: a handle of another queue is refused in other words than a malformed one",
+          "[handles][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock};
     Queue other{clock};
@@ -240,7 +241,7 @@ TEST_CASE("R113: choice: a handle of another queue is refused like a malformed o
     REQUIRE(error);
     CHECK(error->code() == Errc::receipt_handle_is_invalid);
     CHECK(std::string{error->what()} ==
-          "The input receipt handle \"" + foreign.to_string() + "\" is not a valid receipt handle.");
+          "The receipt handle \"" + foreign.to_string() + "\" is not valid for this queue.");
     CHECK(code_of([&] { return queue.change_message_visibility(foreign, 0s); }) == Errc::receipt_handle_is_invalid);
     CHECK(queue.counts() == sqsim::QueueCounts{.in_flight = 1});
     CHECK(other.counts() == sqsim::QueueCounts{.in_flight = 1});

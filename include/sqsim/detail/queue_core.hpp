@@ -240,9 +240,10 @@ public:
     [[nodiscard]] const Options& fixed_options() const noexcept { return engine_.options(); }
 
     /// Throws for a handle that never came from this queue (R106, R113).
-    [[nodiscard]] static HandleStatus checked(const ReceiptHandle& handle, HandleStatus status) {
+    [[nodiscard]] HandleStatus checked(const ReceiptHandle& handle, HandleStatus status) const {
         if (status == HandleStatus::invalid) {
-            raise(handle_is_invalid(handle == ReceiptHandle{} ? "" : handle.to_string()));
+            const bool is_empty = handle == ReceiptHandle{};
+            raise(handle_is_invalid(is_empty ? "" : handle.to_string(), !is_empty && IdAccess::queue(handle) != tag_));
         }
         return status;
     }

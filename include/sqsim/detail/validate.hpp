@@ -184,10 +184,11 @@ inline void require_good_receive(const ReceiveMessageOptions& options, const Lim
                               seconds_text(limits.maximum_visibility_timeout) + " seconds].");
 }
 
-/// R106; also for a handle of another queue (R113).
-[[nodiscard]] inline Error handle_is_invalid(const std::string& handle) {
+/// R106, or R113 for a handle of another queue.
+[[nodiscard]] inline Error handle_is_invalid(const std::string& handle, bool of_another_queue) {
     return Error{Errc::receipt_handle_is_invalid,
-                 "The input receipt handle \"" + handle + "\" is not a valid receipt handle."};
+                 of_another_queue ? "The receipt handle \"" + handle + "\" is not valid for this queue."
+                                  : "The input receipt handle \"" + handle + "\" is not a valid receipt handle."};
 }
 
 /// R71, R72; `entry` names the batch, e.g. SendMessageBatchRequestEntry.

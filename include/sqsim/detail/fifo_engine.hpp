@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -154,6 +155,20 @@ public:
         return result;
     }
 
+    /// Whether a receive with this id that deletes `done` first is to be refused: what it repeats was deleted or
+    /// changed, or would be.
+    [[nodiscard]] bool is_void(std::string_view attempt_id, std::span<const ReceiptHandle> done) const {
+        if (attempts_ == nullptr || attempt_id.empty()) {
+            return false;
+        }
+        return attempts_->is_void(attempt_id) ||
+               std::any_of(done.begin(), done.end(), [&](const ReceiptHandle& handle) {
+                   const auto [status, record] = ledger_.handles().find(handle);
+                   return status == HandleStatus::ok && record->state == State::in_flight &&
+                          attempts_->is_of(attempt_id, *record);
+               });
+    }
+
     /// A receive that may be the repetition of an earlier one with the same id (R100); an empty id never is.
     template <class Take, class Dead>
     Received receive_attempt(std::string_view attempt_id, const ReceivePlan& plan, Take take, Dead dead) {
@@ -184,6 +199,7 @@ public:
             return HandleStatus::expired;
         }
         if (status == HandleStatus::ok) {
+            note_change(*record);
             remove(*record);
         }
         if (status == HandleStatus::ok || status == HandleStatus::gone) {
@@ -201,8 +217,8 @@ public:
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
+        note_change(*record);
         set_deadline(*record, timeout, false);
-        record->visibility_changed = true;
         groups_.open_if_head(*record);
         return {HandleStatus::ok};
     }
@@ -263,6 +279,13 @@ private:
         if (record.state == State::delayed) {
             delays_.add(record);
             note_event(visible_at);
+        }
+    }
+
+    /// A client deletes a message or changes its visibility: its receive is not to be repeated (R100).
+    [[gnu::always_inline]] void note_change(const Record& record) {
+        if (attempts_ != nullptr) [[unlikely]] {
+            attempts_->note_change(record);
         }
     }
 

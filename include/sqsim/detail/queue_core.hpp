@@ -124,6 +124,11 @@ public:
         const auto start = clock_.now();
         Section section{*this};
         catch_up(to_nanos(start));
+        if constexpr (is_fifo) {
+            if (engine_.is_void(options.receive_request_attempt_id, done)) {
+                raise(attempt_is_void(options.receive_request_attempt_id));
+            }
+        }
         engine_.count_call(Call::receive);
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near

@@ -7,6 +7,7 @@
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/senders.hpp"
+#include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/options.hpp"
 
@@ -44,11 +45,14 @@ public:
             }
         }
         const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
-        if (received_.messages == 0 && !refused) {
+        if (received_.messages == 0 && !refused && !received_.not_retryable) {
             ++core_.engine_.ledger().totals.number_of_empty_receives;
         }
         section.finish();
         work_outside();
+        if (received_.not_retryable) {
+            raise(attempt_is_void(options_.receive_request_attempt_id));
+        }
         if (refused) {
             raise(Errc::over_limit,
                   "Too many messages have been received without being deleted. Please delete your received messages "
@@ -67,7 +71,8 @@ public:
         return received_some;
     }
 
-    /// Tries, at the time that the engine has reached. Returns whether anything was received.
+    /// Tries, at the time that the engine has reached. Returns whether anything was received, or the receive is refused
+    /// for good.
     [[nodiscard]] bool try_now() {
         // Both may have changed during the wait.
         plan_.visibility_timeout = options_.visibility_timeout.value_or(core_.engine_.options().visibility_timeout);
@@ -81,7 +86,7 @@ public:
         } else {
             received_ = core_.engine_.receive(plan_, take_, dead);
         }
-        return received_.messages != 0;
+        return received_.messages != 0 || received_.not_retryable;
     }
 
     /// When something happens by itself that may end the wait.

@@ -39,6 +39,7 @@ public:
 
     /// Lets everything happen that is due.
     [[gnu::always_inline]] void advance_to(Nanos now) {
+        reading_ = now;
         ledger_.advance(now);
         if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
             let_happen();
@@ -51,7 +52,7 @@ public:
     [[nodiscard]] Nanos next_event() { return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()}); }
 
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
-    void count_call(Call call) { throttle_.count(call, ledger_.now()); }
+    void count_call(Call call) { throttle_.count(call, reading_); }
 
     /// The times of the messages of one call.
     struct SendTimes {
@@ -62,7 +63,7 @@ public:
     /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
     /// interval is zero. Errors: as `count_call`.
     [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
-        throttle_.count_send(group_id, ledger_.now());
+        throttle_.count_send(group_id, reading_);
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
@@ -356,6 +357,7 @@ private:
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
     Throttle throttle_;
+    Nanos reading_ = Nanos::min();  // what the clock shows, also if it was set back
     std::uint64_t deduplicated_ = 0;
     Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
 };

@@ -276,7 +276,8 @@ TEST_CASE("R174: a move keeps id, body, attributes, trace header and group, and 
     }
 }
 
-TEST_CASE("R174: choice: a move keeps the time of the first receive", "[dead_letter][standard]") {
+TEST_CASE("R174: choice: a move to a standard queue keeps the time of the first receive, as that of the send",
+          "[dead_letter][standard]") {
     sqsim::ManualClock clock;
     Queue dead{clock};
     Queue queue{clock, {.visibility_timeout = 5s}};
@@ -287,7 +288,10 @@ TEST_CASE("R174: choice: a move keeps the time of the first receive", "[dead_let
     clock.advance(10s);
     REQUIRE_FALSE(queue.receive_message());
     clock.advance(10s);
-    CHECK(dead.receive_message()->first_received_at() == at(1s));
+    const auto moved = dead.receive_message();
+    REQUIRE(moved);
+    CHECK(moved->sent_at() == at(0s));
+    CHECK(moved->first_received_at() == at(1s));
 }
 
 TEST_CASE("R174: handles of the source do not work on the dead-letter queue, and are gone at the source",

@@ -285,6 +285,53 @@ TEST_CASE("R90, R203: with short polls always missing, every short poll returns 
     CHECK(queue.counts() == QueueCounts{.visible = 10});
 }
 
+TEST_CASE("R90, R203: a short poll that misses hides at least one message, however many are asked for",
+          "[delivery_model][standard]") {
+    sqsim::ManualClock clock;
+    Queue dead{clock};
+    Queue queue{clock, {.visibility_timeout = 0s, .delivery = {.short_poll_miss_probability = 1}}};
+    SECTION("of one that is visible") {
+        queue.send_message("m");
+        for (int i = 0; i < 100; ++i) {
+            CHECK_FALSE(queue.receive_message());
+            CHECK(queue.receive_messages().empty());
+        }
+    }
+    SECTION("of three that are visible") {
+        send_numbered(queue, "m", 3);
+        std::set<std::size_t> sizes;
+        for (int i = 0; i < 100; ++i) {
+            sizes.insert(queue.receive_messages().size());
+        }
+        CHECK(sizes == std::set<std::size_t>{0, 1, 2});
+    }
+    SECTION("messages that would become dead letters do not count") {
+        send_numbered(queue, "dead", 8);
+        REQUIRE(queue.receive_messages({.wait_time = 1s}).size() == 8);
+        queue.set_redrive_policy({.dead_letter_queue = dead, .max_receive_count = 1});
+        queue.send_message("m");
+        for (int i = 0; i < 100; ++i) {
+            CHECK(queue.receive_messages().empty());
+        }
+        CHECK(queue.counts() == QueueCounts{.visible = 9});
+    }
+}
+
+TEST_CASE("R90, R203: a short poll that misses hides something also where the in-flight limit allows few",
+          "[delivery_model][standard]") {
+    sqsim::ManualClock clock;
+    auto limits = sqsim::Limits::aws();
+    limits.maximum_in_flight = 3;
+    std::set<std::size_t> sizes;
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        Queue queue{clock, {.delivery = {.short_poll_miss_probability = 1, .seed = seed}, .limits = limits}};
+        send_numbered(queue, "m", 10);
+        REQUIRE(queue.receive_message({.wait_time = 1s}));
+        sizes.insert(queue.receive_messages().size());
+    }
+    CHECK(sizes == std::set<std::size_t>{0, 1});
+}
+
 TEST_CASE("R91, R92: choice: a long poll never misses", "[delivery_model][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.delivery = {.short_poll_miss_probability = 1}}};
@@ -297,10 +344,10 @@ TEST_CASE("R91, R92: choice: a long poll never misses", "[delivery_model][standa
     CHECK(queue.receive_message());
 }
 
-TEST_CASE("R203: with short polls always missing, every run drains, in order and each message once",
+TEST_CASE("R203: with short polls mostly missing, every run drains, in order and each message once",
           "[delivery_model][standard]") {
     sqsim::ManualClock clock;
-    Queue queue{clock, {.delivery = {.short_poll_miss_probability = 1, .seed = GENERATE(0U, 1U, 2U, 3U)}}};
+    Queue queue{clock, {.delivery = {.short_poll_miss_probability = 0.9, .seed = GENERATE(0U, 1U, 2U, 3U)}}};
     send_numbered(queue, "m", 50);
     const Bodies received = drain(queue, clock, {});
     CHECK(queue.counts() == QueueCounts{});
@@ -308,6 +355,16 @@ TEST_CASE("R203: with short polls always missing, every run drains, in order and
     for (std::size_t i = 0; i < 50; ++i) {
         CHECK(number_of(received[i]) == i);
     }
+}
+
+TEST_CASE("R203: with short polls always missing, they leave the last message to a long poll",
+          "[delivery_model][standard]") {
+    sqsim::ManualClock clock;
+    Queue queue{clock, {.delivery = {.short_poll_miss_probability = 1, .seed = GENERATE(0U, 1U, 2U, 3U)}}};
+    send_numbered(queue, "m", 50);
+    CHECK(drain(queue, clock, {}).size() == 49);
+    REQUIRE(queue.counts() == QueueCounts{.visible = 1});
+    CHECK(receive_bodies(queue, {.wait_time = 1s}) == Bodies{"m49"});
 }
 
 TEST_CASE("R201: with a window of three, a message is overtaken by the three sent after it and by no later one",

@@ -240,6 +240,29 @@ TEST_CASE("R84-R86: a refused receive deletes nothing on its way", "[error][rece
     });
 }
 
+TEST_CASE("A NUL in a value cuts no error short", "[error]") {
+    const sqsim::Error error{sqsim::Errc::invalid_parameter_value, "Value a\0b is invalid."s};
+    CHECK(std::string{error.what()} == "Value a\\u0000b is invalid.");
+    CHECK_FALSE(error == sqsim::Error{sqsim::Errc::invalid_parameter_value, "Value a\0c is invalid."s});
+
+    sqsim::ManualClock clock;
+    FifoQueue queue{clock};
+    fill(queue);
+    const auto send = [&](const std::string& group, const std::string& id) {
+        return refusal(queue, [&] { return queue.send_message("m", group, {.message_deduplication_id = id}); });
+    };
+    CHECK(send("a\0b"s, "id") == value_text("a\\u0000b", "MessageGroupId",
+                                            "MessageGroupId can only include alphanumeric and punctuation "
+                                            "characters. 1 to 128 in length."));
+    CHECK(send("g", "\0"s) == value_text("\\u0000", "MessageDeduplicationId",
+                                         "MessageDeduplicationId can only include alphanumeric and punctuation "
+                                         "characters. 1 to 128 in length."));
+    CHECK(refusal(queue, [&] { return queue.receive_message({.receive_request_attempt_id = "a\0"s}); }) ==
+          value_text("a\\u0000", "ReceiveRequestAttemptId",
+                     "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in "
+                     "length."));
+}
+
 TEST_CASE("R106: a malformed handle is refused by every verb", "[error][handles]") {
     on_both([](auto&, auto& queue) {
         const sqsim::ReceiptHandle empty;
@@ -260,10 +283,9 @@ TEST_CASE("R106: a well-formed handle that was never given out is refused", "[er
         const std::uint64_t of = Parts::queue(handle);
         const std::uint32_t slot = Parts::slot(handle);
         const std::uint32_t generation = Parts::generation(handle);
-        for (const auto& forged :
-             {Parts::handle(of, slot, generation + 1), Parts::handle(of, slot, generation + 1000),
-              Parts::handle(of, slot + 1000, generation), Parts::handle(of, 0xFFFF'FFFF, generation),
-              Parts::handle(of, slot, 0), Parts::handle(of + 1, slot, generation)}) {
+        for (const auto& forged : {Parts::handle(of, slot, generation + 1), Parts::handle(of, slot, generation + 1000),
+                                   Parts::handle(of, slot + 1000, generation),
+                                   Parts::handle(of, 0xFFFF'FFFF, generation), Parts::handle(of, slot, 0)}) {
             CAPTURE(forged.to_string());
             CHECK(refusal(queue, [&] { return queue.delete_message(forged); }) == handle_text(forged.to_string()));
             CHECK(refusal(queue, [&] { return queue.change_message_visibility(forged, 10s); }) ==
@@ -282,7 +304,8 @@ TEST_CASE("R113: the handle of another queue is refused and names no message her
     FifoQueue fifo{clock};
     fill(fifo);
     const auto handle = other.receive_message()->receipt_handle();
-    const auto text = handle_text(handle.to_string());
+    const auto text =
+        "ReceiptHandleIsInvalid: The receipt handle \"" + handle.to_string() + "\" is not valid for this queue.";
     CHECK(refusal(queue, [&] { return queue.delete_message(handle); }) == text);
     CHECK(refusal(queue, [&] { return queue.change_message_visibility(handle, 0s); }) == text);
     CHECK(refusal(fifo, [&] { return fifo.delete_message(handle); }) == text);

@@ -191,7 +191,8 @@ TEST_CASE("R173, R174: what a moved message keeps and what it gains", "[fifo][de
     CHECK(dead[0].dead_letter_queue_source() == "source.fifo");
 }
 
-TEST_CASE("R174: choice: a moved message keeps the instant of its first receive", "[fifo][dead-letter]") {
+TEST_CASE("R174: choice: a move to a FIFO queue lets the time of the first receive begin anew, as that of the send",
+          "[fifo][dead-letter]") {
     WithDeadLetters scene{1};
     send_all(scene.source, {"g-m1"});
     scene.clock.advance(7s);
@@ -199,9 +200,17 @@ TEST_CASE("R174: choice: a moved message keeps the instant of its first receive"
     scene.clock.advance(7s);
     CHECK(take(scene.source).empty());
     scene.clock.advance(7s);
-    const auto dead = receive(scene.dead);
-    REQUIRE(dead.size() == 1);
-    CHECK(dead[0].first_received_at() == fifo::at(7s));
+    const auto unreceived = scene.dead.peek(sqsim::MessageState::visible);
+    REQUIRE(unreceived.size() == 1);
+    CHECK(unreceived[0].message.first_received_at() == Clock::time_point::max());
+    const auto first = receive(scene.dead, 1, 0s);
+    REQUIRE(first.size() == 1);
+    CHECK(first[0].sent_at() == fifo::at(14s));
+    CHECK(first[0].first_received_at() == fifo::at(21s));
+    scene.clock.advance(7s);
+    const auto second = receive(scene.dead);
+    REQUIRE(second.size() == 1);
+    CHECK(second[0].first_received_at() == fifo::at(21s));
 }
 
 TEST_CASE("R176: choice: a moved message takes its place, and a new sequence number, at the end of the other queue",

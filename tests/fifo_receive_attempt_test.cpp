@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 
 // Catches a repeated receive that loses or duplicates messages instead of returning the same ones, keeps an attempt
-// alive after a change, or forgets to begin the timeouts anew; and a standard queue that cares about attempt ids.
+// alive after a change, refuses one without a change, or forgets to begin the timeouts anew; and a standard queue that
+// cares about attempt ids.
 
+#include "blocked_call.hpp"
 #include "catch.hpp"
 #include "fifo_support.hpp"
 #include "sqsim/queue.hpp"
 
+#include <array>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -33,6 +38,26 @@ bool same(const fifo::Messages& a, const fifo::Messages& b) {
                 a[i].body() == b[i].body();
     }
     return equal;
+}
+
+/// What the service says of a receive that cannot be repeated.
+std::string not_retryable(const std::string& id) {
+    return "InvalidParameterValue: Value " + id +
+           " for parameter ReceiveRequestAttemptId is invalid. Reason: The receiveRequestAttemptId is not valid "
+           "anymore "
+           "since the receive call is not retryable.";
+}
+
+/// Why a receive with this id is refused; "not refused" if it is not.
+std::string refusal(fifo::Queue& queue, const std::string& id, sqsim::ReceiveMessageOptions options = {},
+                    std::stop_token stop = {}) {
+    options.receive_request_attempt_id = id;
+    try {
+        static_cast<void>(queue.receive_messages(options, std::move(stop)));
+    } catch (const sqsim::Error& error) {
+        return std::string{error.aws_code()} + ": " + error.what();
+    }
+    return "not refused";
 }
 
 /// A queue with three messages of one group and one of another, and a first receive of two with the id "try".
@@ -102,36 +127,110 @@ TEST_CASE("R100: after the visibility timeout the repetition is an ordinary rece
     }
 }
 
-TEST_CASE("R100: after a delete the repetition is an ordinary receive", "[fifo][attempt]") {
+TEST_CASE("R100: after a delete the repetition is refused", "[fifo][attempt]") {
     Tried scene;
     SECTION("of all") {
         CHECK(scene.queue.delete_message(scene.first[0].receipt_handle()));
         CHECK(scene.queue.delete_message(scene.first[1].receipt_handle()));
-        CHECK(bodies(attempt(scene.queue, "try")) == Bodies{"g1-m3", "g2-m1"});
     }
-    SECTION("choice: the delete of one message voids the attempt for all") {
-        CHECK(scene.queue.delete_message(scene.first[1].receipt_handle()));
-        CHECK(bodies(attempt(scene.queue, "try")) == Bodies{"g2-m1"});  // m1 is still out and blocks m3
+    SECTION("of one") { CHECK(scene.queue.delete_message(scene.first[1].receipt_handle())); }
+    SECTION("in a batch") {
+        const std::array handles{scene.first[0].receipt_handle()};
+        CHECK(scene.queue.delete_messages(handles)[0]);
+    }
+    CHECK(refusal(scene.queue, "try") == not_retryable("try"));
+}
+
+TEST_CASE("R100: after a change of visibility the repetition is refused", "[fifo][attempt]") {
+    Tried scene;
+    scene.clock.advance(1s);
+    SECTION("an extension") { CHECK(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 20s)); }
+    SECTION("an end") { CHECK(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 0s)); }
+    SECTION("one that leaves the deadline where it was is a change, too") {
+        CHECK(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 9s));
+    }
+    CHECK(refusal(scene.queue, "try") == not_retryable("try"));
+}
+
+TEST_CASE("R100: choice: a delete or a change of visibility voids an attempt for its five minutes", "[fifo][attempt]") {
+    Tried scene;  // at 1 s
+    CHECK(scene.queue.delete_message(scene.first[0].receipt_handle()));
+    CHECK(refusal(scene.queue, "try") == not_retryable("try"));
+    CHECK(refusal(scene.queue, "try") == not_retryable("try"));
+    SECTION("whatever it asks for") {
+        CHECK(refusal(scene.queue, "try", {.max_number_of_messages = 1}) == not_retryable("try"));
+        CHECK(refusal(scene.queue, "try", {.wait_time = 20s}) == not_retryable("try"));
+    }
+    SECTION("also after the end of the leases, and not longer") {
+        scene.clock.advance(5min - 1ns);
+        CHECK(refusal(scene.queue, "try") == not_retryable("try"));
+        scene.clock.advance(1ns);
+        CHECK(bodies(attempt(scene.queue, "try")) == Bodies{"g2-m1", "g1-m2", "g1-m3"});
+    }
+    SECTION("and no other attempt") { CHECK(bodies(attempt(scene.queue, "other")) == Bodies{"g2-m1"}); }
+    SECTION("a receive without an id goes on") { CHECK(take(scene.queue) == Bodies{"g2-m1"}); }
+}
+
+TEST_CASE("R100: choice: what a handle could not change voids no attempt, nor what ends by itself", "[fifo][attempt]") {
+    Tried scene;
+    SECTION("a refused change") {
+        scene.clock.advance(1s);
+        CHECK_THROWS_AS(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 12h + 1s), sqsim::Error);
+        CHECK_THROWS_AS(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 12h), sqsim::Error);
+        CHECK(same(scene.first, attempt(scene.queue, "try", 2)));
+    }
+    SECTION("a delete and a change after the end of the lease") {
+        scene.clock.advance(10s);
+        CHECK_FALSE(scene.queue.delete_message(scene.first[0].receipt_handle()));
+        CHECK_FALSE(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 5s));
+        CHECK(bodies(attempt(scene.queue, "try", 1)) == Bodies{"g2-m1"});  // an ordinary receive
+    }
+    SECTION("a delete by another receive") {
+        scene.clock.advance(10s);
+        const auto again = attempt(scene.queue, "other");
+        REQUIRE(bodies(again) == Bodies{"g2-m1", "g1-m1", "g1-m2", "g1-m3"});
+        CHECK(scene.queue.delete_message(again[1].receipt_handle()));
+        CHECK(attempt(scene.queue, "try").empty());
     }
 }
 
-TEST_CASE("R100: after a change of visibility the repetition is an ordinary receive", "[fifo][attempt]") {
+TEST_CASE("R100: a refused repetition changes nothing", "[fifo][attempt]") {
     Tried scene;
-    scene.clock.advance(1s);
-    SECTION("an extension") {
-        CHECK(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 20s));
-        CHECK(bodies(attempt(scene.queue, "try")) == Bodies{"g2-m1"});
-    }
-    SECTION("an end") {
-        CHECK(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 0s));
-        const auto second = attempt(scene.queue, "try");
-        CHECK(bodies(second) == Bodies{"g2-m1", "g1-m1"});
-        CHECK(second[1].receipt_handle() != scene.first[0].receipt_handle());
-        CHECK(second[1].approximate_receive_count() == 2);
-    }
-    SECTION("one that leaves the deadline where it was is a change, too") {
-        CHECK(scene.queue.change_message_visibility(scene.first[0].receipt_handle(), 9s));
-        CHECK(bodies(attempt(scene.queue, "try")) == Bodies{"g2-m1"});
+    CHECK(scene.queue.delete_message(scene.first[1].receipt_handle()));
+    const auto metrics = scene.queue.metrics();
+    const std::array done{scene.first[0].receipt_handle()};
+    fifo::Messages out(10);
+    CHECK_THROWS_AS(scene.queue.delete_and_receive(done, out, {.receive_request_attempt_id = "try"}), sqsim::Error);
+    CHECK(scene.queue.metrics() == metrics);
+    CHECK(scene.queue.counts() == QueueCounts{2, 1, 0});
+    CHECK(scene.queue.delete_message(scene.first[0].receipt_handle()));
+}
+
+TEST_CASE("R100: a receive that would delete what it repeats is refused, and deletes nothing", "[fifo][attempt]") {
+    Tried scene;
+    const std::array done{scene.first[0].receipt_handle()};
+    fifo::Messages out(10);
+    CHECK_THROWS_AS(scene.queue.delete_and_receive(done, out, {.receive_request_attempt_id = "try"}), sqsim::Error);
+    CHECK(scene.queue.counts() == QueueCounts{2, 2, 0});
+    CHECK(same(scene.first, attempt(scene.queue, "try", 2)));
+    CHECK(scene.queue.delete_and_receive(done, out, {.receive_request_attempt_id = "other"}) == 1);
+    CHECK(out[0].body() == "g2-m1");
+}
+
+TEST_CASE("R100: a long poll ends when another call makes and voids its attempt", "[fifo][attempt][wait]") {
+    for (int round = 0; round < 100; ++round) {
+        Clock clock;
+        fifo::Queue queue{clock};
+        blocked::Call waiting{
+            [&](const std::stop_token& stop) { return refusal(queue, "try", {.wait_time = 20s}, stop); }};
+        clock.wait_for_waiters(1);
+        send_all(queue, {"g-m1"});
+        const auto first = attempt(queue, "try");
+        REQUIRE(bodies(first) == Bodies{"g-m1"});
+        CHECK(queue.delete_message(first[0].receipt_handle()));
+        const std::string outcome = waiting.get();  // it looked before the delete, or after
+        CHECK((outcome == "not refused" || outcome == not_retryable("try")));
+        CHECK(refusal(queue, "try") == not_retryable("try"));
     }
 }
 

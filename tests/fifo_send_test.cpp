@@ -170,7 +170,8 @@ TEST_CASE("R39, R41, R42, R54: a FIFO queue refuses what a standard queue refuse
         });
     };
     CHECK(send("") == "MissingParameter: The request must contain the parameter MessageBody.");
-    CHECK_THAT(send("\x08"), Catch::Matchers::StartsWith("InvalidMessageContents: Invalid characters found. "));
+    CHECK_THAT(send("\x08"),
+               Catch::Matchers::StartsWith("InvalidMessageContents: Invalid binary character '#x8' was found "));
     CHECK(send(std::string(1025, 'x')) == "InvalidParameterValue: One or more parameters are invalid. Reason: Message "
                                           "must be shorter than 1024 bytes.");
     CHECK(send("m", {{"Age", {"Number", "old"}}}) ==

@@ -123,6 +123,20 @@ TEST_CASE("R107: a standard message is deleted by its handle after the lease end
     CHECK_FALSE(queue.receive_message());
 }
 
+TEST_CASE("R107: choice: the handle of a standard message has no end of its own, it lasts until the next receive",
+          "[handles][standard]") {
+    sqsim::ManualClock clock;
+    Queue queue{clock, {.visibility_timeout = 12h, .message_retention_period = 14 * 24h}};
+    queue.send_message("m");
+    const auto message = queue.receive_message();
+    REQUIRE(message);
+    SECTION("past the longest lease") { clock.advance(55'000s); }
+    SECTION("until just before the end of the message") { clock.advance(14 * 24h - tick); }
+    CHECK(queue.change_message_visibility(message->receipt_handle(), 1s).status == HandleStatus::expired);
+    CHECK(queue.delete_message(message->receipt_handle()).status == HandleStatus::ok);
+    CHECK(queue.counts().total() == 0);
+}
+
 TEST_CASE("R108: choice: a delete by an older handle says superseded and deletes nothing", "[handles][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock, {.visibility_timeout = 10s}};
@@ -212,7 +226,8 @@ TEST_CASE("R110: old handles never touch the messages that come after theirs", "
     CHECK(std::set<ReceiptHandle>(old.begin(), old.end()).size() == old.size());
 }
 
-TEST_CASE("R113: choice: a handle of another queue is refused like a malformed one", "[handles][standard]") {
+TEST_CASE("R106, R113: a handle of another queue is refused in other words than a malformed one",
+          "[handles][standard]") {
     sqsim::ManualClock clock;
     Queue queue{clock};
     Queue other{clock};
@@ -226,7 +241,7 @@ TEST_CASE("R113: choice: a handle of another queue is refused like a malformed o
     REQUIRE(error);
     CHECK(error->code() == Errc::receipt_handle_is_invalid);
     CHECK(std::string{error->what()} ==
-          "The input receipt handle \"" + foreign.to_string() + "\" is not a valid receipt handle.");
+          "The receipt handle \"" + foreign.to_string() + "\" is not valid for this queue.");
     CHECK(code_of([&] { return queue.change_message_visibility(foreign, 0s); }) == Errc::receipt_handle_is_invalid);
     CHECK(queue.counts() == sqsim::QueueCounts{.in_flight = 1});
     CHECK(other.counts() == sqsim::QueueCounts{.in_flight = 1});

@@ -182,22 +182,49 @@ TEST_CASE("R55: the characters of an attribute name", "[text]") {
         CHECK(is_attribute_name("name" + std::string(1, c)) == expected);
         CHECK(is_attribute_name("\xC3\xB8" + std::string(1, c) + "\xC3\xA4") == expected);
     }
-    // Letters of several scripts, and signs: of Latin-1, of punctuation, of currencies and arithmetic.
-    for (const std::uint32_t letter : {0xAAU, 0xB5U, 0xBAU, 0xC0U, 0xD6U, 0xD8U, 0xF6U, 0xF8U, 0xFFU, 0x100U, 0x3B1U,
-                                       0x416U, 0x5D0U, 0x4E2DU, 0xD55CU, 0x20000U}) {
-        CAPTURE(letter);
-        CHECK(is_attribute_name("a" + encode(letter) + "z"));
-    }
-    for (const std::uint32_t sign : {0x80U, 0xA0U, 0xA7U, 0xA9U, 0xABU, 0xB4U, 0xB6U, 0xB9U, 0xBBU, 0xBFU, 0xD7U, 0xF7U,
-                                     0x2013U, 0x2026U, 0x20ACU, 0x2192U, 0x2211U, 0x3002U}) {
-        CAPTURE(sign);
-        CHECK_FALSE(is_attribute_name("a" + encode(sign) + "z"));
-    }
     for (const auto& bytes : malformed) {
         CAPTURE(bytes);
         CHECK_FALSE(is_attribute_name("a" + bytes));
         CHECK_FALSE(is_attribute_name("a" + bytes + "z"));
     }
+}
+
+TEST_CASE("R55: choice: beyond ASCII a name has letters, marks and decimal digits", "[text]") {
+    // Of several scripts.
+    for (const std::uint32_t letter :
+         {0xAAU,   0xB5U,   0xBAU,   0xC0U,   0xD6U,   0xD8U,    0xF6U,    0xF8U,    0xFFU,   0x100U,
+          0x301U,  0x3B1U,  0x416U,  0x5D0U,  0x661U,  0x905U,   0x93EU,   0x966U,   0xE01U,  0x10D0U,
+          0x13A0U, 0x1E9EU, 0x2071U, 0x2C00U, 0x3005U, 0x3042U,  0x4E00U,  0x4E2DU,  0x9FFFU, 0xAC00U,
+          0xD55CU, 0xD7A3U, 0xFB01U, 0xFF10U, 0xFF21U, 0x10000U, 0x1D400U, 0x1D7CEU, 0x20000U}) {
+        CAPTURE(letter);
+        CHECK(is_attribute_name("a" + encode(letter) + "z"));
+    }
+    // Signs of Latin-1, punctuation, symbols, other numbers, separators, controls, private use, what is not assigned.
+    for (const std::uint32_t sign :
+         {0x80U,    0xA0U,    0xA7U,    0xA9U,    0xABU,    0xADU,    0xB2U,    0xB4U,     0xB6U,    0xB9U,   0xBBU,
+          0xBDU,    0xBFU,    0xD7U,    0xF7U,    0x2C2U,   0x37EU,   0x3F6U,   0x589U,    0x60CU,   0x964U,  0xE3FU,
+          0x1680U,  0x200BU,  0x200DU,  0x200EU,  0x2013U,  0x2026U,  0x203FU,  0x20ACU,   0x2160U,  0x2192U, 0x2211U,
+          0x2460U,  0x2605U,  0x2764U,  0x2E2EU,  0x3000U,  0x3002U,  0x3007U,  0x3012U,   0x4DC0U,  0xA4A2U, 0xE000U,
+          0xF8FFU,  0xFD3EU,  0xFDD0U,  0xFDEFU,  0xFEFFU,  0xFF01U,  0xFFE5U,  0xFFFCU,   0xFFFDU,  0xFFFEU, 0xFFFFU,
+          0x10100U, 0x1D11EU, 0x1F600U, 0x1F980U, 0x1FFFEU, 0xE0001U, 0xF0000U, 0x10FFFDU, 0x10FFFFU}) {
+        CAPTURE(sign);
+        CHECK_FALSE(is_attribute_name("a" + encode(sign) + "z"));
+    }
+}
+
+TEST_CASE("R42, R55: no character is good in an attribute name and bad in a body", "[text]") {
+    std::vector<std::uint32_t> wrong;
+    std::size_t good = 0;
+    for (std::uint32_t point = 0; point <= 0x11FFFF; ++point) {
+        const std::string text = encode(point);
+        const bool is_in_name = is_attribute_name(text);
+        good += is_in_name ? 1U : 0U;
+        if (is_in_name && !has_only_allowed_characters(text)) {
+            wrong.push_back(point);
+        }
+    }
+    CHECK(wrong == std::vector<std::uint32_t>{});
+    CHECK(good == 134827);  // the letters, marks and decimal digits of Unicode 14, and the three other signs
 }
 
 TEST_CASE("R85: a duration reads as the service writes seconds", "[text]") {

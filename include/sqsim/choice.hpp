@@ -18,7 +18,7 @@ inline namespace SQSIM_ABI {
 /// A place where the service, the network or a process may behave in more than one way.
 enum class Site : std::uint8_t {
     // Inside a queue.
-    short_poll,     ///< how much a short poll sees: 0 all, k at most k-1 messages (R90)
+    short_poll,     ///< what a short poll sees: 0 all, k only k-1 of the messages that it could return (R90)
     receive_order,  ///< which of the next visible messages comes first (R201)
     duplicate,      ///< whether a lease is handed out a second time while it lasts (R202)
     lost_delete,    ///< whether a copy survives an acknowledged delete (R200)

@@ -11,13 +11,14 @@ namespace sqsim::inline SQSIM_ABI {
 /// history on every compiler, flag and machine. Probabilities are from 0 to 1; AWS publishes none.
 ///
 /// No model loses an acknowledged message, delivers before the delay, or moves a message to the dead-letter queue
-/// early. Each fault ends by itself: a lease is duplicated at most once, and a message survives at most one delete.
+/// early. A lease is duplicated at most once, and a message survives at most one delete.
 struct DeliveryModel {
     /// That a received message is delivered once more within its visibility timeout (R202).
     double duplicate_probability = 0;
     /// How many messages sent later may overtake a message (R201).
     int reorder_window = 0;
-    /// That a short poll returns nothing, or fewer messages than it could (R90, R203). A long poll never misses.
+    /// That a short poll returns nothing, or fewer messages than it could (R90, R203). A long poll never misses: with 1
+    /// only a long poll returns the last message.
     double short_poll_miss_probability = 0;
     /// That a successful delete leaves a copy behind, which is delivered after the visibility timeout (R200).
     double lost_delete_probability = 0;

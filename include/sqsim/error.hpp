@@ -107,12 +107,20 @@ inline constexpr std::array<ErrorNames, 38> error_names{{
     {"QueueFull", "QueueFull", 400},
 }};
 
+[[nodiscard]] inline std::string without_nul(std::string text) {
+    for (auto at = text.find('\0'); at != std::string::npos; at = text.find('\0', at)) {
+        text.replace(at, 1, "\\u0000");
+    }
+    return text;
+}
+
 }  // namespace detail
 
 /// What a call reports when the service would answer it with an error: AWS's code and AWS's text.
 class Error : public std::runtime_error {
 public:
-    Error(Errc code, const std::string& text) : std::runtime_error{text}, code_{code} {}
+    /// A NUL in the text, as part of a bad value, becomes \u0000: `what()` would end there.
+    Error(Errc code, const std::string& text) : std::runtime_error{detail::without_nul(text)}, code_{code} {}
 
     [[nodiscard]] Errc code() const noexcept { return code_; }
 

@@ -109,8 +109,9 @@ public:
     }
 
     /// Receives up to `max_number_of_messages`. With the `receive_request_attempt_id` of a receive of the last five
-    /// minutes it returns the same messages and handles again and resets their timeouts, unless one of them was
-    /// deleted, changed, or became visible since (R100).
+    /// minutes it returns the same messages and handles again and resets their timeouts; it is a receive like any other
+    /// if one of the leases has ended by itself (R100).
+    /// Errors: throws `invalid_parameter_value` if one of them was deleted or its visibility changed since (R100).
     std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
         return detail::receive_some(core_, options, stop);
     }

@@ -92,7 +92,8 @@ public:
     /// When the queue accepted the message, not when its delay ended (R70).
     [[nodiscard]] TimePoint sent_at() const noexcept { return detail::to_time_point<TimePoint>(record_->sent_at); }
 
-    /// When the message was received for the first time (R97). The end of time if it never was (`peek`).
+    /// When the message was received for the first time (R97); on a FIFO dead-letter queue, for the first time there
+    /// (R174). The end of time if it never was (`peek`).
     [[nodiscard]] TimePoint first_received_at() const noexcept {
         return detail::to_time_point<TimePoint>(first_received_at_);
     }

@@ -52,9 +52,12 @@ public:
         }
     }
 
-    void run_due(Nanos now) override {
+    void run_due([[maybe_unused]] Nanos now) override {
         {
             const std::scoped_lock lock{mutex_};
+            if constexpr (Core::may_go_back) {
+                now = follow_clock();
+            }
             while (next_due() <= now && next_due() != never) {
                 move_one();
             }
@@ -100,6 +103,18 @@ public:
     [[nodiscard]] bool acts_on_others() const override { return status.load() == MoveTaskStatus::running; }
 
 private:
+    /// The time now. If the clock was set back, the next message moves when it would have, by the time that passes.
+    [[nodiscard]] Nanos follow_clock() {
+        const Nanos now =
+            to_nanos(clock_->now());  // under the lock: another call may have read it later, and come first
+        const Nanos before = time_.set_back();
+        static_cast<void>(time_.at(now));
+        if (next_due() != never) {
+            next_due_.store(saturating_add(next_due(), before - time_.set_back()).count(), std::memory_order_release);
+        }
+        return now;
+    }
+
     void move_one() {
         Core* destination = destination_;
         bool without_source = false;
@@ -122,7 +137,7 @@ private:
             destination->take_in();
             const std::size_t count = ++moved;
             const auto step = rate ? Nanos{static_cast<std::int64_t>(count) * 1'000'000'000 / *rate} : Nanos{};
-            next_due_.store(saturating_add(started_at, step).count(), std::memory_order_release);
+            next_due_.store(saturating_add(started_at - time_.set_back(), step).count(), std::memory_order_release);
         }
     }
 
@@ -153,6 +168,7 @@ private:
     Core* destination_;  // null: each message's own source (R187)
     std::remove_reference_t<decltype(std::declval<Core&>().clock())>* clock_;
     std::atomic<bool> attached_{false};
+    ElapsedTime time_{};
     std::string failure_reason_{};
     std::atomic<Nanos::rep> next_due_{Nanos::min().count()};
 

@@ -115,7 +115,8 @@ struct ReceiveMessageOptions {
     /// How long a long poll watches for a send before it blocks. It burns a processor meanwhile, and sees a message
     /// about a hundred times sooner than a thread that has to be woken. No part of it on a clock that is driven.
     std::chrono::nanoseconds spin{};
-    /// FIFO only: repeating a receive with the same id returns the same messages and handles (R100).
+    /// FIFO only: repeating a receive with the same id returns the same messages and handles, and is refused once one
+    /// of them was deleted or changed (R100).
     std::string receive_request_attempt_id{};
 };
 

@@ -172,10 +172,10 @@ public:
         return detail::receive_into(core_, {}, out, options, stop);
     }
 
-    /// Deletes a message by the handle of its latest receive, also when that lease has ended (R107).
+    /// Deletes a message by the handle of its latest receive, also when that lease has ended, however long ago (R107).
     /// Returns: `superseded` for the handle of an older receive and `gone` for a message that is no longer there; both
     /// change nothing (R108, R110).
-    /// Errors: throws `receipt_handle_is_invalid` for a malformed handle or that of another queue (R106).
+    /// Errors: throws `receipt_handle_is_invalid` for a malformed handle or that of another queue (R106, R113).
     HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
 
     /// Deletes up to ten messages; a bad handle is `invalid` in its own result. Errors: R71, R72.

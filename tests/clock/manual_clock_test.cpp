@@ -9,6 +9,7 @@
 #include "sqsim/sqsim.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -314,6 +315,148 @@ TEST_CASE("wait_for_waiters gives up after the real limit and lists who waits fo
     CHECK_FALSE(on_orders.get());
     CHECK_FALSE(on_bills.get());
     CHECK_THROWS_AS(clock.wait_for_waiters(1, 1ms), std::runtime_error);
+}
+
+TEST_CASE("advance_stepwise lets a worker come around at each event: as many receives as leases end",
+          "[clock][manual][stepwise][threads]") {
+    for (int round = 0; round < 50; ++round) {
+        ManualClock clock;
+        Queue queue{clock, {.visibility_timeout = 10s}};
+        std::vector<ManualClock::duration> receives;  // by the worker alone; read while it waits
+        std::jthread worker{[&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                if (const auto message = queue.receive_message({.wait_time = 20s}, stop)) {
+                    receives.push_back(message->visibility_deadline() - at(10s));
+                }
+            }
+        }};
+        queue.send_message("never deleted");
+        clock.advance_stepwise(100s, 1);
+        REQUIRE(clock.now() == at(100s));
+        REQUIRE(clock.waiters() == 1);
+        REQUIRE(receives == std::vector<ManualClock::duration>{0s, 10s, 20s, 30s, 40s, 50s, 60s, 70s, 80s, 90s, 100s});
+    }
+}
+
+TEST_CASE("advance_stepwise counts the waits of workers that find nothing as events, too",
+          "[clock][manual][stepwise][threads]") {
+    ManualClock clock;
+    Queue queue{clock};
+    std::atomic<int> empty = 0;
+    std::vector<std::jthread> workers;
+    for (int i = 0; i < 3; ++i) {
+        workers.emplace_back([&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                empty += queue.receive_message({.wait_time = 20s}, stop) || stop.stop_requested() ? 0 : 1;
+            }
+        });
+    }
+    clock.advance_stepwise(99s, 3);
+    CHECK(empty == 3 * 4);
+    clock.advance_stepwise(1s, 3);
+    CHECK(empty == 3 * 5);
+    clock.advance_stepwise(0s, 3);
+    CHECK(empty == 3 * 5);
+}
+
+TEST_CASE("advance_stepwise takes a chain of workers through all that follows from an event at its instant",
+          "[clock][manual][stepwise][threads]") {
+    for (int round = 0; round < 50; ++round) {
+        ManualClock clock;
+        Queue first{clock};
+        Queue second{clock};
+        std::vector<ManualClock::time_point> arrived;
+        std::jthread sender{[&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                if (const auto message = first.receive_message({.wait_time = 20s}, stop)) {
+                    Queue scratch{clock};  // a worker may make and end what is on the clock
+                    scratch.send_message("x");
+                    second.send_message(message->body(), {.delay = 3s});
+                    first.delete_message(message->receipt_handle());
+                }
+            }
+        }};
+        std::jthread receiver{[&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                if (const auto message = second.receive_message({.wait_time = 20s}, stop)) {
+                    arrived.push_back(message->first_received_at());
+                    second.delete_message(message->receipt_handle());
+                }
+            }
+        }};
+        for (const auto delay : {1s, 2s, 5s}) {
+            first.send_message("m", {.delay = delay});
+        }
+        clock.advance_stepwise(10s, 2);
+        REQUIRE(arrived == std::vector<ManualClock::time_point>{at(4s), at(5s), at(8s)});
+        REQUIRE(first.counts().total() + second.counts().total() == 0);
+    }
+}
+
+TEST_CASE("advance_stepwise gives up where too few threads wait, and says who does",
+          "[clock][manual][stepwise][threads]") {
+    ManualClock clock;
+    Queue orders{clock, {.name = "orders"}};
+    Call once{receiver(orders, 5s)};  // ends at 5 s and does not come back
+    clock.wait_for_waiters(1);
+    CHECK_THROWS_AS(clock.advance_stepwise(10s, 2, 5ms), std::runtime_error);
+    CHECK(clock.now() == at(0s));
+    try {
+        clock.advance_stepwise(10s, 1, 5ms);
+        FAIL("did not throw");
+    } catch (const std::runtime_error& error) {
+        const std::string_view text = error.what();
+        INFO(text);
+        CHECK(contains(text, "advance_stepwise: 0 of 1 threads wait after 5 ms at 5000000000 ns"));
+    }
+    CHECK(clock.now() == at(5s));
+    CHECK_FALSE(once.get());
+    CHECK_THROWS_AS(clock.advance_stepwise(-1ns, 0), std::invalid_argument);
+    CHECK(clock.now() == at(5s));
+    orders.send_message("m", {.delay = 1s});
+    clock.advance_stepwise(10s, 0);
+    CHECK(clock.now() == at(15s));
+    CHECK(orders.counts().visible == 1);
+}
+
+// The code of docs/test-double.md.
+
+TEST_CASE("the guide to the test double: one receive in another thread", "[clock][manual][guide]") {
+    std::string handled;
+    {
+        sqsim::ManualClock clock;
+        sqsim::Queue orders{clock};
+        std::jthread consumer{[&] {
+            if (auto order = orders.receive_message({.wait_time = 20s})) {
+                handled = order->body();
+                orders.delete_message(order->receipt_handle());
+            }
+        }};
+        clock.wait_for_waiters(1);  // it is blocked: a receive that begins later would miss the advance
+        orders.send_message("order-1", {.delay = 5s});
+        clock.advance(5s);  // it has the order
+        consumer.join();
+    }
+    CHECK(handled == "order-1");
+}
+
+TEST_CASE("the guide to the test double: a worker that receives in a loop", "[clock][manual][guide][stepwise]") {
+    sqsim::ManualClock clock;
+    sqsim::Queue dead{clock};
+    sqsim::Queue orders{clock, {.visibility_timeout = 30s}};
+    orders.set_redrive_policy({.dead_letter_queue = dead, .max_receive_count = 5});
+    int attempts = 0;  // of the worker, which fails each time
+    std::jthread worker{[&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            if (orders.receive_message({.wait_time = 20s}, stop)) {
+                ++attempts;
+            }
+        }
+    }};
+    orders.send_message("poison");
+    clock.advance_stepwise(10min, 1);
+    CHECK(attempts == 5);
+    CHECK(dead.counts().visible == 1);
 }
 
 TEST_CASE("Advances by several threads take turns and add up", "[clock][manual][threads]") {

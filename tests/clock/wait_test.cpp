@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +47,55 @@ struct RunningClock {
     }
     std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
+
+/// A clock of a user that runs by itself and is set once: when it is read for the `set_at`-th time, by an hour.
+class SetClock {
+public:
+    using duration = std::chrono::nanoseconds;
+    using time_point = std::chrono::time_point<SetClock, duration>;
+
+    SetClock(int set_at, duration by) : set_at_{set_at}, by_{by} {}
+    [[nodiscard]] time_point now() {
+        return time_point{std::chrono::steady_clock::now().time_since_epoch() + (++reads_ >= set_at_ ? by_ : 0ns)};
+    }
+
+private:
+    int set_at_;
+    duration by_;
+    std::atomic<int> reads_{0};
+};
+
+/// The same as the standard library would have it, without an object and not steady.
+struct StaticSetClock {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<StaticSetClock, duration>;
+    static constexpr bool is_steady = false;
+    static time_point now() {
+        return time_point{std::chrono::steady_clock::now().time_since_epoch() + (++reads >= set_at ? by : 0ns)};
+    }
+    StaticSetClock(int set_at_, duration by_) {
+        reads = 0;
+        set_at = set_at_;
+        by = by_;
+    }
+    static inline std::atomic<int> reads{0};
+    static inline int set_at = 0;
+    static inline duration by{};
+};
+
+/// How long a receive of a queue that has nothing takes, in real time.
+template <class Queue>
+std::chrono::nanoseconds time_of_wait(Queue& queue, std::chrono::nanoseconds wait_time, std::chrono::nanoseconds spin) {
+    const auto begin = std::chrono::steady_clock::now();
+    sqsim::ReceiveMessageOptions options;
+    options.wait_time = wait_time;
+    options.spin = spin;
+    blocked::Call call{[&](const std::stop_token& stop) { return queue.receive_message(options, stop).has_value(); }};
+    CHECK_FALSE(call.get());
+    return std::chrono::steady_clock::now() - begin;
+}
 
 struct NoNow {
     using duration = std::chrono::seconds;
@@ -221,6 +271,71 @@ TEST_CASE("A clock set back keeps a FIFO queue's order, groups and deduplication
     CHECK(messages[1].body() == "2");
     clock.time = WallClock::time_point{1300s};
     CHECK_FALSE(queue.send_message("1", "g", {.message_deduplication_id = "1"}).deduplicated);
+}
+
+TEMPLATE_TEST_CASE("R91: a wait lasts as long as it was asked for, also while a clock is set", "[clock][backwards]",
+                   SetClock, StaticSetClock) {
+    for (const auto by : {-1h, 1h}) {
+        for (int set_at = 1; set_at <= 8; ++set_at) {  // before the wait, at every look, and never
+            for (const auto spin : {0ms, 2ms, 1000ms}) {
+                CAPTURE(by.count(), set_at, spin.count());
+                TestType clock{set_at, by};
+                sqsim::Queue<TestType> queue{clock};
+                const auto standard = time_of_wait(queue, 4ms, spin);
+                CHECK(standard >= 4ms);
+                CHECK(standard < 5s);
+                TestType other{set_at, by};
+                sqsim::FifoQueue<TestType> fifo{other};
+                const auto of_fifo = time_of_wait(fifo, 4ms, spin);
+                CHECK(of_fifo >= 4ms);
+                CHECK(of_fifo < 5s);
+            }
+        }
+    }
+}
+
+TEST_CASE("R162: a second of a quota lasts a second, also if the clock is set back in it", "[clock][backwards][fifo]") {
+    WallClock clock{WallClock::time_point{1000s}};
+    sqsim::FifoQueue queue{clock, {.maximum_calls_per_second = 1}};
+    REQUIRE_FALSE(queue.receive_message());
+    clock.time += 400ms;
+    CHECK_THROWS_AS(queue.receive_message(), sqsim::Error);
+    clock.time -= 1h;
+    CHECK_THROWS_AS(queue.receive_message(), sqsim::Error);
+    clock.time += 600ms - 1ms;
+    CHECK_THROWS_AS(queue.receive_message(), sqsim::Error);
+    clock.time += 1ms;
+    CHECK_FALSE(queue.receive_message());
+}
+
+TEST_CASE("R185: a move task keeps its rate, also if the clock is set back", "[clock][backwards]") {
+    WallClock clock{WallClock::time_point{1000s}};
+    sqsim::Queue dead{clock};
+    sqsim::Queue source{clock};
+    source.set_redrive_policy({.dead_letter_queue = dead, .max_receive_count = 1});
+    for (int i = 0; i < 4; ++i) {
+        source.send_message("m");
+        REQUIRE(source.receive_message({.visibility_timeout = 0s}));
+        REQUIRE_FALSE(source.receive_message());
+    }
+    sqsim::Queue destination{clock};
+    const auto task = start_message_move_task(dead, destination, {.max_number_of_messages_per_second = 1});
+    REQUIRE(task.approximate_number_of_messages_moved() == 1);
+    clock.time += 400ms;
+    CHECK(destination.counts().visible == 1);
+    clock.time -= 1h;
+    CHECK(destination.counts().visible == 1);
+    clock.time += 600ms - 1ms;
+    CHECK(destination.counts().visible == 1);
+    clock.time += 1ms;
+    CHECK(destination.counts().visible == 2);
+    clock.time -= 30s;
+    CHECK(destination.counts().visible == 2);
+    clock.time += 2s;
+    CHECK(destination.counts().visible == 4);
+    clock.time += 1s;
+    CHECK(task.status() == sqsim::MoveTaskStatus::completed);
+    CHECK(task.started_at() == WallClock::time_point{1000s});
 }
 
 TEST_CASE("A clock that jumps about loses nothing and lets no two hold one lease", "[clock][backwards]") {

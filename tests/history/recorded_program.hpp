@@ -187,8 +187,12 @@ private:
                 client.purge();
             }
             if (is_fifo && dice_.one_in(3)) {
-                client.receive_messages({.visibility_timeout = timeout,
-                                         .receive_request_attempt_id = "a" + std::to_string(dice_.below(3))});
+                try {
+                    client.receive_messages({.visibility_timeout = timeout,
+                                             .receive_request_attempt_id = "a" + std::to_string(dice_.below(3))});
+                } catch (const sqsim::Error&) {
+                    return;  // a message of the attempt was deleted or changed meanwhile (R100)
+                }
             }
             return;
         default:

@@ -236,13 +236,13 @@ TEST_CASE("random programs on an adversarial standard queue are clean", "[histor
 TEST_CASE("random programs on a FIFO queue are clean", "[history]") { check_programs<Fifo>(40, 1'000); }
 
 TEST_CASE("falsified histories of a standard queue are found out", "[history]") {
-    const auto found = [](auto is_wanted, auto falsify, HistoryRule rule) {
-        return found_out<Standard>(is_wanted, falsify, rule);
+    const auto found = [](auto is_wanted, auto falsify, HistoryRule rule, std::size_t seeds = 12) {
+        return found_out<Standard>(is_wanted, falsify, rule, seeds);
     };
     const auto is_send = [](const Operation& o) { return o.action == Action::send && o.message != 0; };
     CHECK(found(
               is_ok_delete, [](History& h, std::size_t i) { h.operations[i].answer = Answer::expired; },
-              HistoryRule::lost) > 2);
+              HistoryRule::lost, 24) > 4);
     CHECK(found(is_send, erase, HistoryRule::unexpected) > 4);
     CHECK(found(
               is_delivery, [](History& h, std::size_t i) { h.operations[i].content += 1; },

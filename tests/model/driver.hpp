@@ -667,13 +667,20 @@ private:
         } catch (const sqsim::Error& thrown) {
             error = thrown.code();
         }
-        for (const std::size_t i : done) {
-            static_cast<void>(model(q).erase(handles_[i].handle));  // a foreign one is passed over
-        }
         taken_.clear();
-        const auto model_error = model(q).receive(static_cast<std::size_t>(options.max_number_of_messages),
-                                                  timeout.value_or(model(q).settings.visibility_timeout), long_poll,
-                                                  options.receive_request_attempt_id, taken_);
+        std::vector<Handle> deleted;
+        for (const std::size_t i : done) {
+            deleted.push_back(handles_[i].handle);
+        }
+        std::optional<sqsim::Errc> model_error = sqsim::Errc::invalid_parameter_value;
+        if (!model(q).is_void(options.receive_request_attempt_id, deleted)) {
+            for (const Handle& handle : deleted) {
+                static_cast<void>(model(q).erase(handle));  // a foreign one is passed over
+            }
+            model_error = model(q).receive(static_cast<std::size_t>(options.max_number_of_messages),
+                                           timeout.value_or(model(q).settings.visibility_timeout), long_poll,
+                                           options.receive_request_attempt_id, taken_);
+        }
         same(error, model_error, "error of a receive");
         check_received(q);
     }

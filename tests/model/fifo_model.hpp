@@ -35,6 +35,9 @@ public:
 
     std::optional<sqsim::Errc> receive(std::size_t maximum, Time timeout, bool long_poll, const std::string& attempt,
                                        std::vector<Received>& taken) {
+        if (is_void(attempt, {})) {
+            return sqsim::Errc::invalid_parameter_value;
+        }
         if (!attempt.empty() && repeat(attempt, maximum, timeout, taken)) {
             return std::nullopt;
         }
@@ -59,6 +62,7 @@ public:
         }
         for (Stored& m : dead) {
             m.sent = now;  // R176
+            m.first_received = never;
             this->dead_letter_queue->arrive(std::move(m));
         }
         if (long_poll && taken.empty() && !dead.empty()) {
@@ -67,14 +71,24 @@ public:
         this->number_of_empty_receives += taken.empty() ? 1U : 0U;
         if (!attempt.empty() && !taken.empty()) {
             std::erase_if(attempts_, [&](const Attempt& a) { return a.id == attempt; });
-            attempts_.push_back({attempt, now, taken});
+            attempts_.push_back({attempt, now, taken, false});
         }
         return std::nullopt;
+    }
+
+    /// Whether a receive is refused that deletes `done` first, for what it repeats was deleted or changed (R100).
+    [[nodiscard]] bool is_void(const std::string& attempt, const std::vector<Handle>& done) {
+        return std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& a) {
+            return a.id == attempt && (a.is_void || std::any_of(done.begin(), done.end(), [&](const Handle& handle) {
+                                           return look_up(handle) == Answer{} && has(a, handle);
+                                       }));
+        });
     }
 
     /// Only with the latest handle and during its lease (R111, R112).
     Answer erase(const Handle& handle) {
         const Answer answer = look_up(handle);
+        void_attempt_of(handle);
         if (!answer.error && (answer.status == sqsim::HandleStatus::ok || answer.status == sqsim::HandleStatus::gone)) {
             ++this->number_deleted;
             std::erase_if(messages, [&](const Stored& m) { return m.place == handle.place; });
@@ -92,10 +106,8 @@ public:
             if (now + timeout - m.received > settings.maximum_visibility) {
                 return {sqsim::Errc::invalid_parameter_value, {}};  // R120
             }
+            void_attempt_of(handle);
             this->let_lease_end(m, now + timeout);
-            std::erase_if(attempts_, [&](const Attempt& a) {
-                return std::any_of(a.taken.begin(), a.taken.end(), [&](auto& r) { return r.handle == handle; });
-            });
         }
         return answer;
     }
@@ -103,6 +115,7 @@ public:
     void purge() {
         Base::purge();
         accepted_.clear();  // R155
+        attempts_.clear();
     }
 
     void advance(Time time) {
@@ -119,12 +132,14 @@ public:
         return next;
     }
 
-    /// When the first of the receives that could be repeated until then is forgotten: no event, but it can be seen.
+    /// When the first of the receives that are repeated or refused until then is forgotten: no event, but it can be
+    /// seen.
     [[nodiscard]] Time next_attempt_end() const {
         Time next = never;
         for (const Attempt& a : attempts_) {
             const auto lasts = [&](const Received& r) { return r.message.when > a.at + attempt_validity; };
-            next = std::all_of(a.taken.begin(), a.taken.end(), lasts) ? std::min(next, a.at + attempt_validity) : next;
+            const bool can_be_seen = a.is_void || std::all_of(a.taken.begin(), a.taken.end(), lasts);
+            next = can_be_seen ? std::min(next, a.at + attempt_validity) : next;
         }
         return next;
     }
@@ -176,7 +191,20 @@ private:
         std::string id;
         Time at;
         std::vector<Received> taken;
+        bool is_void = false;
     };
+
+    [[nodiscard]] static bool has(const Attempt& attempt, const Handle& handle) {
+        return std::any_of(attempt.taken.begin(), attempt.taken.end(),
+                           [&](const Received& r) { return r.handle == handle; });
+    }
+
+    /// A delete or a change of visibility by this handle: takes effect if its lease lasts.
+    void void_attempt_of(const Handle& handle) {
+        for (Attempt& a : attempts_) {
+            a.is_void = a.is_void || (look_up(handle) == Answer{} && has(a, handle));
+        }
+    }
 
     /// The first messages of the groups, among the first so many messages (R104).
     [[nodiscard]] std::vector<const Stored*> heads(std::size_t window) const {
@@ -235,8 +263,8 @@ private:
                 m->state == sqsim::MessageState::in_flight ? sqsim::HandleStatus::ok : sqsim::HandleStatus::expired};
     }
 
-    /// Returns the messages of an earlier receive again, if nothing happened to any of them since (R100), and if they
-    /// are not too many now.
+    /// Returns the messages of an earlier receive again, if the lease of each lasts (R100), and if they are not too
+    /// many now.
     bool repeat(const std::string& attempt, std::size_t maximum, Time timeout, std::vector<Received>& taken) {
         const auto found =
             std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& a) { return a.id == attempt; });

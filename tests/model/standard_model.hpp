@@ -50,6 +50,9 @@ public:
         return std::nullopt;
     }
 
+    /// A standard queue has no attempts (R101).
+    [[nodiscard]] static bool is_void(const std::string&, const std::vector<Handle>&) { return false; }
+
     /// With the latest handle also after the lease (R107); a delete that finds nothing succeeds and counts (R110,
     /// R215).
     Answer erase(const Handle& handle) {

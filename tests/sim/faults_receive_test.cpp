@@ -294,6 +294,30 @@ TEST_CASE("R6: a FIFO receive repeated with its attempt id returns the same mess
     CHECK(replayed("again@received#1.1", one_by_one({"a"})).report.verdict == Verdict::stale_token);
 }
 
+TEST_CASE("R100: in a world, too, a receive is refused once one of the messages that it repeats was deleted",
+          "[sim][faults]") {
+    const Scenario scenario = [](World& world, Log& log) {
+        auto& queue = world.fifo_queue();
+        world.produce(queue, "g", {"a", "b"});
+        world.spawn("r", [&] {
+            const sqsim::ReceiveMessageOptions options{
+                .max_number_of_messages = 2, .wait_time = 20s, .receive_request_attempt_id = "try"};
+            for (const SimMessage& message : queue.receive_messages(options)) {
+                log.got("r", message);
+                queue.delete_message(message.receipt_handle());
+            }
+            try {
+                static_cast<void>(queue.receive_messages(options));
+            } catch (const sqsim::Error& error) {
+                log.say(std::string{error.aws_code()});
+            }
+        });
+        world.run();
+    };
+    CHECK(lines_of("none", scenario) ==
+          Lines{"0s r got a (1), id 1, handle 1", "0s r got b (1), id 2, handle 2", "0s InvalidParameterValue"});
+}
+
 TEST_CASE("R7: after three receives a message goes behind all others", "[sim][faults]") {
     const Scenario scenario = [](World& world, Log& log) {
         auto& queue = world.queue({.visibility_timeout = 10s});

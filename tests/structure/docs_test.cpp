@@ -95,6 +95,32 @@ std::string first_program(const std::string& text) {
     return text.substr(begin, text.find("```", begin) - begin);
 }
 
+/// The lines of a text without indentation and empty lines.
+std::string without_indentation(const std::string& text) {
+    std::string all;
+    for (const std::string& line : structure::lines_of(text)) {
+        if (const auto begin = line.find_first_not_of(' '); begin != std::string::npos) {
+            all += line.substr(begin) + '\n';
+        }
+    }
+    return all;
+}
+
+/// The blocks of code in a document that are not in some source.
+Problems uncompiled_blocks(std::string document, const std::string& source) {
+    Problems problems;
+    const std::string code = without_indentation(source);
+    for (auto at = document.find("```cpp\n"); at != std::string::npos; at = document.find("```cpp\n")) {
+        document.erase(0, at);
+        const std::string block = first_program(document);
+        if (code.find(without_indentation(block)) == std::string::npos) {
+            problems.push_back(block);
+        }
+        document.erase(0, block.size());
+    }
+    return problems;
+}
+
 }  // namespace
 
 TEST_CASE("every test that the fidelity page names exists", "[structure]") {
@@ -121,6 +147,16 @@ TEST_CASE("the programs of the README are those that are built and run", "[struc
     CHECK(first_program(readme) == program("first_proof"));
     CHECK(readme.find("```cpp\n" + program("first_look") + "```\n") != std::string::npos);
     CHECK(first_program("text\n```cpp\nint a;\n```\n```cpp\nint b;\n```\n") == "int a;\n");
+}
+
+TEST_CASE("the code of the guide to the test double is compiled and run", "[structure]") {
+    const auto root = structure::source_dir();
+    const std::string guide = structure::read_file(root / "docs" / "test-double.md");
+    const std::string tests = structure::read_file(root / "tests" / "clock" / "manual_clock_test.cpp");
+    REQUIRE(guide.find("```cpp\n") != std::string::npos);
+    CHECK(uncompiled_blocks(guide, tests) == Problems{});
+
+    CHECK(uncompiled_blocks("a\n```cpp\nb;\n  c;\n```\n```cpp\nd;\n```\n", "  b;\n\n    c;\n") == Problems{"d;\n"});
 }
 
 TEST_CASE("the links of the documentation lead to files", "[structure]") {

@@ -86,8 +86,8 @@ Problems check_list(const std::string& list, const std::vector<SourceFile>& file
 
 /// Every file of ours that may carry a comment.
 std::vector<SourceFile> everything() {
-    const std::vector<std::string> endings{".hpp", ".cpp", ".cmake", "CMakeLists.txt", "meson.build",
-                                           "demo", "need", "run",    "test",           "mutants"};
+    const std::vector<std::string> endings{".hpp", ".cpp", ".cmake", "CMakeLists.txt", "meson.build", "demo",
+                                           "need", "run",  "test",   "mutants",        "letters"};
     std::vector<SourceFile> all;
     for (const auto* name : {"CMakeLists.txt", "meson.build", "meson_options.txt"}) {
         all.push_back({name, structure::read_file(structure::source_dir() / name)});

@@ -18,6 +18,8 @@ namespace sqsim::inline SQSIM_ABI {
 /// | `c.now()`           | `C::time_point` | static or member; may be called from any thread; may step backwards |
 ///
 /// One second of a clock is a second of real time, unless the clock has its own `wait_until`, as `ManualClock` has.
+/// When it is set back, leases, delays, retention and deduplication stand still until it is where it was: nothing ends
+/// early. What is asked for as a span lasts as long as ever: a long poll, a second of a quota, the rate of a move task.
 ///
 /// The standard clocks satisfy it as they are. A clock with a member `now()` (`ManualClock`) is refused at compile
 /// time by the waiting functions of the standard library, which would otherwise wait in real time.
@@ -72,6 +74,26 @@ inline constexpr Nanos never = Nanos::max();
 
 /// How long the machine has been running: for limits in real time.
 [[nodiscard]] inline Nanos real_time() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
+
+/// Time that goes on with what a clock shows, but not back: a clock that is set back goes on from where it was.
+class ElapsedTime {
+public:
+    /// The time when the clock shows `reading`.
+    [[nodiscard]] Nanos at(Nanos reading) noexcept {
+        if (reading < last_reading_) {
+            set_back_ = saturating_add(set_back_, last_reading_ - reading);
+        }
+        last_reading_ = reading;
+        return saturating_add(reading, set_back_);
+    }
+
+    /// By how much the clock was set back in all.
+    [[nodiscard]] Nanos set_back() const noexcept { return set_back_; }
+
+private:
+    Nanos last_reading_ = Nanos::min();
+    Nanos set_back_{};
+};
 
 /// A clock's time as nanoseconds since its epoch.
 template <class TimePoint>

@@ -48,7 +48,7 @@ public:
     /// Moves the time by `step`, event by event, each at its own instant, up to and including the end.
     /// Errors: a negative step throws `std::invalid_argument`.
     /// Concurrency: at each event, waits until every receive that it concerns has looked again: it has returned or
-    /// blocks again. Promises nothing about the code after such a receive.
+    /// blocks again. Promises nothing about the code after such a receive: `advance_stepwise` waits for that, too.
     void advance(duration step) {
         const std::scoped_lock advancing{advancing_};
         advance_to(time_point{detail::saturating_add(now().time_since_epoch(), step)});
@@ -68,6 +68,25 @@ public:
             step_to(std::max(next, now().time_since_epoch()));
         }
         step_to(end.time_since_epoch());
+    }
+
+    /// Moves the time by `step` as `advance`, but goes on from an event only once `waiters` threads are blocked in a
+    /// receive on this clock again, as they also must be at the beginning and at the end. So threads that receive in a
+    /// loop come around between two events, and what they do there takes no time: it happens at the first one.
+    /// Errors: as `advance`; `std::runtime_error`, with the list of who waits for what, if for `real_limit` of real
+    /// time fewer threads wait. The time stays where it is then.
+    /// Concurrency: other threads may use the clock between two events.
+    void advance_stepwise(duration step, std::size_t waiters,
+                          std::chrono::milliseconds real_limit = std::chrono::seconds{10}) {
+        const time_point end{detail::saturating_add(now().time_since_epoch(), step)};
+        if (step < duration::zero()) {
+            backwards(end);
+        }
+        wait_for_blocked(waiters, real_limit);
+        for (bool more = true; more;) {
+            more = step_towards(end);
+            wait_for_blocked(waiters, real_limit);
+        }
     }
 
     /// Moves the time to the next event. Returns false, and moves nothing, if nothing is pending.
@@ -100,7 +119,7 @@ public:
     void wait_for_waiters(std::size_t count, std::chrono::milliseconds real_limit = std::chrono::seconds{10}) {
         auto lock = rendezvous_.lock();
         if (!rendezvous_.wait_for(lock, real_limit, [&] { return waiters_.size() >= count; })) {
-            too_few_waiters(count, real_limit);
+            too_few_waiters("wait_for_waiters", waiters_.size(), count, real_limit);
         }
     }
 
@@ -179,7 +198,8 @@ private:
     struct Waiter {
         WaitCondition* condition;
         time_point deadline;
-        bool must_look = false;  // the time has moved for it
+        bool must_look = false;   // the time has moved for it
+        bool has_looked = false;  // and found nothing: it blocks
     };
 
     struct Registration {
@@ -211,8 +231,30 @@ private:
             return false;
         }
         waiter.must_look = false;
+        waiter.has_looked = true;
         rendezvous_.notify();
         return true;
+    }
+
+    /// How many threads are blocked, and not about to look or to return. Under the rendezvous' lock.
+    [[nodiscard]] std::size_t blocked() const {
+        return static_cast<std::size_t>(std::count_if(
+            waiters_.begin(), waiters_.end(), [](auto* waiter) { return waiter->has_looked && !waiter->must_look; }));
+    }
+
+    void wait_for_blocked(std::size_t count, std::chrono::milliseconds real_limit) {
+        auto lock = rendezvous_.lock();
+        if (!rendezvous_.wait_for(lock, real_limit, [&] { return blocked() >= count; })) {
+            too_few_waiters("advance_stepwise", blocked(), count, real_limit);
+        }
+    }
+
+    /// Moves the time to the next event, at most to `end`. Returns whether that is still ahead.
+    bool step_towards(time_point end) {
+        const std::scoped_lock advancing{advancing_};
+        const detail::Nanos next = std::min(earliest_event(), end.time_since_epoch());
+        step_to(std::max(next, now().time_since_epoch()));
+        return now() < end;
     }
 
     [[nodiscard]] bool must_step() const {
@@ -258,8 +300,9 @@ private:
             " ns and was asked to be " + std::to_string(end.time_since_epoch().count()) + " ns");
     }
 
-    [[noreturn]] void too_few_waiters(std::size_t count, std::chrono::milliseconds real_limit) const {
-        std::string text = "sqsim::ManualClock::wait_for_waiters: " + std::to_string(waiters_.size()) + " of " +
+    [[noreturn]] void too_few_waiters(const std::string& verb, std::size_t found, std::size_t count,
+                                      std::chrono::milliseconds real_limit) const {
+        std::string text = "sqsim::ManualClock::" + verb + ": " + std::to_string(found) + " of " +
                            std::to_string(count) + " threads wait after " + std::to_string(real_limit.count()) +
                            " ms at " + std::to_string(now().time_since_epoch().count()) + " ns";
         for (const Waiter* waiter : waiters_) {

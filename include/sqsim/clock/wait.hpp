@@ -174,14 +174,32 @@ template <class Lock, class Known, class Latest, class Predicate>
     return false;
 }
 
-/// When a predicate is worth evaluating again although nobody notified: it may say so itself.
-template <class TimePoint, class Predicate>
-[[nodiscard]] TimePoint next_look(TimePoint deadline, Predicate& predicate) {
-    if constexpr (requires { predicate.next_look(); }) {
-        return std::min(deadline, to_time_point<TimePoint>(predicate.next_look()));
+/// When a wait ends, in real time: a clock may be set during the wait. A predicate that has begun to wait before says
+/// so itself.
+template <class C, class Predicate>
+[[nodiscard]] Nanos real_deadline(C& clock, const typename C::time_point& deadline, const Predicate& predicate) {
+    if constexpr (requires { predicate.real_deadline(); }) {
+        return predicate.real_deadline();
+    } else if (deadline == C::time_point::max()) {
+        return never;
     } else {
-        return deadline;
+        return saturating_add(real_time(), std::chrono::duration_cast<Nanos>(deadline - clock.now()));
     }
+}
+
+/// How long to block, `left` being left of the wait: until a predicate is worth evaluating again although nobody
+/// notified, which it may say itself. An hour at most, for instants may be too far away to compute with.
+template <class TimePoint, class Predicate>
+[[nodiscard]] Nanos next_look(const TimePoint& now, Nanos left, Predicate& predicate) {
+    constexpr Nanos most = std::chrono::hours{1};
+    if constexpr (requires { predicate.next_look(); }) {
+        if (const Nanos next = predicate.next_look(); next != never) {
+            using Duration = typename TimePoint::duration;
+            const Duration until = std::min(to_time_point<TimePoint>(next) - now, std::chrono::ceil<Duration>(most));
+            left = std::min(left, std::chrono::duration_cast<Nanos>(until));
+        }
+    }
+    return std::min(left, most);
 }
 
 /// Does what a predicate may have to do without the lock. Returns whether there was anything.
@@ -201,7 +219,9 @@ bool work_outside(std::unique_lock<Lock>& lock, Predicate& predicate) {
 }  // namespace detail
 
 /// Blocks until `predicate()` holds, the deadline has come, or a stop is requested: the customisation point for
-/// clocks. This one serves clocks that run by themselves; `ManualClock` has its own.
+/// clocks. This one serves clocks that run by themselves; `ManualClock` has its own. It waits in real time: until what
+/// is left to the deadline now has passed, even if the clock is set meanwhile. `predicate.real_deadline()` (optional,
+/// of `std::chrono::steady_clock`) replaces that.
 ///
 /// The predicate is evaluated under the lock: at once, after each notification of `condition`, whenever
 /// `predicate.next_look()` (nanoseconds since the epoch; optional) has come, and a last time at the deadline. If
@@ -210,7 +230,9 @@ bool work_outside(std::unique_lock<Lock>& lock, Predicate& predicate) {
 template <Clock C, class Lock, class Predicate>
 bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition, const std::stop_token& stop,
                 typename C::time_point deadline, Predicate&& predicate) {
+    const detail::Nanos end = detail::real_deadline(clock, deadline, predicate);
     while (!stop.stop_requested()) {
+        const detail::Nanos real_now = detail::real_time();
         const auto now = clock.now();
         const bool holds = predicate();
         if (detail::work_outside(lock, predicate) && !holds) {
@@ -219,18 +241,11 @@ bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition
         if (holds) {
             return true;
         }
-        if (now >= deadline) {
+        if (real_now >= end) {
             return false;
         }
-        // A far deadline is approached in steps: adding it to a clock's time may overflow.
-        const auto look =
-            std::min<typename C::duration>(detail::next_look(deadline, predicate) - now,
-                                           std::chrono::duration_cast<typename C::duration>(std::chrono::hours{1}));
-        if constexpr (detail::StandardClock<C>) {
-            condition.wait_until(lock, stop, now + look);
-        } else {
-            condition.wait_until(lock, stop, std::chrono::steady_clock::now() + look);
-        }
+        const detail::Nanos look = detail::next_look(now, end - real_now, predicate);
+        condition.wait_until(lock, stop, std::chrono::steady_clock::time_point{real_now + look});
     }
     return false;
 }

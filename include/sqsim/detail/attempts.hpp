@@ -5,6 +5,7 @@
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/plans.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -21,14 +23,17 @@ namespace sqsim::inline SQSIM_ABI::detail {
 class Attempts {
 public:
     /// Repeats the receive with this id, if its leases last: the same messages and handles with their timeouts reset.
-    /// If not, or if there was none, receives with this id.
+    /// If not, or if there was none, receives with this id. Does neither if the attempt is void.
     template <class Engine, class Take, class Dead>
     Received receive(Engine& engine, std::string_view id, const ReceivePlan& plan, Take take, Dead dead) {
+        if (is_void(id)) {
+            return {.not_retryable = true};
+        }
         if (const std::vector<Lease>* const earlier = find(id, plan.maximum, engine.ledger().store())) {
             for (const Lease& lease : *earlier) {
                 engine.repeat(engine.ledger().store()[lease.slot], plan, take);
             }
-            return {earlier->size(), false};
+            return {.messages = earlier->size()};
         }
         std::vector<Lease> leases;
         const auto note_and_take = [&](Record& record) {
@@ -42,12 +47,31 @@ public:
         return result;
     }
 
+    /// A delete or a change of visibility is about to take effect: voids the attempt of the message's lease.
+    void note_change(const Record& record) {
+        if (const auto found = by_lease_.find(key({record.slot, record.generation})); found != by_lease_.end()) {
+            found->second->is_void = true;
+        }
+    }
+
+    /// Whether the receive with this id cannot be repeated.
+    [[nodiscard]] bool is_void(std::string_view id) const {
+        const auto found = attempts_.find(id);
+        return found != attempts_.end() && found->second.is_void;
+    }
+    /// Whether a message's lease is of the receive with this id.
+    [[nodiscard]] bool is_of(std::string_view id, const Record& record) const {
+        const auto attempt = attempts_.find(id);
+        const auto found = by_lease_.find(key({record.slot, record.generation}));
+        return attempt != attempts_.end() && found != by_lease_.end() && found->second == &attempt->second;
+    }
+
     /// When the oldest attempt will be forgotten; `never` if there is none.
     [[nodiscard]] Nanos next_end() const noexcept { return ends_.empty() ? never : ends_.front().first; }
 
     void expire(Nanos now) {
         while (!ends_.empty() && ends_.front().first <= now) {
-            attempts_.erase(ends_.front().second);
+            erase(attempts_.find(ends_.front().second));
             ends_.pop_front();
         }
     }
@@ -57,43 +81,62 @@ private:
         std::uint32_t slot;
         std::uint32_t generation;
     };
+    struct Attempt {
+        std::vector<Lease> leases;
+        bool is_void = false;
+    };
+    using Map = std::map<std::string, Attempt, std::less<>>;
+
+    [[nodiscard]] static std::uint64_t key(const Lease& lease) noexcept {
+        return std::uint64_t{lease.slot} << 32 | lease.generation;
+    }
 
     /// The leases of an earlier receive with this id, at most so many; null if there was none. It is forgotten if one
-    /// of its messages was deleted, changed, or became visible since.
+    /// of its leases has ended by itself.
     template <class Body>
     [[nodiscard]] const std::vector<Lease>* find(std::string_view id, std::size_t most,
                                                  const MessageStore<Body>& store) {
         const auto found = attempts_.find(id);
-        if (found == attempts_.end() || found->second.size() > most) {
+        if (found == attempts_.end() || found->second.leases.size() > most) {
             return nullptr;
         }
-        for (const Lease& lease : found->second) {
+        for (const Lease& lease : found->second.leases) {
             const Record& record = store[lease.slot];
-            if (record.generation != lease.generation || record.state != State::in_flight ||
-                record.visibility_changed) {
+            if (record.generation != lease.generation || record.state != State::in_flight) {
                 forget(id);
                 return nullptr;
             }
         }
-        return &found->second;
+        return &found->second.leases;
     }
 
     void remember(std::string_view id, std::vector<Lease> leases, Nanos now) {
         forget(id);
-        attempts_.emplace(id, std::move(leases));
+        Attempt& attempt = attempts_.emplace(id, Attempt{std::move(leases)}).first->second;
+        for (const Lease& lease : attempt.leases) {
+            by_lease_.insert_or_assign(key(lease), &attempt);
+        }
         ends_.emplace_back(saturating_add(now, validity), id);
     }
 
     void forget(std::string_view id) {
         if (const auto found = attempts_.find(id); found != attempts_.end()) {
-            attempts_.erase(found);
+            erase(found);
             std::erase_if(ends_, [&](const auto& end) { return end.second == id; });
         }
     }
 
+    void erase(Map::iterator attempt) {
+        for (const Lease& lease : attempt->second.leases) {
+            by_lease_.erase(key(lease));
+        }
+        attempts_.erase(attempt);
+    }
+
     static constexpr Nanos validity = std::chrono::minutes{5};
 
-    std::map<std::string, std::vector<Lease>, std::less<>> attempts_{};
+    Map attempts_{};
+    std::unordered_map<std::uint64_t, Attempt*> by_lease_{};
     std::deque<std::pair<Nanos, std::string>> ends_{};
 };
 

@@ -20,13 +20,18 @@ public:
     [[nodiscard]] bool are_made() const noexcept { return source_ == nullptr; }
     [[nodiscard]] ChoiceSource* source() const noexcept { return source_; }
 
-    /// How many messages a poll can see (R90): a short poll may miss some or all.
-    [[nodiscard]] std::size_t seen_by_poll(const ReceivePlan& plan, std::size_t visible) {
-        if (source_ == nullptr || !plan.short_poll || visible == 0) {
+    /// How many messages a poll can see (R90): a short poll may miss some or all of the `returnable()` ones, which are
+    /// no more than it asks for.
+    template <class Returnable>
+    [[nodiscard]] std::size_t seen_by_poll(const ReceivePlan& plan, Returnable returnable) {
+        if (source_ == nullptr || !plan.short_poll) {
             return plan.maximum;
         }
-        const auto alternatives = static_cast<std::uint32_t>(std::min<std::size_t>(plan.maximum, 1000)) + 1;
-        const std::uint32_t choice = source_->choose(Site::short_poll, 0, alternatives);
+        const std::size_t most = std::min<std::size_t>(returnable(), 1000);
+        if (most == 0) {
+            return plan.maximum;
+        }
+        const std::uint32_t choice = source_->choose(Site::short_poll, 0, static_cast<std::uint32_t>(most) + 1);
         return choice == 0 ? plan.maximum : choice - 1;
     }
 

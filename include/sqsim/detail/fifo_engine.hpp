@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -38,6 +39,7 @@ public:
 
     /// Lets everything happen that is due.
     [[gnu::always_inline]] void advance_to(Nanos now) {
+        reading_ = now;
         ledger_.advance(now);
         if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
             let_happen();
@@ -50,7 +52,7 @@ public:
     [[nodiscard]] Nanos next_event() { return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()}); }
 
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
-    void count_call(Call call) { throttle_.count(call, ledger_.now()); }
+    void count_call(Call call) { throttle_.count(call, reading_); }
 
     /// The times of the messages of one call.
     struct SendTimes {
@@ -61,7 +63,7 @@ public:
     /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
     /// interval is zero. Errors: as `count_call`.
     [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
-        throttle_.count_send(group_id, ledger_.now());
+        throttle_.count_send(group_id, reading_);
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
@@ -154,6 +156,20 @@ public:
         return result;
     }
 
+    /// Whether a receive with this id that deletes `done` first is to be refused: what it repeats was deleted or
+    /// changed, or would be.
+    [[nodiscard]] bool is_void(std::string_view attempt_id, std::span<const ReceiptHandle> done) const {
+        if (attempts_ == nullptr || attempt_id.empty()) {
+            return false;
+        }
+        return attempts_->is_void(attempt_id) ||
+               std::any_of(done.begin(), done.end(), [&](const ReceiptHandle& handle) {
+                   const auto [status, record] = ledger_.handles().find(handle);
+                   return status == HandleStatus::ok && record->state == State::in_flight &&
+                          attempts_->is_of(attempt_id, *record);
+               });
+    }
+
     /// A receive that may be the repetition of an earlier one with the same id (R100); an empty id never is.
     template <class Take, class Dead>
     Received receive_attempt(std::string_view attempt_id, const ReceivePlan& plan, Take take, Dead dead) {
@@ -184,6 +200,7 @@ public:
             return HandleStatus::expired;
         }
         if (status == HandleStatus::ok) {
+            note_change(*record);
             remove(*record);
         }
         if (status == HandleStatus::ok || status == HandleStatus::gone) {
@@ -201,8 +218,8 @@ public:
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
+        note_change(*record);
         set_deadline(*record, timeout, false);
-        record->visibility_changed = true;
         groups_.open_if_head(*record);
         return {HandleStatus::ok};
     }
@@ -263,6 +280,13 @@ private:
         if (record.state == State::delayed) {
             delays_.add(record);
             note_event(visible_at);
+        }
+    }
+
+    /// A client deletes a message or changes its visibility: its receive is not to be repeated (R100).
+    [[gnu::always_inline]] void note_change(const Record& record) {
+        if (attempts_ != nullptr) [[unlikely]] {
+            attempts_->note_change(record);
         }
     }
 
@@ -333,6 +357,7 @@ private:
     DedupWindow dedup_{};
     std::unique_ptr<Attempts> attempts_{};  // few queues use them
     Throttle throttle_;
+    Nanos reading_ = Nanos::min();  // what the clock shows, also if it was set back
     std::uint64_t deduplicated_ = 0;
     Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
 };

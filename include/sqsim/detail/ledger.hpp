@@ -283,7 +283,6 @@ private:
 
     [[gnu::always_inline]] static void note_receive(Record& record, Nanos now) noexcept {
         ++record.generation;
-        record.visibility_changed = false;
         record.received_at = now;
         if (record.first_received_at == never) {
             record.first_received_at = now;

@@ -68,10 +68,10 @@ template <class Body>
     return extras;
 }
 
-/// Stores a message that came from another queue, without making it visible. Keeps the sent time of a dead-letter
-/// move if asked to (R175, R176). Needs both sides of the ledger.
+/// Stores a message that came from another queue, without making it visible. Keeps its times of the send and of the
+/// first receive if asked to (R174-R176). Needs both sides of the ledger.
 template <class Body>
-[[nodiscard]] Record& admit(Ledger<Body>& ledger, MovedMessage&& moved, bool keep_sent_at, bool fifo) {
+[[nodiscard]] Record& admit(Ledger<Body>& ledger, MovedMessage&& moved, bool keep_times, bool fifo) {
     using Layout = PayloadOf<Body>;
     const std::uint64_t ordinal = ledger.next_ordinal();
     auto extras = extras_of<Body>(moved, ledger.now());
@@ -87,8 +87,8 @@ template <class Body>
         moved.owner->release(*moved.record);
     }
     record.ordinal = ordinal;
-    record.sent_at = keep_sent_at ? moved.sent_at : ledger.now();
-    record.first_received_at = moved.redriven ? never : moved.first_received_at;
+    record.sent_at = keep_times ? moved.sent_at : ledger.now();
+    record.first_received_at = keep_times ? moved.first_received_at : never;  // it is never before the send
     if (record.sent_at < ledger.now()) {
         ledger.arrivals().add_late(record);
     } else {

@@ -11,7 +11,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// What a receive did.
 struct Received {
     std::size_t messages = 0;
-    bool over_limit = false;  // nothing more may be in flight (R102, R103)
+    bool over_limit = false;     // nothing more may be in flight (R102, R103)
+    bool not_retryable = false;  // refused: what it repeats was changed since (R100)
 };
 
 /// How to receive, with every default filled in.

@@ -124,6 +124,11 @@ public:
         const auto start = clock_.now();
         Section section{*this};
         catch_up(to_nanos(start));
+        if constexpr (is_fifo) {
+            if (engine_.is_void(options.receive_request_attempt_id, done)) {
+                raise(attempt_is_void(options.receive_request_attempt_id));
+            }
+        }
         engine_.count_call(Call::receive);
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
@@ -240,9 +245,10 @@ public:
     [[nodiscard]] const Options& fixed_options() const noexcept { return engine_.options(); }
 
     /// Throws for a handle that never came from this queue (R106, R113).
-    [[nodiscard]] static HandleStatus checked(const ReceiptHandle& handle, HandleStatus status) {
+    [[nodiscard]] HandleStatus checked(const ReceiptHandle& handle, HandleStatus status) const {
         if (status == HandleStatus::invalid) {
-            raise(handle_is_invalid(handle == ReceiptHandle{} ? "" : handle.to_string()));
+            const bool is_empty = handle == ReceiptHandle{};
+            raise(handle_is_invalid(is_empty ? "" : handle.to_string(), !is_empty && IdAccess::queue(handle) != tag_));
         }
         return status;
     }

@@ -7,6 +7,7 @@
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/senders.hpp"
+#include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/options.hpp"
 
@@ -34,21 +35,28 @@ public:
     /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
     template <class Section, class TimePoint>
     std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
-        if (!try_now() && !plan_.short_poll && !watches(section, stop)) {
-            const Sleeper sleeper{core_.senders_};
-            static_cast<void>(core_.engine_.take_opened());
-            const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
-            const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
-            if (!received && core_.engine_.ledger().counts().visible != 0) {
-                core_.condition_.notify_one();  // the wake-up may have been meant for this receive, which was stopped
+        if (!try_now() && !plan_.short_poll) {
+            begin_to_wait(start);
+            if (!watches(section, stop)) {
+                const Sleeper sleeper{core_.senders_};
+                static_cast<void>(core_.engine_.take_opened());
+                const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
+                const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
+                if (!received && core_.engine_.ledger().counts().visible != 0) {
+                    // The wake-up may have been meant for this receive, which was stopped.
+                    core_.condition_.notify_one();
+                }
             }
         }
         const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
-        if (received_.messages == 0 && !refused) {
+        if (received_.messages == 0 && !refused && !received_.not_retryable) {
             ++core_.engine_.ledger().totals.number_of_empty_receives;
         }
         section.finish();
         work_outside();
+        if (received_.not_retryable) {
+            raise(attempt_is_void(options_.receive_request_attempt_id));
+        }
         if (refused) {
             raise(Errc::over_limit,
                   "Too many messages have been received without being deleted. Please delete your received messages "
@@ -67,7 +75,8 @@ public:
         return received_some;
     }
 
-    /// Tries, at the time that the engine has reached. Returns whether anything was received.
+    /// Tries, at the time that the engine has reached. Returns whether anything was received, or the receive is refused
+    /// for good.
     [[nodiscard]] bool try_now() {
         // Both may have changed during the wait.
         plan_.visibility_timeout = options_.visibility_timeout.value_or(core_.engine_.options().visibility_timeout);
@@ -81,8 +90,11 @@ public:
         } else {
             received_ = core_.engine_.receive(plan_, take_, dead);
         }
-        return received_.messages != 0;
+        return received_.messages != 0 || received_.not_retryable;
     }
+
+    /// When the wait ends, for a clock that runs by itself.
+    [[nodiscard]] Nanos real_deadline() const noexcept { return real_deadline_; }
 
     /// When something happens by itself that may end the wait.
     [[nodiscard]] Nanos next_look() {
@@ -104,6 +116,16 @@ public:
     }
 
 private:
+    template <class TimePoint>
+    void begin_to_wait([[maybe_unused]] TimePoint start) {
+        if constexpr (!Core::is_driven) {
+            real_deadline_ = saturating_add(real_time(), wait_time_);
+            if constexpr (!Core::may_go_back) {  // what the call has taken until now belongs to the wait
+                real_deadline_ = saturating_add(real_deadline_, to_nanos(start) - to_nanos(core_.clock_.now()));
+            }
+        }
+    }
+
     /// Watches for sends for as long as the options say. Returns whether something was received.
     template <class Section>
     [[nodiscard]] bool watches(Section& section, const std::stop_token& stop) {
@@ -127,6 +149,7 @@ private:
     const ReceiveMessageOptions& options_;
     Take& take_;
     Nanos wait_time_;
+    Nanos real_deadline_{};
     ReceivePlan plan_{};
     Received received_{};
     Core* dead_letter_queue_ = nullptr;  // that something was posted to

@@ -72,11 +72,10 @@ struct alignas(64) Record {
     // ---------------------------------------------------------------------------------------------------------
     State state : 4 = State::free;
     bool was_delayed : 1 = false;
-    bool survived_delete : 1 = false;     // a delete of it was lost; the next one works
-    bool visibility_changed : 1 = false;  // during this lease
-    Nanos deadline{};                     // of the delay or the lease; once visible: since when
-    Nanos received_at{};                  // when the lease began
-    Nanos first_received_at{};            // never: not yet
+    bool survived_delete : 1 = false;  // a delete of it was lost; the next one works
+    Nanos deadline{};                  // of the delay or the lease; once visible: since when
+    Nanos received_at{};               // when the lease began
+    Nanos first_received_at{};         // never: not yet
     // Counts receives and removals, so that every reference made for an earlier life or lease is recognised as stale.
     // Between `born`, when the life before this one ended, and `generation` lie the receives in this queue. Both belong
     // to the lock even while a sender fills the slot: only who finds them as expected may look at the other fields.

@@ -96,11 +96,11 @@ public:
         order_.sweep();
     }
 
-    /// Stores a message that another queue moved here. A dead-letter move keeps the time of the send (R175). Needs both
+    /// Stores a message that another queue moved here. A dead-letter move keeps its times (R174, R175). Needs both
     /// sides.
     void admit(MovedMessage&& moved) {
-        const bool keep_sent_at = !moved.redriven;
-        add(detail::admit(ledger_, std::move(moved), keep_sent_at, false), ledger_.now());
+        const bool keep_times = !moved.redriven;
+        add(detail::admit(ledger_, std::move(moved), keep_times, false), ledger_.now());
         credit_ = std::min(credit_, room());
     }
 
@@ -214,7 +214,7 @@ private:
     template <class Take, class Dead>
     std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {
         std::size_t count = 0;
-        const std::size_t maximum = choices_.seen_by_poll(plan, ledger_.counts().visible);
+        const std::size_t maximum = choices_.seen_by_poll(plan, [&] { return returnable(plan); });
         while (count < maximum && ledger_.in_flight() < options_.limits.maximum_in_flight) {
             const auto next = order_.take(choices_.source());
             if (next.record == nullptr) {
@@ -241,6 +241,25 @@ private:
             again_.clear();
         }
         return count;
+    }
+
+    /// How many visible messages a receive returns if it misses none. Linear in the stored messages if some may become
+    /// dead letters instead.
+    [[nodiscard]] std::size_t returnable(const ReceivePlan& plan) {
+        std::size_t most = plan.maximum;
+        if (plan.visibility_timeout != Nanos::zero()) {
+            most = std::min(most, options_.limits.maximum_in_flight - ledger_.in_flight());
+        }
+        if (plan.max_receive_count == 0) {
+            return std::min(most, ledger_.counts().visible);
+        }
+        std::size_t count = 0;
+        ledger_.arrivals().for_each([&](const Record& record) {
+            const bool lives = record.receives() < static_cast<std::uint32_t>(plan.max_receive_count);
+            count += record.state == State::visible && lives ? 1U : 0U;
+            return count < most;
+        });
+        return std::min(most, count);
     }
 
     HandleStatus erase_other(const ReceiptHandle& handle) {

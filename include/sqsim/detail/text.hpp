@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/letters.hpp"
 
 #include <array>
 #include <cstddef>
@@ -81,29 +82,42 @@ namespace sqsim::inline SQSIM_ABI::detail {
     return point < least || surrogate || point > 0x10FFFF ? std::nullopt : std::optional{point};
 }
 
-/// Whether a text is UTF-8 made only of the code points that the service accepts: #x9 | #xA | #xD | #x20 to #xD7FF |
-/// #xE000 to #xFFFD | #x10000 to #x10FFFF (R42).
-[[nodiscard]] inline bool has_only_allowed_characters(std::string_view text) noexcept {
+/// What a text may not have: a code point, or a byte that does not belong to UTF-8.
+struct ForbiddenCharacter {
+    std::uint32_t value;
+    bool is_byte;
+};
+
+/// The first character that the service does not accept, which is all but #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to
+/// #xFFFD | #x10000 to #x10FFFF in UTF-8 (R42); nothing if there is none.
+[[nodiscard]] inline std::optional<ForbiddenCharacter> first_forbidden_character(std::string_view text) noexcept {
     if (is_plain(text)) {
-        return true;
+        return std::nullopt;
     }
     for (std::size_t at = 0; at < text.size();) {
         if (text.size() - at >= 8 && eight_plain_bytes(text.data() + at)) {
             at += 8;
             continue;
         }
+        const auto lead = static_cast<unsigned char>(text[at]);
         const std::optional<std::uint32_t> point = next_code_point(text, at);
-        if (!point || (*point < 0x20 && *point != 0x9 && *point != 0xA && *point != 0xD) || *point == 0xFFFE ||
+        if (!point) {
+            return ForbiddenCharacter{lead, true};
+        }
+        if ((*point < 0x20 && *point != 0x9 && *point != 0xA && *point != 0xD) || *point == 0xFFFE ||
             *point == 0xFFFF) {
-            return false;
+            return ForbiddenCharacter{*point, false};
         }
     }
-    return true;
+    return std::nullopt;
 }
 
-/// Whether a text is made of letters, digits, `_`, `-` and `.`: the name of a message attribute. The service takes
-/// letters beyond ASCII, and refuses at least the signs among them (R55); which exactly is not known. Here the signs
-/// are those of Latin-1, of general punctuation, and the blocks of symbols.
+[[nodiscard]] inline bool has_only_allowed_characters(std::string_view text) noexcept {
+    return !first_forbidden_character(text);
+}
+
+/// Whether a text is made of letters, marks, digits, `_`, `-` and `.`: the name of a message attribute. The service
+/// takes letters beyond ASCII, and refuses at least the signs among them (R55); which exactly is not known.
 [[nodiscard]] inline bool is_attribute_name(std::string_view text) noexcept {
     for (std::size_t at = 0; at < text.size();) {
         const std::optional<std::uint32_t> point = next_code_point(text, at);
@@ -117,11 +131,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
             }
             continue;
         }
-        const bool latin_sign = *point < 0xC0 && *point != 0xAA && *point != 0xB5 && *point != 0xBA;
-        const bool operation = *point == 0xD7 || *point == 0xF7;
-        const bool punctuation = (*point >= 0x2000 && *point <= 0x206F) || (*point >= 0x3000 && *point <= 0x303F);
-        const bool symbol = *point >= 0x20A0 && *point <= 0x2BFF;
-        if (latin_sign || operation || punctuation || symbol) {
+        if (!is_letter_mark_or_digit(*point)) {
             return false;
         }
     }

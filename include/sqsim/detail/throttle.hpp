@@ -25,19 +25,25 @@ public:
     Throttle(std::size_t calls_per_second, std::size_t partitions)
         : most_{calls_per_second}, partitions_(partitions > 1 ? partitions : 0) {}
 
-    /// Counts a call. Errors: throws `request_throttled` if it is one too many; it does not count then.
-    void count(Call call, Nanos now) { count(calls_[static_cast<std::size_t>(call)], most_, now); }
+    /// Counts a call when the clock shows `reading`. Errors: throws `request_throttled` if it is one too many; it does
+    /// not count then.
+    void count(Call call, Nanos reading) {
+        if (most_ != unlimited) {
+            count(calls_[static_cast<std::size_t>(call)], most_, time_.at(reading));
+        }
+    }
 
     /// Counts a send to a group.
-    void count_send(std::string_view group_id, Nanos now) {
+    void count_send(std::string_view group_id, Nanos reading) {
         if (most_ == unlimited) {
             return;
         }
+        const Nanos now = time_.at(reading);
         if (!partitions_.empty()) {
             const auto partition = static_cast<std::size_t>(fingerprint(group_id).low % partitions_.size());
             count(partitions_[partition], fifo_calls_per_second, now);
         }
-        count(Call::send, now);
+        count(calls_[static_cast<std::size_t>(Call::send)], most_, now);
     }
 
 private:
@@ -47,9 +53,6 @@ private:
     };
 
     static void count(Second& second, std::size_t most, Nanos now) {
-        if (most == unlimited) {
-            return;
-        }
         if (now >= saturating_add(second.begin, std::chrono::seconds{1})) {
             second = {now, 0};
         }
@@ -60,6 +63,7 @@ private:
     }
 
     std::size_t most_;
+    ElapsedTime time_{};  // a second lasts a second, also if the clock is set back in it
     std::array<Second, 3> calls_{};
     std::vector<Second> partitions_;
 };

@@ -184,10 +184,17 @@ inline void require_good_receive(const ReceiveMessageOptions& options, const Lim
                               seconds_text(limits.maximum_visibility_timeout) + " seconds].");
 }
 
-/// R106; also for a handle of another queue (R113).
-[[nodiscard]] inline Error handle_is_invalid(const std::string& handle) {
+/// R100; for a receive whose messages were deleted or changed since.
+[[nodiscard]] inline Error attempt_is_void(const std::string& id) {
+    return *invalid_value(id, "ReceiveRequestAttemptId",
+                          "The receiveRequestAttemptId is not valid anymore since the receive call is not retryable.");
+}
+
+/// R106, or R113 for a handle of another queue.
+[[nodiscard]] inline Error handle_is_invalid(const std::string& handle, bool of_another_queue) {
     return Error{Errc::receipt_handle_is_invalid,
-                 "The input receipt handle \"" + handle + "\" is not a valid receipt handle."};
+                 of_another_queue ? "The receipt handle \"" + handle + "\" is not valid for this queue."
+                                  : "The input receipt handle \"" + handle + "\" is not a valid receipt handle."};
 }
 
 /// R71, R72; `entry` names the batch, e.g. SendMessageBatchRequestEntry.

@@ -8,6 +8,7 @@
 #include "sqsim/limits.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,12 +60,24 @@ inline constexpr const char* not_of_this_kind = "The request include parameter t
                              " can only include alphanumeric and punctuation characters. 1 to 128 in length.");
 }
 
-inline constexpr std::string_view allowed_characters =
-    "Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
+/// The text for a forbidden character (R42); `where` is e.g. "the message body".
+[[nodiscard]] inline std::string forbidden_text(const ForbiddenCharacter& forbidden, const std::string& where) {
+    std::string digits;
+    for (std::uint32_t rest = forbidden.value; rest != 0 || digits.empty(); rest >>= 4U) {
+        digits.insert(digits.begin(), "0123456789ABCDEF"[rest & 0xFU]);
+    }
+    return std::string{"Invalid binary "} + (forbidden.is_byte ? "byte" : "character") + " '#x" + digits +
+           "' was found in " + where +
+           ", the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | "
+           "[#x10000-#x10FFFF].";
+}
 
 /// One attribute of a message (R43, R55-R60).
 [[nodiscard]] inline MaybeError check_message_attribute(std::string_view name, const MessageAttribute& attribute) {
-    if (name.empty() || name.size() > 256) {
+    if (name.empty()) {
+        return invalid("The request must contain non-empty message attribute name.");
+    }
+    if (name.size() > 256) {
         return invalid("Message (user) attribute names must be shorter than 256 Bytes");
     }
     if (!is_attribute_name(name)) {
@@ -95,9 +108,11 @@ inline constexpr std::string_view allowed_characters =
     if (kind == "Number" && !is_attribute_number(attribute.value)) {
         return invalid("Can't cast the value of message (user) attribute '" + std::string{name} + "' to a number.");
     }
-    if (kind == "String" && !has_only_allowed_characters(attribute.value)) {
-        return invalid("Invalid characters found in the value of message (user) attribute '" + std::string{name} +
-                       "'. " + std::string{allowed_characters});
+    if (kind == "String") {
+        if (const auto forbidden = first_forbidden_character(attribute.value)) {
+            return invalid(
+                forbidden_text(*forbidden, "the value of message (user) attribute '" + std::string{name} + "'"));
+        }
     }
     return {};
 }
@@ -141,8 +156,10 @@ inline constexpr std::string_view allowed_characters =
         return Error{in_batch ? Errc::empty_value : Errc::missing_parameter,
                      "The request must contain the parameter MessageBody."};
     }
-    if (limits.check_characters && !has_only_allowed_characters(body)) {
-        return Error{Errc::invalid_message_contents, "Invalid characters found. " + std::string{allowed_characters}};
+    if (limits.check_characters) {
+        if (const auto forbidden = first_forbidden_character(body)) {
+            return Error{Errc::invalid_message_contents, forbidden_text(*forbidden, "the message body")};
+        }
     }
     return {};
 }

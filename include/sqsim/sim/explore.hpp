@@ -9,6 +9,7 @@
 #include "sqsim/sim/oracle.hpp"
 #include "sqsim/sim/report.hpp"
 #include "sqsim/sim/search/explorer.hpp"
+#include "sqsim/sim/search/plan_workers.hpp"
 #include "sqsim/sim/search/report_builder.hpp"
 #include "sqsim/sim/search/run_settings.hpp"
 #include "sqsim/sim/search/runner.hpp"
@@ -96,7 +97,8 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
     }
     const detail::TerminateHint hint;
     detail::Runner runner{detail::run_settings(options), scenario, options.maximum_abandoned};
-    detail::Explorer explorer{runner, detail::budgets_of(options)};
+    detail::PlanWorkers workers{runner, scenario, options.maximum_abandoned, options.threads};
+    detail::Explorer explorer{runner, detail::budgets_of(options), &workers};
     detail::SearchBounds bounds;
     bounds.runs = options.maximum_plans;
     bounds.progress = options.progress;
@@ -104,7 +106,7 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
     if (options.maximum_time != sqsim::detail::never) {
         bounds.end = sqsim::detail::saturating_add(sqsim::detail::real_time(), options.maximum_time);
     }
-    const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
+    const detail::Watchdog watchdog{workers.contexts(), options.watchdog, options.on_standstill};
     const auto end = explorer.run(bounds);
     Report report;
     report.name = options.name;
@@ -143,6 +145,9 @@ inline Report explore(const ExploreOptions& options, const std::function<void(Wo
         break;
     case detail::Explorer::End::not_followed:
         detail::report_unreached(report, runner, explorer.plan());
+        break;
+    case detail::Explorer::End::shares_state:
+        detail::report_shared_state(report, runner, explorer.plan());
         break;
     }
     detail::report_warnings(report, runner);

@@ -109,6 +109,15 @@ public:
     /// The kinds that came up at a site in any execution since the last call of `forget_kinds`.
     [[nodiscard]] std::span<const Faults> kinds() const noexcept { return kinds_; }
     void forget_kinds() noexcept { kinds_.clear(); }
+    /// The same for the sites from this number on.
+    void forget_kinds_from(std::size_t site) { kinds_.resize(std::min(kinds_.size(), site)); }
+    /// Adds the kinds that came up in executions of another path.
+    void add_kinds(std::span<const Faults> kinds) {
+        kinds_.resize(std::max(kinds_.size(), kinds.size()));
+        for (std::size_t site = 0; site < kinds.size(); ++site) {
+            kinds_[site] = kinds_[site].with(kinds[site]);
+        }
+    }
 
     /// The choices that the execution reached so far and remembers, in their order.
     [[nodiscard]] const std::vector<ChoicePoint>& points() const noexcept { return points_; }

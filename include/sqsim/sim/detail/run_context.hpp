@@ -45,6 +45,13 @@ struct ProgressMark {
     std::atomic<std::uint64_t> steps = 0;
     std::atomic<SiteNumber> site = 0;
     std::atomic<const char*> actor = nullptr;  // its name
+    std::atomic<bool> is_idle = false;         // no execution is under way, and none is missed
+
+    /// An execution begins: from now on its steps are missed, and none is before this one.
+    void end_idleness() noexcept {
+        steps.fetch_add(1, std::memory_order_relaxed);
+        is_idle.store(false, std::memory_order_release);
+    }
 };
 
 /// Everything that actors received in an execution: they refer to it, wherever they stop. The memory is used again.

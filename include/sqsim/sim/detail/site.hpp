@@ -98,6 +98,9 @@ public:
 
     [[nodiscard]] const std::string& name(SiteNumber number) const noexcept { return names_[number]; }
 
+    /// How many names there are: their numbers are below.
+    [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
+
 private:
     std::vector<std::string> names_{};
     std::deque<std::pair<std::string, QueueSites>> queues_{};

@@ -13,6 +13,7 @@
 #include "sqsim/sim/search/report_builder.hpp"
 #include "sqsim/sim/search/run_settings.hpp"
 #include "sqsim/sim/search/runner.hpp"
+#include "sqsim/sim/search/sampled_schedules.hpp"
 #include "sqsim/sim/search/shrink.hpp"
 #include "sqsim/sim/search/terminate_hint.hpp"
 #include "sqsim/sim/search/watchdog.hpp"
@@ -47,7 +48,7 @@ inline Report replay(std::string_view token, const ReplayOptions& options,
         return report;
     }
     const detail::TerminateHint hint;
-    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
+    detail::Runner runner{detail::replay_settings(options, *plan), scenario, unlimited};
     runner.end_unwinding();
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     const std::vector<detail::PackedFault> packed = detail::resolve(*plan, runner.sites());
@@ -159,7 +160,8 @@ inline Report explore(const std::function<void(World&)>& scenario) { return expl
 /// and as far as `maximum_certification` allows it is proved that no smaller one violates anything.
 inline Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
     const detail::TerminateHint hint;
-    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
+    detail::SampledSchedules schedules{options};
+    detail::Runner runner{schedules.settings(detail::run_settings(options)), scenario, unlimited};
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     Report report;
     report.method = Report::Method::sample;
@@ -171,15 +173,17 @@ inline Report sample(const SampleOptions& options, const std::function<void(Worl
     for (std::size_t i = 0; i < options.runs && outcome.violation.empty(); ++i) {
         detail::RandomStrategy strategy{options.seed, i, options.kind_probability, options.fault_probability,
                                         options.maximum_faults};
-        outcome = runner.run({}, &strategy);
+        outcome = runner.run({}, &schedules.strategy(i, strategy));
+        schedules.count_run();
         plan = runner.path().taken();
-        report.total_faults += plan.size();
+        report.total_faults += schedules.bound() ? static_cast<std::size_t>(detail::faults_of(plan)) : plan.size();
         hash = sqsim::detail::mix64(hash + outcome.hash);
         if (!outcome.violation.empty()) {
             outcome = runner.run_again(plan);  // which confirms it in the other crash mode
         }
     }
     report.plans = runner.runs();
+    report.schedules = schedules.bound();
     report.history_hash = hash;
     if (outcome.violation.empty()) {
         detail::report_vacuity(report, runner.stats());

@@ -37,6 +37,7 @@ struct Settings {
     std::size_t maximum_steps = 10'000;
     Nanos clock_error = std::chrono::minutes{10};
     bool reduces_by_state = false;
+    bool chooses_actors = false;  // any of those that are ready may go on, not only the one that has waited longest
     std::size_t stack_size = Fiber::default_stack_size;
 };
 

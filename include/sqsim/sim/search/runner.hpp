@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/history/check_history.hpp"
 #include "sqsim/sim/detail/choice_path.hpp"
+#include "sqsim/sim/detail/exception_type.hpp"
 #include "sqsim/sim/detail/execution.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"
 #include "sqsim/sim/detail/run_context.hpp"

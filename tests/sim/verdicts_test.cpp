@@ -254,6 +254,31 @@ TEST_CASE("an endless loop without a step is told, with its place", "[sim][verdi
     CHECK(contains(told, "gets #1"));
 }
 
+TEST_CASE("a watchdog of several threads tells of the one that stands still, and of none that is idle",
+          "[sim][verdicts]") {
+    std::atomic<int> told = 0;
+    std::atomic<int> told_of_others = 0;
+    ExploreOptions options = without_faults();
+    options.faults = 1;
+    options.offered = Fault::crash;
+    options.threads = 3;
+    options.watchdog = 50ms;
+    options.on_standstill = [&](std::string_view text) {
+        ++(contains(std::string{text}, "Its last site: before the loop") ? told : told_of_others);
+    };
+    const Report report = explore_handler(options, [&told](World&, const SimMessage& message) {
+        point("before the loop");
+        if (message.approximate_receive_count() == 2) {
+            for (int i = 0; i < 100'000'000 && told.load() < 12; ++i) {
+                std::this_thread::yield();
+            }
+        }
+    });
+    CHECK(report.verdict == Verdict::holds);
+    CHECK(told.load() >= 12);
+    CHECK(told_of_others.load() < 3);  // the machine, too, may let a thread stand still
+}
+
 TEST_CASE("a watchdog of zero watches nothing", "[sim][verdicts]") {
     ExploreOptions options = without_faults();
     options.watchdog = 0ms;
@@ -309,6 +334,28 @@ TEST_CASE("a stack that is too small ends the program with a sentence", "[sim][v
     CHECK(signal == SIGSEGV);
     CHECK(contains(text, "sqsim: the stack of a simulated consumer is too small for its code"));
     CHECK(contains(text, "stack_size"));
+}
+
+TEST_CASE("a stack that is too small ends the program with a sentence, whichever thread it is in", "[sim][verdicts]") {
+    const auto [text, signal] = end_of_child([] {
+        ExploreOptions options = without_faults();
+        options.faults = 1;
+        options.offered = Fault::crash;
+        options.threads = 2;
+        std::atomic<int> executions = 0;
+        static_cast<void>(
+            explore_handler(options, [&executions, first = std::this_thread::get_id()](World&, const SimMessage&) {
+                if (std::this_thread::get_id() != first && dig(0) == 42) {
+                    point("never");
+                }
+                while (++executions > 4) {  // the first thread waits for the other one
+                    std::this_thread::yield();
+                }
+                point("handled");
+            }));
+    });
+    CHECK(signal == SIGSEGV);
+    CHECK(contains(text, "sqsim: the stack of a simulated consumer is too small for its code"));
 }
 
 TEST_CASE("another bad access ends the program without that sentence", "[sim][verdicts]") {

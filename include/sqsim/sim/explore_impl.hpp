@@ -10,9 +10,11 @@
 #include "sqsim/sim/report.hpp"
 #include "sqsim/sim/report_text.hpp"
 #include "sqsim/sim/search/explorer.hpp"
+#include "sqsim/sim/search/plan_workers.hpp"
 #include "sqsim/sim/search/report_builder.hpp"
 #include "sqsim/sim/search/run_settings.hpp"
 #include "sqsim/sim/search/runner.hpp"
+#include "sqsim/sim/search/sampled_schedules.hpp"
 #include "sqsim/sim/search/shrink.hpp"
 #include "sqsim/sim/search/terminate_hint.hpp"
 #include "sqsim/sim/search/watchdog.hpp"
@@ -46,7 +48,7 @@ SQSIM_EXPLORE_INLINE Report replay(std::string_view token, const ReplayOptions& 
         return report;
     }
     const detail::TerminateHint hint;
-    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
+    detail::Runner runner{detail::replay_settings(options, *plan), scenario, unlimited};
     runner.end_unwinding();
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     const std::vector<detail::PackedFault> packed = detail::resolve(*plan, runner.sites());
@@ -88,7 +90,8 @@ SQSIM_EXPLORE_INLINE Report explore(const ExploreOptions& options, const std::fu
     }
     const detail::TerminateHint hint;
     detail::Runner runner{detail::run_settings(options), scenario, options.maximum_abandoned};
-    detail::Explorer explorer{runner, detail::budgets_of(options)};
+    detail::PlanWorkers workers{runner, scenario, options.maximum_abandoned, options.threads};
+    detail::Explorer explorer{runner, detail::budgets_of(options), &workers};
     detail::SearchBounds bounds;
     bounds.runs = options.maximum_plans;
     bounds.progress = options.progress;
@@ -96,7 +99,7 @@ SQSIM_EXPLORE_INLINE Report explore(const ExploreOptions& options, const std::fu
     if (options.maximum_time != sqsim::detail::never) {
         bounds.end = sqsim::detail::saturating_add(sqsim::detail::real_time(), options.maximum_time);
     }
-    const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
+    const detail::Watchdog watchdog{workers.contexts(), options.watchdog, options.on_standstill};
     const auto end = explorer.run(bounds);
     Report report;
     report.name = options.name;
@@ -136,6 +139,9 @@ SQSIM_EXPLORE_INLINE Report explore(const ExploreOptions& options, const std::fu
     case detail::Explorer::End::not_followed:
         detail::report_unreached(report, runner, explorer.plan());
         break;
+    case detail::Explorer::End::shares_state:
+        detail::report_shared_state(report, runner, explorer.plan());
+        break;
     }
     detail::report_warnings(report, runner);
     return report;
@@ -146,7 +152,8 @@ SQSIM_EXPLORE_INLINE Report explore(const std::function<void(World&)>& scenario)
 
 SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
     const detail::TerminateHint hint;
-    detail::Runner runner{detail::run_settings(options), scenario, unlimited};
+    detail::SampledSchedules schedules{options};
+    detail::Runner runner{schedules.settings(detail::run_settings(options)), scenario, unlimited};
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};
     Report report;
     report.method = Report::Method::sample;
@@ -158,15 +165,17 @@ SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::func
     for (std::size_t i = 0; i < options.runs && outcome.violation.empty(); ++i) {
         detail::RandomStrategy strategy{options.seed, i, options.kind_probability, options.fault_probability,
                                         options.maximum_faults};
-        outcome = runner.run({}, &strategy);
+        outcome = runner.run({}, &schedules.strategy(i, strategy));
+        schedules.count_run();
         plan = runner.path().taken();
-        report.total_faults += plan.size();
+        report.total_faults += schedules.bound() ? static_cast<std::size_t>(detail::faults_of(plan)) : plan.size();
         hash = sqsim::detail::mix64(hash + outcome.hash);
         if (!outcome.violation.empty()) {
             outcome = runner.run_again(plan);  // which confirms it in the other crash mode
         }
     }
     report.plans = runner.runs();
+    report.schedules = schedules.bound();
     report.history_hash = hash;
     if (outcome.violation.empty()) {
         detail::report_vacuity(report, runner.stats());

@@ -66,6 +66,9 @@ struct ExploreOptions {
     /// After how much real time without a step the exploration says where it stands still; zero: never.
     std::chrono::milliseconds watchdog = std::chrono::seconds{10};
     std::function<void(std::string_view)> on_standstill{};  // gets the text instead of stderr, in a thread
+    /// How many threads call the scenario, to the same result. With more than one, executions must share nothing that
+    /// they change.
+    int threads = 1;
 };
 
 /// How to sample. Each execution draws each kind of fault with one probability, and lets it happen with another.
@@ -86,6 +89,9 @@ struct SampleOptions {
     std::size_t stack_size = 256 * 1024;
     std::chrono::milliseconds watchdog = std::chrono::seconds{10};
     std::function<void(std::string_view)> on_standstill{};
+    /// Chooses who goes on by random priorities, which finds every bug of this depth with a probability that the report
+    /// bounds. Every other run is without faults. Offers preemptions in any case.
+    std::optional<int> pct_depth{};
 };
 
 /// How to replay: as the exploration that made the token.

@@ -68,8 +68,11 @@ inline constinit thread_local SimulationHooks* simulation_hooks = nullptr;
 inline constinit std::atomic<int> executions_under_way = 0;
 inline constinit std::atomic<bool> has_stray_point = false;
 
+/// Whether this thread calls scenarios while other threads do, too: what it does between two executions is its own.
+inline constinit thread_local bool runs_beside_others = false;
+
 inline void look_for_execution() noexcept {
-    if (executions_under_way.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    if (executions_under_way.load(std::memory_order_relaxed) != 0 && !runs_beside_others) [[unlikely]] {
         has_stray_point.store(true, std::memory_order_relaxed);
     }
 }

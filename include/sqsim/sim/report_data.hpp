@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/fault_plan.hpp"
+#include "sqsim/sim/schedule_bound.hpp"
 #include "sqsim/sim/timeline.hpp"
 
 #include <cstddef>
@@ -101,6 +102,8 @@ struct ReportData {
     std::vector<std::string> difference{};  // the first steps in which two executions of a plan differ
     Warnings notes{};
     std::vector<std::string> warnings{};  // the notes in words; also part of the text
+    /// What a sample that chooses schedules by random priorities guarantees.
+    std::optional<ScheduleBound> schedules{};
 };
 
 }  // namespace sim

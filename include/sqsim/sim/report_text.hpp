@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/report_data.hpp"
+#include "sqsim/sim/schedule_bound.hpp"
 #include "sqsim/sim/timeline_fold.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
@@ -120,11 +121,17 @@ inline void append_word(std::string& list, std::string_view word) {
                 (report.covered != 0 ? ", at least " + std::to_string(report.covered) + " more covered by them"
                                      : std::string{}) +
                 ", 0 violations"};
-    case ReportData::Method::sample:
-        return {count_text(report.plans - std::min<std::size_t>(report.plans, 1), "random plan") + " with seed " +
-                    std::to_string(report.seed) +
-                    " were run, 0 violations; faults in all: " + std::to_string(report.total_faults),
-                "a sample is no proof: what needs a rare combination may be missed"};
+    case ReportData::Method::sample: {
+        std::vector<std::string> lines{
+            count_text(report.plans - std::min<std::size_t>(report.plans, 1), "random plan") + " with seed " +
+            std::to_string(report.seed) +
+            " were run, 0 violations; faults in all: " + std::to_string(report.total_faults)};
+        if (report.schedules) {
+            lines.push_back(schedule_text(*report.schedules));
+        }
+        lines.push_back("a sample is no proof: what needs a rare combination may be missed");
+        return lines;
+    }
     case ReportData::Method::replay:
         return {"the plan " + report.token + " no longer violates anything"};
     case ReportData::Method::bytes:

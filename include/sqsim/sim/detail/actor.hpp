@@ -87,6 +87,7 @@ struct Actor {
     Nanos restarts_at{};              // when its next incarnation begins
     const void* waits_for = nullptr;  // null: for any change
     bool is_polling = false;          // it found nothing to receive: if it sleeps, then only to ask again
+    bool gives_way = false;           // it has let those that were ready go first, of itself
     bool is_replaced = false;         // when it returns, another incarnation begins in its place
     std::uint64_t polled_at = 0;      // the state of the sources when it found nothing last
     int empty_polls = 0;              // since a source changed
@@ -128,6 +129,7 @@ struct Actor {
         slept_at = 0;
         idle_sleeps = 0;
         is_idle = false;
+        gives_way = false;
         stop.reset();
         memory.reset();
     }

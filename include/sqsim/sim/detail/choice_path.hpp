@@ -17,6 +17,8 @@ namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim::detail {
 
+struct Actor;
+
 /// Chooses where no plan does: by chance, or by the bytes of a fuzzer.
 class Strategy {
 public:
@@ -27,6 +29,13 @@ public:
 
     /// Returns 0, or the number of an alternative from 1 on.
     [[nodiscard]] virtual std::size_t choose(std::span<const Alternative> alternatives) = 0;
+
+    /// Whether it chooses who goes on, too: then it is told of each step.
+    [[nodiscard]] virtual bool schedules() const noexcept { return false; }
+    /// The current actor has come to a site where any of those that are ready may go on instead.
+    virtual void at_site(const Actor& /*current*/, std::span<Actor* const> /*ready*/) {}
+    /// The last actor has ended its turn, and one of those that are ready goes on. It is null at the beginning.
+    virtual void at_switch(const Actor* /*last*/, std::span<Actor* const> /*ready*/) {}
 };
 
 /// Makes the choices of an execution: what its plan says, else the fault-free alternative.
@@ -46,6 +55,7 @@ public:
     void begin(std::span<const PackedFault> plan, Strategy* strategy, bool remembers_all) {
         plan_ = plan;
         strategy_ = strategy;
+        scheduler_ = strategy != nullptr && strategy->schedules() ? strategy : nullptr;
         remembers_all_ = remembers_all || strategy != nullptr;
         followed_ = 0;
         seen_.assign(plan.size(), 0);
@@ -56,6 +66,16 @@ public:
         alternatives_.clear();
         offered_ = 0;
         reached_free_choice_ = false;
+    }
+
+    /// The strategy, if it chooses who goes on; else null.
+    [[nodiscard]] Strategy* scheduler() const noexcept { return scheduler_; }
+
+    /// The last actor has ended its turn, and one of those that are ready goes on.
+    void end_turn(const Actor* last, std::span<Actor* const> ready) {
+        if (scheduler_ != nullptr) {
+            scheduler_->at_switch(last, ready);
+        }
     }
 
     /// The execution reaches a choice at a site about a message, among these kinds. Returns false if the fault-free
@@ -109,6 +129,15 @@ public:
     /// The kinds that came up at a site in any execution since the last call of `forget_kinds`.
     [[nodiscard]] std::span<const Faults> kinds() const noexcept { return kinds_; }
     void forget_kinds() noexcept { kinds_.clear(); }
+    /// The same for the sites from this number on.
+    void forget_kinds_from(std::size_t site) { kinds_.resize(std::min(kinds_.size(), site)); }
+    /// Adds the kinds that came up in executions of another path.
+    void add_kinds(std::span<const Faults> kinds) {
+        kinds_.resize(std::max(kinds_.size(), kinds.size()));
+        for (std::size_t site = 0; site < kinds.size(); ++site) {
+            kinds_[site] = kinds_[site].with(kinds[site]);
+        }
+    }
 
     /// The choices that the execution reached so far and remembers, in their order.
     [[nodiscard]] const std::vector<ChoicePoint>& points() const noexcept { return points_; }
@@ -155,6 +184,7 @@ private:
 
     std::span<const PackedFault> plan_{};
     Strategy* strategy_ = nullptr;
+    Strategy* scheduler_ = nullptr;  // the same, if it chooses who goes on
     bool remembers_all_ = true;
     std::size_t followed_ = 0;
     std::vector<std::uint16_t> seen_{};     // for each of the plan, how often its site was reached about its message

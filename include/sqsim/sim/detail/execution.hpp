@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/sim/detail/exception_type.hpp"
 #include "sqsim/sim/detail/instants.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
 #include "sqsim/sim/detail/scheduler.hpp"
@@ -16,35 +17,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-#if SQSIM_EXCEPTIONS
-#    include <cxxabi.h>
-#endif
 
 namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim::detail {
-
-/// The name of the type of the exception that is being handled.
-[[nodiscard]] inline std::string current_exception_type() {
-#if SQSIM_EXCEPTIONS && !defined(_LIBCPP_VERSION)
-    if (const std::type_info* const type = abi::__cxa_current_exception_type()) {
-        int status = 0;
-        char* const name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
-        std::string text = status == 0 && name != nullptr ? name : type->name();
-        std::free(name);
-        return text;
-    }
-#endif
-    return "unknown type";
-}
 
 /// One execution of a scenario: its actors, its time, every choice about them, and what it comes to. One thread. Only a
 /// choice makes it different from others.
@@ -59,6 +41,9 @@ public:
           timeline_{context.timeline, scheduler_.clock()}, instants_{context, scheduler_} {
         context_.clear();
         add_client("scenario");
+        if (settings().chooses_actors) {
+            scheduler_.let_client_choose();
+        }
     }
     ~Execution() { leave(); }
 
@@ -202,6 +187,9 @@ public:
             return {};
         }
         context_.progress.site.store(site, std::memory_order_relaxed);
+        if (context_.path.scheduler() != nullptr && harm.contains(Fault::preempt) && scheduler_.current()->has_stack) {
+            context_.path.scheduler()->at_site(*scheduler_.current(), scheduler_.ready());
+        }
         const Faults possible = faults.with(harm.empty() ? Faults{} : possible_harm(harm)).common(settings().offered);
         return context_.path.reach(site, subject, possible) ? choose_among(site, subject, possible, count)
                                                             : Alternative{};
@@ -372,6 +360,22 @@ private:
     }
     void after_step() override { check_watches(); }
 
+    /// A choice point like others, but nobody acts: the one whose turn it is lets another one go first.
+    [[nodiscard]] std::size_t next_of(const Actor* last, const std::vector<Actor*>& ready) override {
+        context_.path.end_turn(last, ready);
+        if (ready.size() < 2 || !settings().offered.contains(Fault::preempt) ||
+            !context_.path.reach(next_actor_, 0, Fault::preempt)) {
+            return 0;
+        }
+        add_alternatives_of(Fault::preempt, 0);
+        const Alternative chosen = context_.path.choose(timeline_.size());
+        if (chosen.fault == Fault::preempt) {
+            begin_fault(next_actor_, 0, Fault::preempt);
+            timeline_.add_switch(ready[chosen.parameter]->index, ready.front()->name);
+        }
+        return chosen.parameter;
+    }
+
     void on_end(Actor& actor, Ending ending) override {
         const auto add = [&](const std::string& text) {
             timeline_.add_step(actor.index, TimelineStep::Kind::life, client_of(actor).current.subject,
@@ -477,8 +481,8 @@ private:
             stall(chosen.parameter);
             break;
         case Fault::preempt:
-            timeline_.mark_fault(index, chosen.fault);
-            scheduler_.yield();
+            timeline_.mark_preemption(index, chosen.parameter, scheduler_.ready()[chosen.parameter]->name);
+            scheduler_.let_go_first(chosen.parameter);
             break;
         case Fault::retention_ends:
             ends_retention_ = true;
@@ -524,6 +528,10 @@ private:
             if (const std::size_t instants = instants_.ends_of_outages().size(); instants != 0) {
                 add(0, std::min(instants, most_alternatives) - 1);
             }
+            break;
+        case Fault::preempt:  // where nobody acts, the first of those that are ready goes on anyway
+            add(scheduler_.current() == nullptr ? 1 : 0,
+                settings().chooses_actors ? std::min(scheduler_.ready().size() - 1, most_alternatives) : 0);
             break;
         default:
             add(0, 0);
@@ -684,6 +692,7 @@ private:
     bool ends_retention_ = false;
     bool may_delay_ = false;  // a fault happened that may have cost time
     bool read_clock_ = false;
+    SiteNumber next_actor_ = settings().chooses_actors ? sites().number(next_actor_site) : SiteNumber{0};
 };
 
 }  // namespace sim::detail

@@ -37,6 +37,7 @@ struct Settings {
     std::size_t maximum_steps = 10'000;
     Nanos clock_error = std::chrono::minutes{10};
     bool reduces_by_state = false;
+    bool chooses_actors = false;  // any of those that are ready may go on, not only the one that has waited longest
     std::size_t stack_size = Fiber::default_stack_size;
 };
 
@@ -45,6 +46,13 @@ struct ProgressMark {
     std::atomic<std::uint64_t> steps = 0;
     std::atomic<SiteNumber> site = 0;
     std::atomic<const char*> actor = nullptr;  // its name
+    std::atomic<bool> is_idle = false;         // no execution is under way, and none is missed
+
+    /// An execution begins: from now on its steps are missed, and none is before this one.
+    void end_idleness() noexcept {
+        steps.fetch_add(1, std::memory_order_relaxed);
+        is_idle.store(false, std::memory_order_release);
+    }
 };
 
 /// Everything that actors received in an execution: they refer to it, wherever they stop. The memory is used again.

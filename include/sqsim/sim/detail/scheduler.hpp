@@ -48,6 +48,8 @@ public:
     /// Whether what an actor waits for is there now.
     [[nodiscard]] virtual bool is_there(const void* source) const = 0;
     virtual void after_step() = 0;
+    /// The place of the one that goes on, of those that are ready. `last`: who had a turn before.
+    [[nodiscard]] virtual std::size_t next_of(const Actor* /*last*/, const std::vector<Actor*>& /*ready*/) { return 0; }
     virtual void on_end(Actor& actor, Ending ending) = 0;
     virtual void on_restart(Actor& actor) = 0;
 
@@ -151,9 +153,19 @@ public:
 
     // The current actor.
 
-    /// Lets the others that are ready go first.
+    /// The client says which of those that are ready goes on.
+    void let_client_choose() noexcept { client_chooses_ = true; }
+
+    /// Lets the others that are ready go first, of its own accord.
     void yield() {
+        current_->gives_way = is_anyone_ready();
+        let_go_first(0);
+    }
+    /// Lets the one at this place go first, and then the others that are ready.
+    void let_go_first(std::size_t place) {
         if (is_anyone_ready() && current_->has_stack) {
+            const auto first = memory_.ready.begin() + static_cast<std::ptrdiff_t>(place);
+            std::rotate(memory_.ready.begin(), first, first + 1);
             current_->become(ActorState::ready);
             memory_.ready.push_back(current_);
             suspend();
@@ -269,8 +281,9 @@ public:
                 make_ready(actor);
             }
         });
+        last_ = nullptr;
         while (!client_.is_stopped()) {
-            if (Actor* const next = next_ready()) {
+            if (Actor* const next = client_chooses_ ? chosen_ready() : next_ready()) {
                 resume(*next);
                 client_.after_step();
             } else if (const Nanos next_event = next_instant(); next_event == sqsim::detail::never) {
@@ -329,6 +342,16 @@ private:
         Actor* const next = memory_.ready.front();
         memory_.ready.erase(memory_.ready.begin());
         return next;
+    }
+    [[nodiscard]] Actor* chosen_ready() {
+        if (memory_.ready.empty()) {
+            return nullptr;
+        }
+        const auto place = static_cast<std::ptrdiff_t>(client_.next_of(last_, memory_.ready));
+        last_ = memory_.ready[static_cast<std::size_t>(place)];
+        last_->gives_way = false;
+        memory_.ready.erase(memory_.ready.begin() + place);
+        return last_;
     }
     void forget_who_waits_no_more() {
         std::erase_if(memory_.waiting, [](const Actor* actor) { return actor->state != ActorState::waiting; });
@@ -573,6 +596,8 @@ private:
     ManualClock clock_{};
     std::size_t actors_ = 0;
     Actor* current_ = nullptr;
+    Actor* last_ = nullptr;  // who had a turn before, where the client chooses
+    bool client_chooses_ = false;
     Phase phase_ = Phase::running;
     bool unwound_ = false;
     std::vector<ScheduledAction> actions_{};

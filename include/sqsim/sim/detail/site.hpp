@@ -34,6 +34,10 @@ using Subject = std::uint32_t;
 
 [[nodiscard]] constexpr SiteNumber number_of(Site site) noexcept { return static_cast<SiteNumber>(site); }
 
+/// The name of the choice which of those that are ready goes on, where executions have that: never of an exploration,
+/// in which the one goes on that has waited longest.
+inline constexpr std::string_view next_actor_site = "next-actor";
+
 /// The numbers of the sites of one queue; of those that are no queue's, too.
 using QueueSites = std::array<SiteNumber, site_count>;
 
@@ -97,6 +101,9 @@ public:
     }
 
     [[nodiscard]] const std::string& name(SiteNumber number) const noexcept { return names_[number]; }
+
+    /// How many names there are: their numbers are below.
+    [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
 
 private:
     std::vector<std::string> names_{};

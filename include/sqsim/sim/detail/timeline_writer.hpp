@@ -80,6 +80,21 @@ public:
             add_fault(actor, std::string{kind.word} + ": " + std::string{kind.description});
         }
     }
+    /// Those that are ready go first; with `place` != 0 only the one at that place, whose name it is, goes before them.
+    void mark_preemption(std::size_t actor, std::size_t place, const std::string& name) {
+        if (place == 0) {
+            mark_fault(actor, Fault::preempt);
+        } else if (is_writing()) {
+            add_fault(actor, "preempt: " + name + " goes first");
+        }
+    }
+    /// An actor goes on before the one whose turn it would be.
+    void add_switch(std::size_t actor, const std::string& other) {
+        if (is_writing()) {
+            add_step(actor, TimelineStep::Kind::life, 0, [] { return std::string{"goes on"}; });
+            add_fault(actor, "preempt: it goes before " + other);
+        }
+    }
     void mark_choice(std::size_t actor, const std::string& text) {
         if (is_writing()) {
             add_fault(actor, text);

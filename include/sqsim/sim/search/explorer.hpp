@@ -6,6 +6,8 @@
 #include "sqsim/sim/detail/choice_path.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/options.hpp"
+#include "sqsim/sim/search/plan_step.hpp"
+#include "sqsim/sim/search/plan_workers.hpp"
 #include "sqsim/sim/search/runner.hpp"
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,9 +53,15 @@ struct SearchBounds {
 
 /// Runs every plan within budgets, once, those with fewer faults first: so the first that fails is minimal. A plan's
 /// children have one fault more, at a choice point that its execution reached after its last one.
+///
+/// With workers, these run plans ahead. Their results are taken in the order of the plans, so the exploration is the
+/// same, and what they ran too much counts for nothing.
 class Explorer {
 public:
-    Explorer(Runner& runner, const Budgets& budgets) : runner_{runner}, budgets_{budgets} {}
+    /// The workers, if there are any, stay where they are.
+    Explorer(Runner& runner, const Budgets& budgets, PlanWorkers* workers = nullptr)
+        : runner_{runner}, budgets_{budgets}, workers_{workers != nullptr && workers->threads() > 1 ? workers
+                                                                                                    : nullptr} {}
 
     enum class End : std::uint8_t {
         all_run,
@@ -60,59 +69,16 @@ public:
         limit,
         differs,       // two executions of a plan do
         not_followed,  // a fault did not come about where an earlier execution reached its site
+        shares_state,  // a plan fails beside others, and passes alone
     };
 
     /// Runs the fault-free plan, then the others.
     End run(const SearchBounds& bounds) {
-        runner_.path().forget_kinds();
-        nodes_.assign(1, Node{});
-        level_.assign(1, 0);
-        while (!level_.empty()) {
-            before_level_ = runner_.runs();
-            next_.clear();
-            for (at_ = 0; at_ < level_.size(); ++at_) {
-                if (runner_.runs() >= bounds.runs || is_time_over(bounds)) {
-                    return End::limit;
-                }
-                if (bounds.progress && runner_.runs() % 4096 == 4095) {
-                    bounds.progress(
-                        {runner_.runs(), nodes_.size(), static_cast<std::size_t>(nodes_[level_[at_]].size)});
-                }
-                plan_of(level_[at_], plan_);
-                bool has_children = may_have_children(nodes_[level_[at_]]);
-                outcome_ = has_children ? runner_.run_and_remember(plan_) : runner_.run(plan_);
-                if (!has_children && runner_.path().reached_free_choice() &&
-                    fits(nodes_[level_[at_]], static_cast<std::size_t>(Category::choice))) {
-                    has_children = true;
-                    outcome_ = runner_.run_and_remember_again(plan_);
-                }
-                hash_ = sqsim::detail::mix64(hash_ + outcome_.hash);
-                if (!outcome_.followed) {
-                    return End::not_followed;
-                }
-                if (!outcome_.violation.empty()) {
-                    return End::failed;
-                }
-                if (has_children) {
-                    covered_ += fits(nodes_[level_[at_]], 0) ? runner_.context().covered : 0;
-                    expand(level_[at_]);
-                }
-                if (bounds.repeats_some && is_to_repeat()) {
-                    ++repeated_;
-                    const std::uint64_t first = outcome_.hash;
-                    if (runner_.run_again(plan_).hash != first) {
-                        return End::differs;
-                    }
-                }
-            }
-            std::stable_sort(next_.begin(), next_.end(), [this](std::uint32_t a, std::uint32_t b) {
-                const Node& left = nodes_[a];
-                const Node& right = nodes_[b];
-                return std::pair{left.faults(), left.severity} < std::pair{right.faults(), right.severity};
-            });
-            level_.swap(next_);
+        const End end = search(bounds);
+        if (workers_ != nullptr) {
+            workers_->stop();
         }
-        return End::all_run;
+        return end;
     }
 
     /// After a failure: runs the other plans of the same size, up to `most`. Calls `visit(plan, outcome)` for each.
@@ -155,6 +121,73 @@ public:
     }
 
 private:
+    [[nodiscard]] End search(const SearchBounds& bounds) {
+        runner_.path().forget_kinds();
+        nodes_.assign(1, Node{});
+        level_.assign(1, 0);
+        while (!level_.empty()) {
+            before_level_ = runner_.runs();
+            next_.clear();
+            for (at_ = 0; at_ < level_.size(); ++at_) {
+                if (runner_.runs() >= bounds.runs || is_time_over(bounds)) {
+                    return End::limit;
+                }
+                if (bounds.progress && runner_.runs() % 4096 == 4095) {
+                    bounds.progress(
+                        {runner_.runs(), nodes_.size(), static_cast<std::size_t>(nodes_[level_[at_]].size)});
+                }
+                const PlanResult* const result = next_result(bounds);
+                if (result != nullptr && result->kind == PlanResult::Kind::passed) {
+                    merge(*result);
+                    continue;
+                }
+                const bool is_alarm = result != nullptr && result->kind == PlanResult::Kind::alarmed;
+                if (is_alarm) {
+                    workers_->stop();  // nothing is to run beside it
+                }
+                plan_of(level_[at_], plan_);
+                if (const auto end = run_here(bounds)) {
+                    return *end;
+                }
+                if (is_alarm) {
+                    return End::shares_state;
+                }
+            }
+            std::stable_sort(next_.begin(), next_.end(), [this](std::uint32_t a, std::uint32_t b) {
+                const Node& left = nodes_[a];
+                const Node& right = nodes_[b];
+                return std::pair{left.faults(), left.severity} < std::pair{right.faults(), right.severity};
+            });
+            level_.swap(next_);
+        }
+        return End::all_run;
+    }
+
+    /// Runs the plan and adds its children. Returns what ends the exploration, if anything does.
+    [[nodiscard]] std::optional<End> run_here(const SearchBounds& bounds) {
+        const Room room = room_of(nodes_[level_[at_]]);
+        const bool has_children = run_to_extend(runner_, plan_, room, outcome_);
+        hash_ = sqsim::detail::mix64(hash_ + outcome_.hash);
+        if (!outcome_.followed) {
+            return End::not_followed;
+        }
+        if (!outcome_.violation.empty()) {
+            return End::failed;
+        }
+        if (has_children) {
+            covered_ += room.for_fault ? runner_.context().covered : 0;
+            visit_children(runner_.path(), room, [this](const PackedFault& packed) { add_child(level_[at_], packed); });
+        }
+        if (is_to_repeat(bounds, runner_.runs())) {
+            ++repeated_;
+            const std::uint64_t first = outcome_.hash;
+            if (runner_.run_again(plan_).hash != first) {
+                return End::differs;
+            }
+        }
+        return std::nullopt;
+    }
+
     struct Node {
         PackedFault last{};
         std::uint32_t parent = 0;
@@ -192,48 +225,31 @@ private:
         return used + 1 <= budgets_.most[index];
     }
 
-    [[nodiscard]] bool may_have_children(const Node& node) const noexcept {
-        for (std::size_t i = 0; i < node.used.size(); ++i) {
-            // Whether there is a choice of the user's own, only an execution tells: most scenarios have none.
-            if (i != static_cast<std::size_t>(Category::choice) && fits(node, i)) {
-                return true;
-            }
+    [[nodiscard]] Room room_of(const Node& node) const noexcept {
+        Room room;
+        room.for_fault = fits(node, 0);
+        room.for_choice = fits(node, static_cast<std::size_t>(Category::choice));
+        for (std::size_t i = 0; i < categories; ++i) {
+            room.for_some = room.for_some || (i != static_cast<std::size_t>(Category::choice) && fits(node, i));
+            // A category without a budget of its own counts as a fault.
+            const bool fits_category = budgets_.counts_as_fault[i] ? room.for_fault : fits(node, i);
+            room.categories = static_cast<std::uint8_t>(room.categories | (fits_category ? 1U << i : 0U));
         }
-        return false;
+        return room;
     }
 
-    /// Adds the children of a plan that has just been run.
-    void expand(std::uint32_t parent) {
-        const auto& points = runner_.path().points();
-        std::size_t first = points.size();
-        while (first > 0 && points[first - 1].chosen == 0) {
-            --first;
-        }
-        const Node node = nodes_[parent];
-        std::array<bool, categories> fits_category{};
-        for (std::size_t i = 0; i < categories; ++i) {
-            fits_category[i] = fits(node, i);
-        }
-        for (std::size_t i = first; i < points.size(); ++i) {
-            for (std::size_t alternative = 0; alternative < points[i].alternatives; ++alternative) {
-                const PackedFault packed = runner_.path().packed(points[i], alternative);
-                const FaultInfo& kind = info(packed.alternative.fault);
-                const auto category = static_cast<std::size_t>(kind.category);
-                // A category without a budget of its own counts as a fault.
-                if (!fits_category[budgets_.counts_as_fault[category] ? 0 : category]) {
-                    continue;
-                }
-                mark_tried(packed);
-                Node child = node;
-                child.last = packed;
-                child.parent = parent;
-                ++child.size;
-                ++child.used[category];
-                child.severity = static_cast<std::uint16_t>(child.severity + kind.severity);
-                nodes_.push_back(child);
-                next_.push_back(static_cast<std::uint32_t>(nodes_.size() - 1));
-            }
-        }
+    /// Adds the child of a plan that has this more.
+    void add_child(std::uint32_t parent, const PackedFault& packed) {
+        mark_tried(packed);
+        const FaultInfo& kind = info(packed.alternative.fault);
+        Node child = nodes_[parent];
+        child.last = packed;
+        child.parent = parent;
+        ++child.size;
+        ++child.used[static_cast<std::size_t>(kind.category)];
+        child.severity = static_cast<std::uint16_t>(child.severity + kind.severity);
+        nodes_.push_back(child);
+        next_.push_back(static_cast<std::uint32_t>(nodes_.size() - 1));
     }
 
     void mark_tried(const PackedFault& packed) {
@@ -244,12 +260,70 @@ private:
         tried = tried.with(packed.alternative.fault);
     }
 
-    [[nodiscard]] bool is_to_repeat() const noexcept {
-        return plan_.empty() || sqsim::detail::mix64(runner_.runs()) % 100 == 0;
+    /// Whether the plan that is the `run`-th to be run is to be run twice.
+    [[nodiscard]] static bool is_to_repeat(const SearchBounds& bounds, std::size_t run) noexcept {
+        return bounds.repeats_some && (run == 1 || sqsim::detail::mix64(run) % 100 == 0);
+    }
+
+    // The plans that workers run.
+
+    /// What a worker made of the next plan of the level; null if it is to be run here.
+    [[nodiscard]] const PlanResult* next_result(const SearchBounds& bounds) {
+        if (workers_ == nullptr || level_.size() < 2) {
+            return nullptr;
+        }
+        if (at_ == 0) {
+            added_ = 0;
+            batch_.reset();
+        }
+        if (batch_ == nullptr || at_ == batch_begin_ + batch_->tasks.size()) {
+            add_batches(bounds);
+            batch_ = workers_->take();
+            batch_begin_ = at_;
+        }
+        return &batch_->results[at_ - batch_begin_];
+    }
+
+    /// Makes batches of the plans to come, as many as keep the workers busy.
+    void add_batches(const SearchBounds& bounds) {
+        constexpr std::size_t most_plans = 16;
+        constexpr std::size_t batches_per_thread = 4;
+        const std::size_t threads = workers_->threads();
+        const std::size_t plans =
+            std::clamp<std::size_t>(level_.size() / (threads * 2 * batches_per_thread), 1, most_plans);
+        const std::size_t end = std::min(level_.size(), bounds.runs - before_level_);
+        while (added_ < end && workers_->batches() < threads * batches_per_thread) {
+            auto batch = std::make_unique<PlanBatch>();
+            const std::size_t batch_end = std::min(end, added_ + plans);
+            const std::size_t abandoned = runner_.abandoned();
+            batch->plan_size = nodes_[level_[added_]].size;
+            batch->abandoned = {abandoned, abandoned + (added_ - at_) * PlanWorker::most_abandoned_of_plan};
+            for (; added_ < batch_end; ++added_) {
+                const std::uint32_t node = level_[added_];
+                plan_of(node, plan_);
+                batch->faults.insert(batch->faults.end(), plan_.begin(), plan_.end());
+                batch->tasks.push_back({room_of(nodes_[node]), is_to_repeat(bounds, before_level_ + added_ + 1)});
+            }
+            workers_->add(std::move(batch));
+        }
+    }
+
+    /// Takes over what a worker made of a plan that passed.
+    void merge(const PlanResult& result) {
+        const std::size_t index = at_ - batch_begin_;
+        runner_.add_plan(result.counts);
+        hash_ = sqsim::detail::mix64(hash_ + result.hash);
+        covered_ += result.covered;
+        const std::size_t first = index == 0 ? 0 : batch_->results[index - 1].children_end;
+        for (std::size_t i = first; i < result.children_end; ++i) {
+            add_child(level_[at_], batch_->children[i]);
+        }
+        repeated_ += batch_->tasks[index].is_repeated ? 1U : 0U;
     }
 
     Runner& runner_;
     Budgets budgets_;
+    PlanWorkers* workers_;
     std::vector<Node> nodes_{};
     std::vector<std::uint32_t> level_{};
     std::vector<std::uint32_t> next_{};
@@ -261,6 +335,9 @@ private:
     std::size_t repeated_ = 0;
     std::size_t covered_ = 0;
     std::uint64_t hash_ = 0;
+    std::size_t added_ = 0;               // plans of the level that are in batches
+    std::unique_ptr<PlanBatch> batch_{};  // the one that results are taken from
+    std::size_t batch_begin_ = 0;
 };
 
 }  // namespace sim::detail

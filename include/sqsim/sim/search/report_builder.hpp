@@ -135,6 +135,15 @@ inline void report_unreached(Report& report, Runner& runner, std::span<const Pac
     static_cast<void>(runner.run_with_timeline(plan, report.timeline));
 }
 
+/// A plan did not go well beside those that other threads ran, and does alone.
+inline void report_shared_state(Report& report, Runner& runner, std::span<const PackedFault> plan) {
+    report.verdict = Verdict::nondeterministic;
+    report.plan = describe(plan, runner.sites());
+    report.problem = "plan " + to_token(report.plan) +
+                     " fails while other threads run plans, and passes alone: executions share state that several "
+                     "threads change";
+}
+
 /// The kinds of faults that came up, those that did not, and where.
 inline void report_coverage(Report& report, const Explorer& explorer, Runner& runner) {
     const auto reached = explorer.reached();

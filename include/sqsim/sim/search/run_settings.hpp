@@ -3,9 +3,13 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
+#include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/fault.hpp"
+#include "sqsim/sim/fault_plan.hpp"
 #include "sqsim/sim/options.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -41,6 +45,17 @@ template <class Options>
 [[nodiscard]] inline ReplayOptions replay_options(const ExploreOptions& options) {
     return {options.name,          options.offered,     options.crash,      options.stalls,   options.horizon,
             options.maximum_steps, options.clock_error, options.stack_size, options.watchdog, options.on_standstill};
+}
+
+/// The same for replaying a plan, which may come from a sample that chose who goes on.
+[[nodiscard]] inline Settings replay_settings(const ReplayOptions& options, const FaultPlan& plan) {
+    Settings settings = run_settings(options);
+    settings.chooses_actors = std::any_of(plan.begin(), plan.end(), [](const PlannedFault& planned) {
+        const std::size_t longest = std::max<std::size_t>(planned.site.size(), 6);
+        return planned.fault == info(Fault::preempt).word &&
+               (planned.parameter != 0 || planned.site == token_site(next_actor_site, longest));
+    });
+    return settings;
 }
 
 /// The token that the environment wants replayed by the exploration of this name.

@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/history/check_history.hpp"
 #include "sqsim/sim/detail/choice_path.hpp"
+#include "sqsim/sim/detail/exception_type.hpp"
 #include "sqsim/sim/detail/execution.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
@@ -37,6 +38,15 @@ struct Outcome {
     std::string violation{};
     std::uint64_t hash = 0;
     bool followed = true;  // every fault of the plan came about
+};
+
+/// What the executions of a plan are counted for, repetitions and those without unwinding included.
+struct RunCounts {
+    ExecutionCounts executions{};
+    std::size_t swallowed = 0;
+    std::size_t only_unwinding = 0;
+    std::size_t abandoned = 0;
+    bool abandoned_all = true;
 };
 
 /// Tells the leak sanitizer that code which is abandoned leaks what it holds, on purpose.
@@ -119,7 +129,54 @@ public:
     /// Lets the last execution of a plan be one that unwinds.
     void end_unwinding() noexcept { ends_unwinding_ = true; }
 
+    // For a runner that runs some of the plans of another one.
+
+    /// How many plans were run in both crash modes before the next one, at least and at most.
+    struct AbandonedBefore {
+        std::size_t least = 0;
+        std::size_t most = 0;
+    };
+
+    /// Compares with the fault-free execution that another runner ran.
+    void compare_with_states_of(const Runner& other) {
+        stats_.states = other.stats_.states;
+        stats_.keys = other.stats_.keys;
+    }
+
+    /// Has the names of sites of another runner, and no others.
+    void set_sites(const SiteTable& sites) {
+        context_.sites = sites;
+        context_.path.forget_kinds_from(sites.size());
+    }
+
+    /// Counts from zero.
+    void begin_counts(AbandonedBefore before) {
+        static_cast<ExecutionCounts&>(stats_) = {};
+        swallowed_ = only_unwinding_ = 0;
+        abandoned_ = abandoned_before_ = before.least;
+        maybe_abandoned_ = before.most - before.least;
+        abandoned_all_ = true;
+        is_uncertain_ = false;
+    }
+    [[nodiscard]] RunCounts end_counts() {
+        return {std::move(static_cast<ExecutionCounts&>(stats_)), swallowed_, only_unwinding_,
+                abandoned_ - abandoned_before_, abandoned_all_};
+    }
+    /// Whether it depends on plans that others run whether one of these was to be run in both crash modes.
+    [[nodiscard]] bool is_uncertain() const noexcept { return is_uncertain_; }
+
+    /// Counts a plan that another runner has run, as if it had been run here.
+    void add_plan(const RunCounts& counts) {
+        ++runs_;
+        stats_.add(counts.executions);
+        swallowed_ += counts.swallowed;
+        only_unwinding_ += counts.only_unwinding;
+        abandoned_ += counts.abandoned;
+        abandoned_all_ = abandoned_all_ && counts.abandoned_all;
+    }
+
     [[nodiscard]] const RunContext& context() const noexcept { return context_; }
+    [[nodiscard]] ProgressMark& progress() noexcept { return context_.progress; }
     [[nodiscard]] const Settings& settings() const noexcept { return context_.settings; }
     [[nodiscard]] SiteTable& sites() noexcept { return context_.sites; }
     [[nodiscard]] ChoicePath& path() noexcept { return context_.path; }
@@ -158,6 +215,10 @@ private:
         if (!fails) {
             if (abandoned_ >= maximum_abandoned_) {
                 abandoned_all_ = false;
+                return;
+            }
+            if (abandoned_ + maybe_abandoned_ >= maximum_abandoned_) {
+                is_uncertain_ = true;
                 return;
             }
             ++abandoned_;
@@ -256,7 +317,10 @@ private:
     std::size_t swallowed_ = 0;
     std::size_t only_unwinding_ = 0;
     std::size_t abandoned_ = 0;
+    std::size_t abandoned_before_ = 0;  // by other runners
+    std::size_t maybe_abandoned_ = 0;   // so many more, by other runners
     bool abandoned_all_ = true;
+    bool is_uncertain_ = false;
     bool only_abandoned_ = false;
     bool ends_unwinding_ = false;
     bool unwound_ = false;  // the last execution ran code of a process that had ended

@@ -19,6 +19,32 @@ namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim::detail {
 
+/// While it lives, a handler of signals in this thread has a stack of its own: the one that overflowed is full.
+class OverflowStack {
+public:
+    OverflowStack() {
+        ::stack_t stack{};
+        stack.ss_sp = memory_.data();
+        stack.ss_size = memory_.size();
+        // The sanitizers have handlers of their own.
+        is_used_ = !SQSIM_ASAN && !SQSIM_TSAN && ::sigaltstack(&stack, &before_) == 0;
+    }
+    OverflowStack(const OverflowStack&) = delete;
+    OverflowStack& operator=(const OverflowStack&) = delete;
+    ~OverflowStack() {
+        if (is_used_) {
+            ::sigaltstack(&before_, nullptr);
+        }
+    }
+
+    [[nodiscard]] bool is_used() const noexcept { return is_used_; }
+
+private:
+    bool is_used_ = false;
+    ::stack_t before_{};
+    std::array<std::byte, 16 * 1024> memory_{};
+};
+
 /// While it lives, what ends the program in a simulated world says why: a crash that meets `noexcept`, and a stack that
 /// is too small.
 class TerminateHint {
@@ -28,9 +54,9 @@ public:
         before_ = std::set_terminate(&TerminateHint::end);
         outer() = before_;
 #endif
-#if !SQSIM_ASAN && !SQSIM_TSAN  // the sanitizers have handlers of their own
-        watch_stack();
-#endif
+        if (stack_.is_used()) {
+            watch_stack();
+        }
     }
     TerminateHint(const TerminateHint&) = delete;
     TerminateHint& operator=(const TerminateHint&) = delete;
@@ -40,7 +66,6 @@ public:
 #endif
         if (watches_stack_) {
             ::sigaction(SIGSEGV, &action_before(), nullptr);
-            ::sigaltstack(&stack_before_, nullptr);
         }
     }
 
@@ -69,16 +94,11 @@ private:
     std::terminate_handler before_ = nullptr;
 #endif
 
-    /// A handler needs a stack of its own, for the one that overflowed is full.
     void watch_stack() {
-        ::stack_t stack{};
-        stack.ss_sp = handler_stack_.data();
-        stack.ss_size = handler_stack_.size();
         struct ::sigaction action = {};
         action.sa_sigaction = &TerminateHint::tell_overflow;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        watches_stack_ =
-            ::sigaltstack(&stack, &stack_before_) == 0 && ::sigaction(SIGSEGV, &action, &action_before()) == 0;
+        watches_stack_ = ::sigaction(SIGSEGV, &action, &action_before()) == 0;
     }
     [[nodiscard]] static struct ::sigaction& action_before() {
         static struct ::sigaction action;
@@ -94,9 +114,8 @@ private:
         ::sigaction(SIGSEGV, &action_before(), nullptr);  // the same again, for who was there before
     }
 
+    OverflowStack stack_{};
     bool watches_stack_ = false;
-    ::stack_t stack_before_{};
-    std::array<std::byte, 16 * 1024> handler_stack_{};
 };
 
 }  // namespace sim::detail

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace sqsim {
 inline namespace SQSIM_ABI {
@@ -52,7 +53,10 @@ public:
     using Tell = std::function<void(std::string_view)>;
 
     Watchdog(const RunContext& context, std::chrono::milliseconds limit, Tell tell)
-        : context_{context}, limit_{limit}, tell_{std::move(tell)} {
+        : Watchdog{std::vector{&context}, limit, std::move(tell)} {}
+    /// For an exploration that has several threads, with a context each.
+    Watchdog(std::vector<const RunContext*> contexts, std::chrono::milliseconds limit, Tell tell)
+        : contexts_{std::move(contexts)}, limit_{limit}, tell_{std::move(tell)} {
         if (limit_ > std::chrono::milliseconds::zero()) {
             thread_ = std::thread{[this] { watch(); }};
         }
@@ -73,33 +77,38 @@ public:
 private:
     void watch() {
         auto lock = rendezvous_.lock();
-        std::uint64_t seen = steps();
+        std::vector<std::uint64_t> seen;
+        for (const RunContext* const context : contexts_) {
+            seen.push_back(steps(*context));
+        }
         while (!rendezvous_.wait_for(lock, limit_, [this] { return is_over_; })) {
-            if (steps() == seen) {
-                tell();
+            for (std::size_t i = 0; i < contexts_.size(); ++i) {
+                const bool is_idle = contexts_[i]->progress.is_idle.load(std::memory_order_acquire);
+                if (steps(*contexts_[i]) == std::exchange(seen[i], steps(*contexts_[i])) && !is_idle) {
+                    tell(*contexts_[i]);
+                }
             }
-            seen = steps();
         }
     }
 
-    [[nodiscard]] std::uint64_t steps() const noexcept {
-        return context_.progress.steps.load(std::memory_order_relaxed);
+    [[nodiscard]] static std::uint64_t steps(const RunContext& context) noexcept {
+        return context.progress.steps.load(std::memory_order_relaxed);
     }
 
     /// The thread that is watched stands still, so that what it did last can be read.
-    void tell() const {
-        const char* const actor = context_.progress.actor.load(std::memory_order_relaxed);
+    void tell(const RunContext& context) const {
+        const char* const actor = context.progress.actor.load(std::memory_order_relaxed);
         std::string text = "sqsim: no step for " + duration_text(limit_) +
                            " of real time: " + (actor != nullptr ? actor : "the scenario") +
                            " is in an endless loop without a point, or " +
                            "waits for what another actor holds, such as a mutex. Its last site: " +
-                           context_.sites.name(context_.progress.site.load(std::memory_order_relaxed)) +
+                           context.sites.name(context.progress.site.load(std::memory_order_relaxed)) +
                            ". The last calls:\n";
         constexpr std::size_t most = 12;
-        const auto& operations = context_.history.operations;
+        const auto& operations = context.history.operations;
         for (std::size_t i = operations.size() - std::min(operations.size(), most); i < operations.size(); ++i) {
             const Operation& operation = operations[i];
-            text += "  " + instant_text(operation.answered) + "  " + context_.history.clients[operation.client] + "  " +
+            text += "  " + instant_text(operation.answered) + "  " + context.history.clients[operation.client] + "  " +
                     std::string{action_text(operation.action)} +
                     (operation.message != 0 ? " #" + std::to_string(operation.message) : std::string{}) + "\n";
         }
@@ -110,7 +119,7 @@ private:
         }
     }
 
-    const RunContext& context_;
+    std::vector<const RunContext*> contexts_;
     std::chrono::milliseconds limit_;
     Tell tell_;
     sqsim::detail::Rendezvous rendezvous_{};

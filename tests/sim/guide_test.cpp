@@ -348,6 +348,8 @@ int fuzz_orders(const std::uint8_t* data, std::size_t size) {
     return 0;
 }
 
+sim::Report sample_schedules() { return sim::sample({.runs = 2'000, .pct_depth = 2}, safe_orders); }
+
 bool orders_hold(const std::vector<std::uint8_t>& bytes) { return sim::run_bytes(bytes, safe_orders).ok(); }
 
 /// What calls answer: "`gone`, false".
@@ -456,9 +458,13 @@ TEST_CASE("a failing run becomes a page", "[sim][guide]") {
 TEST_CASE("the guide's reports are those that its scenarios give", "[sim][guide][structure]") {
     const auto guide = structure::read_file(structure::source_dir() / "docs" / "testing.md");
     const auto reports = blocks(guide, "text");
-    REQUIRE(reports.size() == 2);
+    REQUIRE(reports.size() == 3);
     CHECK(reports[0] == explore_orders().to_string());
     CHECK(reports[1] == sim::explore({.name = "orders are charged once"}, safe_orders).to_string());
+    const sim::Report sampled = sample_schedules();
+    CHECK(sampled.ok());
+    INFO(sampled.to_string());
+    CHECK(sampled.to_string().find(reports[2]) != std::string::npos);
 }
 
 TEST_CASE("the guide's code is compiled and run", "[sim][guide][structure]") {

@@ -167,12 +167,7 @@ public:
         const Subject subject = ids.subject(number);
         const Nanos deadline = message.visibility_deadline().time_since_epoch();
         const KnownHandle known = ids.add_handle(message.receipt_handle(), number);
-        std::vector<HeldLease>& leases = execution_.client().leases;
-        // A lease that has ended says nothing more when the message comes again: an endless loop would pile them up.
-        std::erase_if(leases, [&](const HeldLease& lease) {
-            return lease.message == number && lease.deadline <= execution_.now();
-        });
-        leases.push_back({&queue_, known.hash, number, subject, deadline});
+        execution_.client().leases.push_back({&queue_, known.hash, number, subject, deadline});
         execution_.receives_of(number).count = message.approximate_receive_count();
         execution_.timeline().append(step, [&] {
             return " " + name_of(subject) + " (" + ordinal_text(message.approximate_receive_count()) + ")";

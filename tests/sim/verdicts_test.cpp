@@ -113,7 +113,7 @@ TEST_CASE("what is to hold always, sometimes or within a time is registered befo
         {"settles_within \"60 s\"", [](World& world) { world.settles_within(60s); }},
     };
     for (const auto& [text, add] : registrations) {
-        const auto scenario = [&](bool too_late) {
+        const auto scenario = [&, &add = add](bool too_late) {
             return explore(without_faults(), [&](World& world) {
                 auto& queue = world.queue();
                 world.produce(queue, {"a"});

@@ -83,30 +83,33 @@ private:
     Handler handler_;
 };
 
-/// Where the consumers of a group get their handler from, anew for each incarnation.
+/// Where the consumers of a group get their handler from: one that they share, or a factory that makes it anew for each
+/// incarnation, so that what it keeps in itself dies with the process.
 struct HandlerSource {
-    std::function<std::shared_ptr<HandlerCall>()> make{};
+    std::shared_ptr<HandlerCall> shared{};
+    std::function<std::shared_ptr<HandlerCall>()> factory{};
     bool is_batch_handler = false;
-    bool is_factory = false;  // what the handler keeps in itself dies with the process
+
+    [[nodiscard]] bool is_factory() const noexcept { return shared == nullptr; }
+
+    /// A consumer refers to a shared handler without owning it, so that one that is abandoned keeps nothing alive.
+    [[nodiscard]] std::shared_ptr<HandlerCall> handler() const {
+        return is_factory() ? factory() : std::shared_ptr<HandlerCall>{std::shared_ptr<void>{}, shared.get()};
+    }
 };
 
-/// The consumers of a group share a handler that is no factory.
 template <class Handler>
 [[nodiscard]] HandlerSource handler_source(Handler handler) {
     HandlerSource source;
-    source.is_factory = HandlerFactory<Handler>;
     if constexpr (HandlerFactory<Handler>) {
         using Made = std::invoke_result_t<Handler&>;
         source.is_batch_handler = !MessageHandler<Made>;
-        source.make = [handler = std::move(handler)]() mutable -> std::shared_ptr<HandlerCall> {
+        source.factory = [handler = std::move(handler)]() mutable -> std::shared_ptr<HandlerCall> {
             return std::make_shared<HandlerCallOf<Made>>(handler());
         };
     } else {
         source.is_batch_handler = !MessageHandler<Handler>;
-        // A consumer refers to the handler without owning it, so that one that is abandoned keeps nothing alive.
-        source.make = [call = std::make_shared<HandlerCallOf<Handler>>(std::move(handler))] {
-            return std::shared_ptr<HandlerCall>{std::shared_ptr<void>{}, call.get()};
-        };
+        source.shared = std::make_shared<HandlerCallOf<Handler>>(std::move(handler));
     }
     return source;
 }

@@ -113,6 +113,7 @@ void append_text(std::string& text, const T& value) {
 template <class T>
 [[nodiscard]] std::string state_text(const T& state) {
     std::string text;
+    text.reserve(64);
     detail::append_text(text, state);
     return text;
 }

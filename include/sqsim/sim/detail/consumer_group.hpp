@@ -11,6 +11,7 @@
 #include "sqsim/sim/sim_message.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -39,9 +40,8 @@ struct ConsumerGroup {
 class Consumer {
 public:
     explicit Consumer(const ConsumerGroup& group)
-        : execution_{group.execution}, queue_{group.queue}, handler_{group.handler.make()},
-          handles_batches_{group.handler.is_batch_handler}, work_time_{group.options.work_time},
-          batch_(static_cast<std::size_t>(std::max(group.batch_size(), 1))) {
+        : execution_{group.execution}, queue_{group.queue}, handler_{group.handler.handler()},
+          handles_batches_{group.handler.is_batch_handler}, work_time_{group.options.work_time} {
         receive_options_.max_number_of_messages = group.batch_size();
         receive_options_.visibility_timeout = group.options.visibility_timeout;
     }
@@ -201,7 +201,7 @@ private:
     bool handles_batches_;
     Nanos work_time_;
     ReceiveMessageOptions receive_options_{};
-    std::vector<SimMessage> batch_;
+    std::array<SimMessage, 10> batch_{};  // no receive may ask for more
     std::vector<MessageId> failed_{};
     std::vector<ReceiptHandle> handles_{};
 };

@@ -22,8 +22,9 @@ class Instants {
 public:
     static constexpr Nanos just_after = std::chrono::milliseconds{1};
 
-    Instants(const RunContext& context, const Scheduler& scheduler) noexcept
-        : context_{context}, scheduler_{scheduler} {}
+    Instants(RunContext& context, const Scheduler& scheduler) noexcept
+        : context_{context}, scheduler_{scheduler}, instants_{context.instants.instants},
+          deadlines_{context.instants.deadlines} {}
     Instants(const Instants&) = delete;
     Instants& operator=(const Instants&) = delete;
 
@@ -181,8 +182,8 @@ private:
     const Scheduler& scheduler_;
     std::vector<Nanos> user_deadlines_{};
     bool has_user_deadlines_ = false;
-    std::vector<Nanos> instants_{};
-    QueueDeadlines deadlines_{};
+    std::vector<Nanos>& instants_;
+    QueueDeadlines& deadlines_;
 };
 
 }  // namespace sim::detail

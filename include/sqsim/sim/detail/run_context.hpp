@@ -135,6 +135,12 @@ struct MessageReceives {
     std::int32_t lost = 0;
 };
 
+/// Where instants are worked out.
+struct InstantsMemory {
+    std::vector<Nanos> instants{};
+    QueueDeadlines deadlines{};
+};
+
 /// What every execution uses anew, so that one allocates next to nothing.
 struct RunContext {
     Settings settings{};
@@ -147,6 +153,7 @@ struct RunContext {
     std::vector<MessageReceives> receives{};  // by message number
     sqsim::detail::SpareMemory spare_memory{};
     QueueArena queues{};
+    InstantsMemory instants{};
     ReceivedMessages received{};
     std::vector<ReceivedMessages::Real> answer{};       // of the receive that is under way
     std::vector<std::uint64_t>* step_hashes = nullptr;  // what every step was, if somebody compares two executions

@@ -87,7 +87,7 @@ public:
         for (int i = 1; i <= options.consumers; ++i) {
             Actor& actor = execution_.add_actor(options.consumers == 1 ? name : name + " " + std::to_string(i));
             actor.is_loop = true;
-            actor.has_memory = group->handler.is_factory;
+            actor.has_memory = group->handler.is_factory();
             // Consumers of a group are alike: which of them starts first makes no difference.
             actor.body = [&group = *group, is_first = i == 1](Actor& self) {
                 if (is_first) {
@@ -262,6 +262,7 @@ SQSIM_EXPLORE_INLINE SimFifoQueue& World::fifo_queue(const FifoQueueOptions& opt
 
 SQSIM_EXPLORE_INLINE void World::produce(SimQueue& queue, std::vector<std::string> bodies) {
     std::vector<SendMessageEntry<std::string>> entries;
+    entries.reserve(bodies.size());
     for (std::string& body : bodies) {
         entries.push_back({std::move(body), {}});
     }
@@ -271,6 +272,7 @@ SQSIM_EXPLORE_INLINE void World::produce(SimQueue& queue, std::vector<std::strin
 SQSIM_EXPLORE_INLINE void World::produce(SimFifoQueue& queue, const std::string& message_group_id,
                                          std::vector<std::string> bodies) {
     std::vector<FifoSendMessageEntry<std::string>> entries;
+    entries.reserve(bodies.size());
     for (std::string& body : bodies) {
         entries.push_back({std::move(body), message_group_id, {}});
     }

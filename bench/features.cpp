@@ -4,7 +4,7 @@
 //
 // Code that is not there cannot be measured. But what is there and idle is an upper bound: a dead-letter policy that no
 // message reaches, attributes on other messages, metrics that are asked for now and then (the counters behind them are
-// always kept; their price is in the lifecycle). A decision source that was removed again shows whether something of it
+// always kept; their price is in the lifecycle). A choice source that was removed again shows whether something of it
 // stays. All run the same machine code, so that where the compiler put it makes no difference.
 
 #include "contenders.hpp"

@@ -461,7 +461,7 @@ TEST_CASE("R200-R203: the adversarial model loses no message, delivers none earl
     CHECK(repeats > 0);
 }
 
-TEST_CASE("a decision source replaces the model, and null is exact delivery", "[delivery_model][standard]") {
+TEST_CASE("a choice source replaces the model, and null is exact delivery", "[delivery_model][standard]") {
     struct Duplicates final : sqsim::DecisionSource {
         std::uint32_t choose(sqsim::Site site, std::uint64_t subject, std::uint32_t alternatives) override {
             benign = benign && alternatives >= 1;

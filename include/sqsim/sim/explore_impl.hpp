@@ -177,12 +177,7 @@ SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::func
     report.plans = runner.runs();
     report.schedules = schedules.bound();
     report.history_hash = hash;
-    if (outcome.violation.empty()) {
-        detail::report_vacuity(report, runner.stats());
-    } else {
-        detail::report_shrunk(report, runner, std::move(plan), options.maximum_certification);
-    }
-    detail::report_warnings(report, runner);
+    detail::report_drawn(report, runner, outcome, std::move(plan), options.maximum_certification);
     return report;
 }
 
@@ -207,12 +202,7 @@ SQSIM_EXPLORE_INLINE Report run_bytes(std::span<const std::uint8_t> bytes, const
     report.plans = runner.runs();
     report.history_hash = outcome.hash;
     report.total_faults = plan.size();
-    if (outcome.violation.empty()) {
-        detail::report_vacuity(report, runner.stats());
-    } else {
-        detail::report_shrunk(report, runner, std::move(plan), options.maximum_certification);
-    }
-    detail::report_warnings(report, runner);
+    detail::report_drawn(report, runner, outcome, std::move(plan), options.maximum_certification);
     return report;
 }
 SQSIM_EXPLORE_INLINE Report run_bytes(const std::uint8_t* data, std::size_t size,

@@ -71,9 +71,16 @@ inline constinit std::atomic<bool> has_stray_point = false;
 /// Whether this thread calls scenarios while other threads do, too: what it does between two executions is its own.
 inline constinit thread_local bool runs_beside_others = false;
 
-inline void look_for_execution() noexcept {
-    if (executions_under_way.load(std::memory_order_relaxed) != 0 && !runs_beside_others) [[unlikely]] {
+/// Apart from the callers, so that a point without a simulation stays as cheap as a branch.
+[[gnu::noinline, gnu::cold]] inline void report_stray_point() noexcept {
+    if (!runs_beside_others) {
         has_stray_point.store(true, std::memory_order_relaxed);
+    }
+}
+
+inline void look_for_execution() noexcept {
+    if (executions_under_way.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+        report_stray_point();
     }
 }
 

@@ -71,6 +71,17 @@ inline void report_shrunk(Report& report, Runner& runner, std::vector<PackedFaul
     report_violation(report, runner, plan, outcome.violation);
 }
 
+/// Ends the report of plans that were drawn, of which `plan` is the last.
+inline void report_drawn(Report& report, Runner& runner, const Outcome& outcome, std::vector<PackedFault> plan,
+                         std::size_t maximum_certification) {
+    if (outcome.violation.empty()) {
+        report_vacuity(report, runner.stats());
+    } else {
+        report_shrunk(report, runner, std::move(plan), maximum_certification);
+    }
+    report_warnings(report, runner);
+}
+
 }  // namespace sim::detail
 }  // namespace SQSIM_ABI
 }  // namespace sqsim

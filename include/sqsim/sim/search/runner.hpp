@@ -52,18 +52,21 @@ struct RunCounts {
 /// Tells the leak sanitizer that code which is abandoned leaks what it holds, on purpose.
 class LeaksOnPurpose {
 public:
-    LeaksOnPurpose() {
-        if (&__lsan_disable != nullptr) {
+    explicit LeaksOnPurpose(bool does_so) : does_so_{does_so && &__lsan_disable != nullptr} {
+        if (does_so_) {
             __lsan_disable();
         }
     }
     LeaksOnPurpose(const LeaksOnPurpose&) = delete;
     LeaksOnPurpose& operator=(const LeaksOnPurpose&) = delete;
     ~LeaksOnPurpose() {
-        if (&__lsan_enable != nullptr) {
+        if (does_so_) {
             __lsan_enable();
         }
     }
+
+private:
+    bool does_so_;
 };
 
 /// Runs a scenario under one plan after the other.
@@ -240,7 +243,6 @@ private:
     }
 
     Outcome run_abandoning(std::span<const PackedFault> plan, bool remembers_all) {
-        const LeaksOnPurpose leaks;
         Outcome outcome;
         context_.settings.abandons = true;
         static_cast<void>(run_once(plan, nullptr, remembers_all, outcome));
@@ -250,6 +252,7 @@ private:
 
     /// Returns false if the execution counts for nothing.
     bool run_once(std::span<const PackedFault> plan, Strategy* strategy, bool remembers_all, Outcome& outcome) {
+        const LeaksOnPurpose leaks{context_.settings.abandons};
         const sqsim::detail::SpareMemory::Use use{context_.spare_memory};
         context_.path.begin(plan, strategy, remembers_all);
         if (timeline_ != nullptr) {

@@ -374,3 +374,18 @@ TEST_CASE("a consumer that stands still with its first message is waited for", "
     INFO(report.to_string());
     CHECK(report.replay_token() == "stall@received#1.1");
 }
+
+TEST_CASE("a queue without limits keeps the contract, although its receives wait without an end", "[sim]") {
+    std::size_t most = 0;
+    const Report report = replay("none", [&](World& world) {
+        auto& queue = world.queue({.limits = sqsim::Limits::none()});
+        world.produce(queue, {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"});
+        world.consume(queue, [&](std::span<const SimMessage> messages) { most = std::max(most, messages.size()); },
+                      {.max_number_of_messages = 20});
+        world.run();
+        world.expect(drained(queue));
+    });
+    INFO(report.to_string());
+    CHECK(report.ok());
+    CHECK(most == 10);
+}

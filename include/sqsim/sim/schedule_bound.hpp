@@ -40,7 +40,7 @@ struct ScheduleBound {
 
 namespace detail {
 
-/// "1178", or "1.2e+17" for what nobody counts.
+/// "1178", or "10^18" for what nobody counts.
 [[nodiscard]] inline std::string large_text(double number) {
     if (number < 1e15) {
         return std::to_string(static_cast<std::uint64_t>(number));

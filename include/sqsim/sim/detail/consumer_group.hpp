@@ -11,7 +11,6 @@
 #include "sqsim/sim/sim_message.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -41,7 +40,8 @@ class Consumer {
 public:
     explicit Consumer(const ConsumerGroup& group)
         : execution_{group.execution}, queue_{group.queue}, handler_{group.handler.handler()},
-          handles_batches_{group.handler.is_batch_handler}, work_time_{group.options.work_time} {
+          handles_batches_{group.handler.is_batch_handler}, work_time_{group.options.work_time},
+          batch_(static_cast<std::size_t>(std::max(group.batch_size(), 1))) {
         receive_options_.max_number_of_messages = group.batch_size();
         receive_options_.visibility_timeout = group.options.visibility_timeout;
     }
@@ -201,7 +201,7 @@ private:
     bool handles_batches_;
     Nanos work_time_;
     ReceiveMessageOptions receive_options_{};
-    std::array<SimMessage, 10> batch_{};  // no receive may ask for more
+    std::vector<SimMessage> batch_;
     std::vector<MessageId> failed_{};
     std::vector<ReceiptHandle> handles_{};
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/history/detail/history_index.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/options.hpp"
 #include "sqsim/sim/detail/execution.hpp"
@@ -97,7 +98,11 @@ public:
                                  (std::uint64_t{operation.message} << 32 | operation.client) ^ operation.content ^
                                      static_cast<std::uint64_t>(operation.duration.count()) ^
                                      static_cast<std::uint64_t>(operation.receive_count) << 16);
-        execution_.history().operations.push_back(operation);
+        // Without limits, a span may be longer than what a history can tell.
+        constexpr Nanos longest = history::detail::HistoryIndex::latest;
+        Operation& recorded = execution_.history().operations.emplace_back(operation);
+        recorded.wait = std::min(recorded.wait, longest);
+        recorded.duration = std::min(recorded.duration, longest);
     }
     void record_handle(Action action, const KnownHandle& handle, Answer answer, Nanos duration) {
         Operation operation = begin(action);

@@ -381,7 +381,7 @@ TEST_CASE("a queue without limits keeps the contract, although its receives wait
         auto& queue = world.queue({.limits = sqsim::Limits::none()});
         world.produce(queue, {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"});
         world.consume(queue, [&](std::span<const SimMessage> messages) { most = std::max(most, messages.size()); },
-                      {.max_number_of_messages = 20});
+                      {.max_number_of_messages = 10});
         world.run();
         world.expect(drained(queue));
     });

@@ -621,6 +621,13 @@ TEST_CASE("R88: an answer has at most as many messages as asked for, and at most
     CHECK(ten.check().ok());
     eleven.at(1s).receive({{1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}}).maximum = 0;
     CHECK(broken(eleven.check()) == Rules{HistoryRule::too_many_messages});
+
+    for (const int most : {11, std::numeric_limits<int>::max()}) {  // a queue with limits of its own
+        eleven.history.queues[0].max_number_of_messages = most;
+        CHECK(eleven.check().ok());
+        eleven.history.queues[0].max_number_of_messages = 10;
+        CHECK_FALSE(eleven.check().ok());
+    }
 }
 
 TEST_CASE("a receive waits no longer than asked", "[history]") {

@@ -39,7 +39,8 @@ History everything() {
          .message_retention_period = 61s,
          .deduplication_interval = 7s + 1ns,
          .max_receive_count = 3,
-         .dead_letter_queue = 1},
+         .dead_letter_queue = 1,
+         .max_number_of_messages = 2'147'483'647},
         {.name = "dead.fifo", .fifo = true},
     };
     history.clients = {"one", "two"};

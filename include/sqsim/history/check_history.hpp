@@ -103,7 +103,7 @@ private:
     void judge_delivery(const Operation& operation, std::uint32_t index) {
         const Event delivery{&operation, index, Interval::of(*receive_), receive_};
         MessageHistory& message = message_at(operation.message);
-        report(index, detail::check_answer_size(*receive_, ++returned_));
+        report(index, detail::check_answer_size(*receive_, ++returned_, context_));
         if (operation.answer != Answer::ok) {  // its client never saw it
             message.receive = receive_index_;
             return;

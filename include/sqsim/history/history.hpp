@@ -69,9 +69,10 @@ struct QueueFacts {
     bool deduplicates_by_group = false;
     std::chrono::nanoseconds message_retention_period = std::chrono::hours{96};
     std::chrono::nanoseconds deduplication_interval = std::chrono::minutes{5};
-    std::int32_t max_receive_count = 0;      // 0: no dead-letter queue
-    std::uint32_t dead_letter_queue = none;  // index into History::queues
-    bool keeps_messages = false;             // at the end it may hold messages also of a drained history
+    std::int32_t max_receive_count = 0;        // 0: no dead-letter queue
+    std::uint32_t dead_letter_queue = none;    // index into History::queues
+    std::int32_t max_number_of_messages = 10;  // in one answer
+    bool keeps_messages = false;               // at the end it may hold messages also of a drained history
 
     friend bool operator==(const QueueFacts&, const QueueFacts&) noexcept = default;
 };

@@ -96,6 +96,9 @@ private:
         if (queue.dead_letter_queue != QueueFacts::none) {
             add("dead_letter_queue", word(queues_, queue.dead_letter_queue));
         }
+        if (queue.max_number_of_messages != usual.max_number_of_messages) {
+            add("max_number_of_messages", std::to_string(queue.max_number_of_messages));
+        }
         add("keeps_messages", "yes", queue.keeps_messages);
         text_ += '\n';
     }

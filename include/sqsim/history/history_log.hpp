@@ -122,6 +122,7 @@ public:
             QueueFacts& facts = history_.queues.emplace_back();
             facts.name = options.name;
             facts.message_retention_period = options.message_retention_period;
+            facts.max_number_of_messages = options.limits.maximum_number_of_messages;
             if constexpr (requires { options.deduplication_scope; }) {
                 facts.fifo = true;
                 facts.deduplicates_by_group = options.deduplication_scope == DeduplicationScope::message_group;

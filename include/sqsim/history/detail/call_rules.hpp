@@ -95,11 +95,13 @@ namespace history::detail {
     return {};
 }
 
-/// The `position`-th message of an answer is one more than asked for, or than ten. Only the first such is a finding.
-[[nodiscard]] inline std::optional<Finding> check_answer_size(const Operation& receive,
-                                                              std::int32_t position) noexcept {
-    const std::int32_t most = receive.maximum > 0 ? std::min(receive.maximum, 10) : 10;
-    return position == most + 1 ? std::optional{Finding{HistoryRule::too_many_messages, {}, most}} : std::nullopt;
+/// The `position`-th message of an answer is one more than asked for, or than the queue ever gives. Only the first such
+/// is a finding.
+[[nodiscard]] inline std::optional<Finding> check_answer_size(const Operation& receive, std::int32_t position,
+                                                              const CheckContext& context) noexcept {
+    const std::int32_t limit = context.facts(receive.queue).max_number_of_messages;
+    const std::int32_t most = receive.maximum > 0 ? std::min(receive.maximum, limit) : limit;
+    return position - 1 == most ? std::optional{Finding{HistoryRule::too_many_messages, {}, most}} : std::nullopt;
 }
 
 /// A long poll that waited longer than asked. A short poll does not wait: how long it took is its client's affair

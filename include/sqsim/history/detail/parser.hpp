@@ -147,7 +147,7 @@ private:
         QueueFacts facts;
         std::string dead_letter_queue;
         take_pairs("name, fifo, deduplicates_by_group, retention, deduplication_interval, max_receive_count, "
-                   "dead_letter_queue, keeps_messages",
+                   "dead_letter_queue, max_number_of_messages, keeps_messages",
                    [&](std::string_view key, std::string_view value) {
                        if (key == "dead_letter_queue") {
                            dead_letter_queue = value;
@@ -158,6 +158,7 @@ private:
                               : key == "deduplicates_by_group" ? read_flag(key, value, facts.deduplicates_by_group)
                               : key == "retention" ? read_seconds(key, value, facts.message_retention_period)
                               : key == "deduplication_interval" ? read_seconds(key, value, facts.deduplication_interval)
+                              : key == "max_number_of_messages" ? read_count(key, value, facts.max_number_of_messages)
                               : key == "keeps_messages"
                                   ? read_flag(key, value, facts.keeps_messages)
                                   : key == "max_receive_count" && read_count(key, value, facts.max_receive_count);

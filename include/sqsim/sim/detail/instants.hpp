@@ -30,6 +30,9 @@ public:
 
     void add_user_deadline(Nanos deadline) {
         has_user_deadlines_ = true;
+        if (deadline == sqsim::detail::never) {
+            return;
+        }
         if (std::find(user_deadlines_.begin(), user_deadlines_.end(), deadline) == user_deadlines_.end()) {
             user_deadlines_.push_back(deadline);
         }
@@ -56,7 +59,7 @@ public:
         if (at_all_deadlines()) {
             return all_deadlines()[(parameter - 1) / 3] + Nanos{static_cast<Nanos::rep>((parameter - 1) % 3) - 1};
         }
-        return (parameter == 0 ? lease_end() : user_deadlines_for_stalls()[parameter - 1]) + just_after;
+        return after(parameter == 0 ? lease_end() : user_deadlines_for_stalls()[parameter - 1]);
     }
 
     // Outages.
@@ -75,7 +78,7 @@ public:
         add_ends(deadlines_.leases, at_all_deadlines() || another_process_has_a_lease());
         add_ends(deadlines_.others, true);
         for (Nanos& instant : keep_pending(instants_)) {
-            instant += just_after;
+            instant = after(instant);
         }
         if (!keep_pending(deadlines_.retentions).empty()) {
             const Nanos first = deadlines_.retentions.front();
@@ -83,13 +86,16 @@ public:
             std::erase_if(instants_, [&](Nanos instant) { return instant >= late; });
             instants_.push_back(late);
             if (offers_ends_of_retention()) {
-                instants_.push_back(first + just_after);  // the last, so that it renumbers no other
+                instants_.push_back(after(first));  // the last, so that it renumbers no other
             }
         }
         return instants_;
     }
 
 private:
+    [[nodiscard]] static Nanos after(Nanos deadline) noexcept {
+        return sqsim::detail::saturating_add(deadline, just_after);
+    }
     [[nodiscard]] Nanos now() const noexcept { return scheduler_.now(); }
     [[nodiscard]] bool at_all_deadlines() const noexcept { return context_.settings.stalls_at_all_deadlines; }
     [[nodiscard]] bool offers_ends_of_retention() const noexcept {
@@ -97,9 +103,9 @@ private:
     }
     [[nodiscard]] const std::vector<WorldQueue*>& queues() const noexcept { return context_.queues.queues(); }
 
-    /// Leaves the instants ahead, each once, in their order.
+    /// Leaves the instants that are ahead and come, each once, in their order.
     std::vector<Nanos>& keep_pending(std::vector<Nanos>& instants) const {
-        std::erase_if(instants, [this](Nanos instant) { return instant <= now(); });
+        std::erase_if(instants, [this](Nanos instant) { return instant <= now() || instant == sqsim::detail::never; });
         std::sort(instants.begin(), instants.end());
         instants.erase(std::unique(instants.begin(), instants.end()), instants.end());
         return instants;

@@ -132,7 +132,10 @@ private:
     [[nodiscard]] Alternative choose_request(std::size_t possible, Faults harm) {
         Faults faults;
         if (possible != 0) {
-            faults = {Fault::empty_receive, Fault::retention_ends};
+            faults = {Fault::empty_receive};
+            if (traits_.retention != sqsim::detail::never) {
+                faults = faults.with(Fault::retention_ends);
+            }
             if (possible > 1) {
                 faults = faults.with(Fault::partial_receive);
             }
@@ -161,6 +164,10 @@ private:
             return false;
         }
         if (look == Look::missed) {
+            if (call.deadline == sqsim::detail::never) {  // the next of many long polls
+                scheduler.yield();
+                return true;
+            }
             scheduler.sleep_until(call.deadline);
             return false;
         }
@@ -200,7 +207,8 @@ private:
     void let_retention_end() {
         Nanos end{};
         if (const auto visible = queue_.peek(MessageState::visible, unlimited); !visible.empty()) {
-            end = visible.front().message.sent_at().time_since_epoch() + traits_.retention;
+            end =
+                sqsim::detail::saturating_add(visible.front().message.sent_at().time_since_epoch(), traits_.retention);
         }
         execution_.extend_horizon(end - execution_.now());
         execution_.scheduler().sleep_until(end);

@@ -117,11 +117,12 @@ struct ClientState {
         durable = {};
     }
 
-    /// When the last of the leases ends that still last; zero if none does.
+    /// When the last of the leases ends that still last but not for ever; zero: none does.
     [[nodiscard]] Nanos last_deadline(Nanos now) const noexcept {
         Nanos last{};
         for (const HeldLease& lease : leases) {
-            last = lease.deadline > now && lease.deadline > last ? lease.deadline : last;
+            const bool ends = lease.deadline > now && lease.deadline != sqsim::detail::never;
+            last = ends && lease.deadline > last ? lease.deadline : last;
         }
         return last;
     }

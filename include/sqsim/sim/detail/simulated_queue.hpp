@@ -231,9 +231,9 @@ public:
                 (state == MessageState::in_flight ? deadlines.leases : deadlines.others).push_back(available_at);
             }
             if (traits_.is_fifo) {
-                deadlines.others.push_back(sent_at + traits_.deduplication_interval);
+                deadlines.others.push_back(sqsim::detail::saturating_add(sent_at, traits_.deduplication_interval));
             }
-            deadlines.retentions.push_back(sent_at + traits_.retention);
+            deadlines.retentions.push_back(sqsim::detail::saturating_add(sent_at, traits_.retention));
         });
     }
 
@@ -389,6 +389,7 @@ private:
         facts.deduplicates_by_group = traits.deduplicates_by_group;
         facts.message_retention_period = traits.retention;
         facts.deduplication_interval = traits.deduplication_interval;
+        facts.max_number_of_messages = traits.limits.maximum_number_of_messages;
         return facts;
     }
 
@@ -441,14 +442,18 @@ private:
 
     [[nodiscard]] Faults send_faults() const noexcept {
         if (traits_.is_fifo) {
-            return {Fault::resend, Fault::resend_in_window, Fault::resend_after_window};
+            return traits_.deduplication_interval == sqsim::detail::never
+                       ? Faults{Fault::resend}
+                       : Faults{Fault::resend, Fault::resend_in_window, Fault::resend_after_window};
         }
         // A message that is late by more than its retention would be lost rightfully.
-        return traits_.retention > 2 * traits_.limits.maximum_delay ? Faults{Fault::resend, Fault::late_visibility}
-                                                                    : Faults{Fault::resend};
+        return traits_.retention - traits_.limits.maximum_delay > traits_.limits.maximum_delay
+                   ? Faults{Fault::resend, Fault::late_visibility}
+                   : Faults{Fault::resend};
     }
     [[nodiscard]] Nanos resend_instant(Fault fault) const noexcept {
-        return execution_.now() + traits_.deduplication_interval - Nanos{fault == Fault::resend_in_window ? 1 : 0};
+        return sqsim::detail::saturating_add(execution_.now(), traits_.deduplication_interval) -
+               Nanos{fault == Fault::resend_in_window ? 1 : 0};
     }
     template <class Store>
     Result<SendMessageResult> send_entry(const Store& store) {
@@ -517,7 +522,7 @@ private:
     void extend_lease(const KnownHandle& known, Nanos timeout) {
         for (HeldLease& lease : execution_.client().leases) {
             if (lease.handle == known.hash) {
-                lease.deadline = execution_.now() + timeout;
+                lease.deadline = sqsim::detail::saturating_add(execution_.now(), timeout);
                 execution_.timeline().end_lease(execution_.client_index(), lease.subject, lease.deadline, false);
             }
         }

@@ -63,7 +63,8 @@ public:
             return;
         }
         execution_.add_step(TimelineStep::Kind::point, subject(), [] { return std::string{"sleep"}; });
-        execution_.timeline().lasts_until(execution_.client_index(), execution_.now() + time);
+        execution_.timeline().lasts_until(execution_.client_index(),
+                                          sqsim::detail::saturating_add(execution_.now(), time));
         execution_.spend(time, Site::sleep, Site::asleep);
         execution_.reach(Site::slept);
     }

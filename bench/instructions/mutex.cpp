@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+#include "standard.hpp"
+
+#include <mutex>
+
+int main() { bench::CountedStandard<std::mutex>{}.run(); }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+
+#include "standard.hpp"
+
+int main() { bench::CountedStandard<sqsim::NullMutex>{}.run(); }

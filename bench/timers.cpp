@@ -32,7 +32,7 @@ public:
     explicit Ours(std::size_t slots) : generations_(slots) {}
 
     void schedule(std::uint32_t slot, nanoseconds deadline, bool is_default) {
-        timers_.schedule(deadline, slot, generations_[slot], is_default);
+        timers_.schedule(deadline, sqsim::detail::Place{slot, generations_[slot]}, is_default);
     }
     void cancel(std::uint32_t slot) {
         ++generations_[slot];

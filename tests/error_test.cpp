@@ -281,11 +281,14 @@ TEST_CASE("R106: a well-formed handle that was never given out is refused", "[er
         REQUIRE(message.has_value());
         const auto& handle = message->receipt_handle();
         const std::uint64_t of = Parts::queue(handle);
-        const std::uint32_t slot = Parts::slot(handle);
-        const std::uint32_t generation = Parts::generation(handle);
-        for (const auto& forged : {Parts::handle(of, slot, generation + 1), Parts::handle(of, slot, generation + 1000),
-                                   Parts::handle(of, slot + 1000, generation),
-                                   Parts::handle(of, 0xFFFF'FFFF, generation), Parts::handle(of, slot, 0)}) {
+        const sqsim::detail::Place place{Parts::place(handle)};
+        const auto forge = [of](std::uint32_t slot, std::uint32_t generation) {
+            return Parts::handle(of, sqsim::detail::Place{slot, generation}.word());
+        };
+        for (const auto& forged :
+             {forge(place.slot(), place.generation() + 1), forge(place.slot(), place.generation() + 1000),
+              forge(place.slot() + 1000, place.generation()), forge(0xFFFF'FFFF, place.generation()),
+              forge(place.slot(), 0)}) {
             CAPTURE(forged.to_string());
             CHECK(refusal(queue, [&] { return queue.delete_message(forged); }) == handle_text(forged.to_string()));
             CHECK(refusal(queue, [&] { return queue.change_message_visibility(forged, 10s); }) ==

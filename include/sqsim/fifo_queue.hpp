@@ -13,6 +13,7 @@
 #include "sqsim/detail/text.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
+#include "sqsim/handle_results.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/limits.hpp"
 #include "sqsim/message.hpp"
@@ -124,7 +125,7 @@ public:
     /// Returns: `expired`, and deletes nothing, when that lease has ended (R111), so always after a receive with a
     /// visibility timeout of zero (R112); `superseded` if the message was received again since; `gone` as on a `Queue`.
     HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
-    std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles) {
+    HandleResults delete_messages(std::span<const ReceiptHandle> handles) {
         return detail::erase_batch(core_, handles);
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
@@ -325,7 +326,7 @@ private:
         }
         const std::uint64_t ordinal =
             engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
-        engine.ledger().publish(detail::one_size(draft.size));
+        engine.ledger().count_sent(detail::one_size(draft.size));
         return result(ordinal, false);
     }
 
@@ -335,7 +336,7 @@ private:
 
     // Counts the messages that a batch stored, also if it ends early.
     struct Tally {
-        ~Tally() { engine.ledger().publish(sizes); }
+        ~Tally() { engine.ledger().count_sent(sizes); }
         Engine& engine;
         SentMessageSizes sizes{};
     };

@@ -3,6 +3,7 @@
 
 #include "sqsim/config.hpp"
 
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -111,7 +112,7 @@ public:
         }
         ReceiptHandle handle;
         handle.queue_ = *queue;
-        handle.place_ = *place;
+        handle.place_ = std::rotl(*place, 32);
         return handle;
     }
 
@@ -120,8 +121,9 @@ public:
         std::string text;
         text.reserve(40);
         detail::append_hex(text, queue_, 16);
-        detail::append_hex(text, place_, 16);
-        detail::append_hex(text, checksum(queue_, place_), 8);
+        const std::uint64_t place = std::rotl(place_, 32);
+        detail::append_hex(text, place, 16);
+        detail::append_hex(text, checksum(queue_, place), 8);
         return text;
     }
 
@@ -136,7 +138,7 @@ private:
     }
 
     std::uint64_t queue_ = 0;
-    std::uint64_t place_ = 0;  // slot and generation in one word: as two they are read back before they are written
+    std::uint64_t place_ = 0;  // that of a record: as two numbers it would be read back before they are written
 };
 
 /// A FIFO message's place in its queue: larger than that of every message sent before, not consecutive (R69).
@@ -166,20 +168,14 @@ namespace detail {
 
 /// The parts of a receipt handle, for the queues only: users see it as opaque.
 struct IdAccess {
-    [[nodiscard]] static constexpr ReceiptHandle handle(std::uint64_t queue, std::uint32_t slot,
-                                                        std::uint32_t generation) noexcept {
+    [[nodiscard]] static constexpr ReceiptHandle handle(std::uint64_t queue, std::uint64_t place) noexcept {
         ReceiptHandle handle;
         handle.queue_ = queue;
-        handle.place_ = std::uint64_t{slot} << 32 | generation;
+        handle.place_ = place;
         return handle;
     }
     [[nodiscard]] static constexpr std::uint64_t queue(const ReceiptHandle& handle) noexcept { return handle.queue_; }
-    [[nodiscard]] static constexpr std::uint32_t slot(const ReceiptHandle& handle) noexcept {
-        return static_cast<std::uint32_t>(handle.place_ >> 32);
-    }
-    [[nodiscard]] static constexpr std::uint32_t generation(const ReceiptHandle& handle) noexcept {
-        return static_cast<std::uint32_t>(handle.place_);
-    }
+    [[nodiscard]] static constexpr std::uint64_t place(const ReceiptHandle& handle) noexcept { return handle.place_; }
 
     /// The id of a queue's n-th message: a keyed hash in the form of a version 4 UUID.
     [[nodiscard]] static constexpr MessageId message_id(std::uint64_t key, std::uint64_t ordinal) noexcept {

@@ -174,6 +174,21 @@ struct MessageAccess {
         message.receive_count_ = receive_count<typename MessageType::body_type>(record);
     }
 
+    /// The same of a record that is looked at: it may never have been received.
+    template <class MessageType>
+    static void fill_unreceived(MessageType& message, Record& record, RecordOwner& owner) noexcept {
+        fill(message, record, owner, ReceiptHandle{});
+        message.first_received_at_ = record.first_receive();
+        message.deadline_ = record.state_until();
+    }
+
+    /// Whether a message belongs to another owner.
+    template <class MessageType>
+    [[gnu::always_inline]] [[nodiscard]] static bool is_of_another(const MessageType& message,
+                                                                   const RecordOwner& owner) noexcept {
+        return message.owner_ != &owner && message.record_ != nullptr;
+    }
+
     /// Makes a message empty. Returns: the record, whose reference is now the caller's, if it belongs to this owner.
     template <class MessageType>
     [[nodiscard]] static Record* empty(MessageType& message, const RecordOwner& owner) noexcept {

@@ -11,6 +11,7 @@
 #include "sqsim/detail/standard_engine.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
+#include "sqsim/handle_results.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/metrics.hpp"
@@ -87,20 +88,16 @@ public:
     /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
     /// receives.
     SendMessageResult send_message(body_argument body) {
-        if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
-            return send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
-        }
-        const auto size = detail::one_size(detail::body_size<Body>(body));
-        const std::uint64_t place = core_.send_beside(std::move(body), size);  // with 0 the body is still here
+        const std::uint64_t place = core_.send_plain(std::move(body), 1);
         return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
-                          : send_message(std::forward<body_argument>(body), SendMessageOptions{});
+                          : send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
     }
 
     /// As `send_message`, with the error `queue_full` as a value.
     Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
         auto draft = detail::draft<Body>(body, options, core_, false);
         detail::raise_if(draft.error);
-        return core_.locked_with_senders([&](Engine& engine) { return store(engine, body, options, draft); });
+        return core_.locked_with_mailbox([&](Engine& engine) { return store(engine, body, options, draft); });
     }
 
     /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
@@ -110,7 +107,7 @@ public:
         auto drafts = detail::draft_batch<Body>(entries, core_);
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked_with_senders([&](Engine& engine) {
+        core_.locked_with_mailbox([&](Engine& engine) {
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
                                                   : store(engine, entries[i].body, entries[i].options, drafts[i]));
@@ -125,28 +122,23 @@ public:
     std::size_t send_messages(std::span<const std::string_view> bodies,
                               const SendMessageOptions& options) requires detail::is_text<Body> {
         const auto sizes = detail::check_bodies(bodies, options, core_);
-        return core_.locked_with_senders([&](Engine& engine) -> std::size_t {
+        return core_.locked_with_mailbox([&](Engine& engine) -> std::size_t {
             if (bodies.size() > engine.room()) {
                 return 0;
             }
             for (const std::string_view body : bodies) {
                 engine.send(body, detail::make_extras(options), options.message_group_id, options.delay);
             }
-            engine.ledger().publish(sizes);
+            engine.ledger().count_sent(sizes);
             return bodies.size();
         });
     }
 
     /// The same without options, and faster still: as `send_message` of one body.
     std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
-        SentMessageSizes sizes;
-        for (const std::string_view body : bodies) {
-            if (!detail::is_good_body<Body>(body, core_)) [[unlikely]] {
-                return send_messages(bodies, SendMessageOptions{});  // says why not
-            }
-            detail::add_sizes(sizes, detail::one_size(body.size()));
-        }
-        return core_.send_beside(bodies, sizes) != 0 ? bodies.size() : send_messages(bodies, SendMessageOptions{});
+        return bodies.empty() || core_.send_plain(bodies, bodies.size()) != 0
+                   ? bodies.size()
+                   : send_messages(bodies, SendMessageOptions{});  // says why not
     }
 
     /// Receives one message, if there is one.
@@ -169,7 +161,8 @@ public:
     /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
     std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
                                  std::stop_token stop = {}) {
-        return detail::receive_into(core_, {}, out, options, stop);
+        const std::size_t fresh = core_.receive_fresh(out, options, stop);
+        return fresh != 0 ? fresh : detail::receive_into(core_, {}, out, options, stop);
     }
 
     /// Deletes a message by the handle of its latest receive, also when that lease has ended, however long ago (R107).
@@ -179,7 +172,7 @@ public:
     HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
 
     /// Deletes up to ten messages; a bad handle is `invalid` in its own result. Errors: R71, R72.
-    std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles) {
+    HandleResults delete_messages(std::span<const ReceiptHandle> handles) {
         return detail::erase_batch(core_, handles);
     }
 
@@ -251,7 +244,7 @@ public:
 
     /// The service's metrics. Complexity: linear in the groups, and in the messages that do not count for the age.
     [[nodiscard]] QueueMetrics metrics() const {
-        return core_.locked_with_senders([](Engine& engine) { return engine.metrics(); });
+        return core_.locked_with_mailbox([](Engine& engine) { return engine.metrics(); });
     }
 
     /// A message by its id, whatever its state. Complexity: linear.
@@ -282,7 +275,7 @@ private:
         }
         detail::Record& record =
             engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
-        engine.ledger().publish(detail::one_size(draft.size));
+        engine.ledger().count_sent(detail::one_size(draft.size));
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }
 

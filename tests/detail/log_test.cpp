@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Catches a log that loses or reorders entries at the border of a chunk, shows what was not published, moves a cursor
-// off its entry, or hands a chunk back to the writer that the reader still reads.
+// Catches a log that loses or reorders entries at the border of a chunk, moves a cursor off its entry, takes back too
+// much or too little, or asks for memory that was reserved.
 
 #include "catch.hpp"
 
@@ -9,12 +9,10 @@
 #include "sqsim/detail/rng.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <span>
-#include <thread>
 #include <vector>
 
 using sqsim::detail::Log;
@@ -24,17 +22,13 @@ namespace {
 
 using Numbers = Log<std::uint64_t>;
 
-/// What a log is: some entries that the reader sees, others that were published or only written, and one cursor.
-/// Every operation is done on both, and `good` says whether they agree.
+/// What a log is: some entries and one cursor. Every operation is done on both, and `good` says whether they agree.
 struct Pair {
     Numbers log{};
     Numbers::Cursor cursor{};
     std::deque<std::uint64_t> entries{};
-    std::size_t published = 0;  // of them
-    std::size_t seen = 0;       // of these
-    std::size_t place = 0;      // of the cursor
-    std::uint64_t next = 0;     // entry
-    std::int64_t stamp = 0;
+    std::size_t place = 0;   // of the cursor
+    std::uint64_t next = 0;  // entry
     bool good = true;
 
     void expect(bool agree) { good = good && agree; }
@@ -45,24 +39,29 @@ struct Pair {
             entries.push_back(next++);
         }
     }
-    void publish() {
-        log.publish(++stamp);
-        published = entries.size();
-        expect(log.stamp() == stamp);
-    }
-    void note() {
-        expect(log.note() == published - seen);
-        seen = published;
+    /// Appends so many and takes them back.
+    void write_in_vain(std::uint32_t count, bool reserved) {
+        const Numbers::End end = log.end();
+        if (reserved) {
+            log.reserve(count);
+        }
+        for (std::uint32_t i = 0; i != count; ++i) {
+            log.push_back(next + i);
+        }
+        std::uint64_t expected = next;
+        log.for_each_since(end, [&](std::uint64_t entry) { expect(entry == expected++); });
+        expect(expected == next + count);
+        log.take_back(end);
     }
     void look() {
         const std::uint64_t* const front = log.front();
-        expect(seen == 0 ? front == nullptr : front != nullptr && *front == entries.front());
+        expect(entries.empty() ? front == nullptr : front != nullptr && *front == entries.front());
         const std::uint64_t* const at = log.get(cursor);
-        expect(place == seen ? at == nullptr : at != nullptr && *at == entries[place]);
-        expect(log.size() == seen);
+        expect(place == entries.size() ? at == nullptr : at != nullptr && *at == entries[place]);
+        expect(log.size() == entries.size());
     }
     void pop(std::uint32_t count) {
-        for (; count != 0 && seen != 0; --count) {
+        for (; count != 0 && !entries.empty(); --count) {
             const std::uint64_t* const front = log.front();
             expect(front != nullptr && *front == entries.front());
             log.pop_front();
@@ -70,7 +69,7 @@ struct Pair {
         }
     }
     void step(std::uint32_t count) {
-        for (; count != 0 && place != seen; --count) {
+        for (; count != 0 && place != entries.size(); --count) {
             const std::uint64_t* const at = log.get(cursor);
             expect(at != nullptr && *at == entries[place]);
             Numbers::step(cursor);
@@ -79,7 +78,7 @@ struct Pair {
     }
     void leap(std::uint32_t most) {
         const std::span<const std::uint64_t> ahead = log.ahead(cursor);
-        expect(ahead.empty() == (place == seen) && ahead.size() <= seen - place);
+        expect(ahead.empty() == (place == entries.size()) && ahead.size() <= entries.size() - place);
         expect(std::equal(ahead.begin(), ahead.end(), entries.begin() + static_cast<std::ptrdiff_t>(place)));
         const std::size_t count = std::min<std::size_t>(most, ahead.size());
         Numbers::step(cursor, count);
@@ -95,7 +94,7 @@ struct Pair {
             visited.push_back(entry);
             return visited.size() < most;
         });
-        expect(visited.size() == std::min(most, seen));
+        expect(visited.size() == std::min(most, entries.size()));
         expect(std::equal(visited.begin(), visited.end(), entries.begin()));
     }
     template <class Keep>
@@ -104,20 +103,17 @@ struct Pair {
         place = static_cast<std::size_t>(
             std::count_if(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(place), keep));
         std::erase_if(entries, [&](std::uint64_t entry) { return !keep(entry); });
-        published = seen = entries.size();
     }
 
     void drop(std::size_t count) {
         entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(count));
-        published -= count;
-        seen -= count;
         place -= std::min(place, count);
     }
 };
 
 }  // namespace
 
-TEST_CASE("A log is a deque of which the reader sees what was published", "[detail][log]") {
+TEST_CASE("A log is a deque with a cursor, and with an end that it returns to", "[detail][log]") {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         Pair pair;
         SplitMix random{seed};
@@ -129,11 +125,9 @@ TEST_CASE("A log is a deque of which the reader sees what was published", "[deta
                 pair.write(random.below(burst));
                 break;
             case 2:
-                pair.publish();
-                break;
             case 3:
             case 4:
-                pair.note();
+                pair.write_in_vain(random.below(burst), random.below(2) == 0);
                 break;
             case 5:
                 pair.pop(random.below(burst));
@@ -173,8 +167,6 @@ TEST_CASE("Entries stay in order over the borders of all sizes of chunks", "[det
         Pair pair;
         for (int round = 0; round < 4; ++round) {  // again in the chunks that were left behind
             pair.write(count);
-            pair.publish();
-            pair.note();
             pair.look();
             pair.step(count / 2);
             pair.visit_all(count);
@@ -195,10 +187,7 @@ TEST_CASE("A log that empties by one entry keeps it, at every place of a chunk",
     Pair pair;
     for (int i = 0; i < 5000; ++i) {
         pair.write(1);
-        pair.look();  // not published
-        pair.publish();
-        pair.look();  // not noted
-        pair.note();
+        pair.look();
         pair.look();
         if (i % 3 == 0) {
             pair.step(1);
@@ -211,67 +200,16 @@ TEST_CASE("A log that empties by one entry keeps it, at every place of a chunk",
     CHECK(pair.good);
 }
 
-TEST_CASE("What was written but not published belongs to the entries that are compacted", "[detail][log]") {
+TEST_CASE("A cursor at the end stays in front of what is written behind it when the rest is compacted",
+          "[detail][log]") {
     Pair pair;
     pair.write(100);
-    pair.publish();
-    pair.note();
     pair.step(100);
     pair.write(100);
     pair.compact([](std::uint64_t entry) { return entry % 2 == 0; });
     pair.look();
     pair.write(1000);
-    pair.publish();
-    pair.note();
     pair.step(2000);
     CHECK(pair.good);
     CHECK(pair.place == 1100);
-}
-
-TEST_CASE("A reader sees what another thread writes, whole and in order", "[detail][log][threads]") {
-    constexpr std::uint64_t count = 100'000;
-    struct Entry {
-        std::uint64_t number;
-        std::uint64_t twice;
-    };
-    Log<Entry> log;
-    std::atomic<std::uint64_t> read{0};
-    std::jthread writer{[&] {
-        for (std::uint64_t i = 0; i < count; ++i) {
-            log.push_back({i, 2 * i});
-            if (i % 3 == 0 || i + 1 == count) {
-                log.publish(static_cast<std::int64_t>(i));
-            }
-            while (i > read.load(std::memory_order_relaxed) + 5000) {  // so that chunks go around
-                std::this_thread::yield();
-            }
-        }
-    }};
-    Log<Entry>::Cursor cursor;
-    std::uint64_t next = 0;
-    bool good = true;
-    while (next != count) {
-        if (log.note() == 0) {
-            std::this_thread::yield();
-            continue;
-        }
-        good = good && log.stamp() + 1 >= static_cast<std::int64_t>(next + log.size());
-        for (auto ahead = log.ahead(cursor); !ahead.empty(); ahead = log.ahead(cursor)) {
-            for (const Entry& entry : ahead) {
-                good = good && entry.number == next && entry.twice == 2 * next;
-                ++next;
-            }
-            log.step(cursor, ahead.size());
-        }
-        if (next % 2 == 0) {
-            log.drop_until(cursor);
-        } else {
-            while (log.front() != nullptr) {
-                log.pop_front();
-            }
-        }
-        read.store(next, std::memory_order_relaxed);
-    }
-    CHECK(good);
-    CHECK(log.size() == 0);
 }

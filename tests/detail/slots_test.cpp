@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 
 // Catches a slot that is given out twice or lies in another one, memory that does not go back to the system or goes
-// back under somebody's hands, a generation that falls, and slots that get lost between the two sides.
+// back under somebody's hands, a generation that falls, and slots that get lost between a queue and its stock.
 
 #include "catch.hpp"
 
 #include "sqsim/detail/pages.hpp"
 #include "sqsim/detail/rng.hpp"
+#include "sqsim/detail/slot_stock.hpp"
 #include "sqsim/detail/slots.hpp"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,9 +23,11 @@
 #include <vector>
 
 using sqsim::detail::Pages;
+using sqsim::detail::Place;
 using sqsim::detail::Record;
 using sqsim::detail::Slots;
 using sqsim::detail::SlotSizes;
+using sqsim::detail::SlotStock;
 using sqsim::detail::SplitMix;
 
 namespace {
@@ -36,14 +38,19 @@ constexpr bool memory_goes_back = true;
 constexpr bool memory_goes_back = false;
 #endif
 
+Record& take(Slots& slots, std::size_t size) { return slots.take(Slots::class_for(size)); }
+
+/// Gives a slot a later generation.
+void grow_older(Record& record, std::uint32_t by) { record.place = Place{record.slot(), record.generation() + by}; }
+
 std::byte* payload(Record& record) { return reinterpret_cast<std::byte*>(&record) + sizeof(Record); }
 
 /// Takes many slots of one size and gives each a generation.
 std::vector<Record*> take_many(Slots& slots, std::size_t count, std::size_t size, std::uint32_t generation) {
     std::vector<Record*> records;
     for (std::size_t i = 0; i < count; ++i) {
-        records.push_back(&slots.take(size));
-        records.back()->generation += generation;
+        records.push_back(&take(slots, size));
+        grow_older(*records.back(), generation);
     }
     return records;
 }
@@ -57,7 +64,7 @@ void recycle_all(Slots& slots, const std::vector<Record*>& records) {
 std::vector<std::uint32_t> numbers_of(const std::vector<Record*>& records) {
     std::vector<std::uint32_t> numbers;
     for (const Record* record : records) {
-        numbers.push_back(record->slot);
+        numbers.push_back(record->slot());
     }
     return numbers;
 }
@@ -66,13 +73,12 @@ std::vector<std::uint32_t> numbers_of(const std::vector<Record*>& records) {
 
 TEST_CASE("Slots of all sizes are found by their numbers, are large enough, and hold what was written",
           "[detail][slots]") {
-    const bool two_sided = GENERATE(false, true);
     struct Taken {
         Record* record;
         std::size_t size;
         unsigned char fill;
     };
-    Slots slots{two_sided};
+    Slots slots;
     std::map<std::uint32_t, Taken> taken;
     SplitMix random{7};
     bool good = true;
@@ -81,30 +87,20 @@ TEST_CASE("Slots of all sizes are found by their numbers, are large enough, and 
             const bool edge = random.below(2) == 0;
             constexpr std::array<std::size_t, 10> edges{0, 1, 63, 64, 65, 256, 257, 4096, 4097, SlotSizes::largest};
             const std::size_t size = edge ? edges[random.below(edges.size())] : random.below(SlotSizes::largest);
-            Record* record = random.below(2) == 0 ? slots.try_take(size) : &slots.take(size);
-            if (record == nullptr) {
-                record = &slots.take(size);
-            }
+            Record* const record = &take(slots, size);
             const auto fill = static_cast<unsigned char>(random.below(256));
             std::memset(payload(*record), fill, size);
-            good = good && taken.emplace(record->slot, Taken{record, size, fill}).second &&
-                   slots.contains(record->slot) && &slots[record->slot] == record;
+            good = good && taken.emplace(record->slot(), Taken{record, size, fill}).second &&
+                   slots.contains(record->slot()) && &slots[record->slot()] == record;
         } else {
             auto found = taken.lower_bound(random.below(taken.rbegin()->first + 1));
             Record& record = slots[found->first];
-            good = good && &record == found->second.record && record.slot == found->first;
+            good = good && &record == found->second.record && record.slot() == found->first;
             const std::byte* const begin = payload(record);
             good = good && std::all_of(begin, begin + found->second.size,
                                        [&](std::byte b) { return b == std::byte{found->second.fill}; });
             taken.erase(found);
-            if (random.below(8) == 0) {
-                slots.put_back(record);  // one side is idle, so we are both
-            } else {
-                slots.recycle(record);
-            }
-            if (slots.has_batch() && random.below(3) == 0) {
-                slots.hand_over();
-            }
+            slots.recycle(record);
         }
         if (step % 1000 == 999) {
             good = good && slots.count_taken() == taken.size();
@@ -114,8 +110,8 @@ TEST_CASE("Slots of all sizes are found by their numbers, are large enough, and 
     CHECK_FALSE(slots.contains(0xFFFF'FFFFU));
 }
 
-TEST_CASE("One side alone makes no slot that it does not need", "[detail][slots]") {
-    Slots slots{false};
+TEST_CASE("No slot is made that is not needed", "[detail][slots]") {
+    Slots slots;
     std::set<const Record*> used;
     for (int round = 0; round < 1000; ++round) {
         const auto records = take_many(slots, 50, 100, 1);
@@ -123,15 +119,13 @@ TEST_CASE("One side alone makes no slot that it does not need", "[detail][slots]
         recycle_all(slots, records);
     }
     CHECK(used.size() == 50);
-    CHECK_FALSE(slots.has_batch());  // nothing is to be handed over
 }
 
 TEST_CASE("Memory goes back to the system, and handles of then are still known", "[detail][slots]") {
-    const bool two_sided = GENERATE(false, true);
     constexpr std::size_t many = 80'000;
     constexpr std::size_t size = 64;
     constexpr std::size_t kept = Slots::kept_regions * sqsim::detail::Pages::unit / (sizeof(Record) + size);
-    Slots slots{two_sided};
+    Slots slots;
     const auto first = take_many(slots, many, size, 3);
     const auto numbers = numbers_of(first);
     CHECK(std::set<std::uint32_t>(numbers.begin(), numbers.end()).size() == many);
@@ -142,7 +136,7 @@ TEST_CASE("Memory goes back to the system, and handles of then are still known",
     CHECK(slots.returnable() == returnable);
     CHECK(slots.count_taken() == many);
 
-    first[many / 2]->generation = 9;
+    grow_older(*first[many / 2], 9 - 3);
     recycle_all(slots, first);
     slots.trim();
     CHECK(slots.returnable() == 0);
@@ -157,13 +151,13 @@ TEST_CASE("Memory goes back to the system, and handles of then are still known",
         contained += slots.contains(slot) ? 1U : 0U;
         known += slots.contains(slot) || slots.generation_before(slot) >= latest ? 1U : 0U;
         // What still names the slot finds a record that is free, not another memory.
-        stale_found += slots[slot].state != sqsim::detail::State::free ? 1U : 0U;
+        stale_found += slots[slot].state() != sqsim::detail::State::free ? 1U : 0U;
     }
     CHECK(contained <= 1024 + kept);  // those from before there were regions, and of the first ones
     CHECK(known == many);
     CHECK(stale_found == 0);
     if (memory_goes_back) {
-        CHECK(slots[numbers.back()].generation == 0);
+        CHECK(slots[numbers.back()].generation() == 0);
     }
 
     const auto second = take_many(slots, many, size, 0);
@@ -174,8 +168,8 @@ TEST_CASE("Memory goes back to the system, and handles of then are still known",
     }
     CHECK(std::set<std::uint32_t>(again.begin(), again.end()).size() == many);
     CHECK(std::all_of(second.begin(), second.end(), [&](const Record* record) {
-        const auto found = before.find(record->slot);
-        return found == before.end() || record->generation >= found->second;
+        const auto found = before.find(record->slot());
+        return found == before.end() || record->generation() >= found->second;
     }));
     const auto reused = std::count_if(again.begin(), again.end(), [&](auto slot) { return before.contains(slot); });
     CHECK(reused > static_cast<std::ptrdiff_t>(many * 9 / 10));  // the same memory, not more of it
@@ -187,16 +181,16 @@ TEST_CASE("A region stays as long as one of its slots is taken, and others go", 
     const std::uint32_t many = size == 64     ? 140'000
                                : size == 1000 ? 30'000
                                               : 12'000;  // more regions than slots are kept
-    Slots slots{false};
+    Slots slots;
     std::map<std::uint32_t, std::uint32_t> latest;  // generations
     SplitMix random{size};
     bool good = true;
     for (int round = 0; round < 6; ++round) {
         auto records = take_many(slots, many, size, 1 + random.below(5));
         for (Record* record : records) {
-            good = good && record->generation > latest[record->slot];
-            latest[record->slot] = record->generation;
-            std::memset(payload(*record), static_cast<int>(record->slot & 0xFF), size);
+            good = good && record->generation() > latest[record->slot()];
+            latest[record->slot()] = record->generation();
+            std::memset(payload(*record), static_cast<int>(record->slot() & 0xFF), size);
         }
         std::vector<Record*> kept;
         for (int i = 0; i < 3; ++i) {
@@ -210,9 +204,9 @@ TEST_CASE("A region stays as long as one of its slots is taken, and others go", 
         good = good && slots.returnable() < before && slots.count_taken() == kept.size();
         for (Record* record : kept) {
             const std::byte* const begin = payload(*record);
-            good = good && slots.contains(record->slot) && &slots[record->slot] == record &&
-                   record->generation == latest[record->slot] &&
-                   std::all_of(begin, begin + size, [&](std::byte b) { return b == std::byte(record->slot & 0xFF); });
+            good = good && slots.contains(record->slot()) && &slots[record->slot()] == record &&
+                   record->generation() == latest[record->slot()] &&
+                   std::all_of(begin, begin + size, [&](std::byte b) { return b == std::byte(record->slot() & 0xFF); });
         }
         for (const auto& [slot, generation] : latest) {
             good = good && (slots.contains(slot) || slots.generation_before(slot) >= generation);
@@ -222,87 +216,107 @@ TEST_CASE("A region stays as long as one of its slots is taken, and others go", 
     CHECK(good);
 }
 
-TEST_CASE("What the owner frees serves senders alone, once it is handed over", "[detail][slots]") {
-    Slots slots{true};
+TEST_CASE("A stock gives what it was refilled with, of the classes that were asked for", "[detail][slots]") {
+    Slots slots;
+    SlotStock stock;
+    const std::uint8_t small = Slots::class_for(64);
     const auto records = take_many(slots, 1000, 64, 1);
-    while (slots.try_take(64) != nullptr) {
-    }
-    recycle_all(slots, records);
-    CHECK(slots.has_batch());
-    CHECK(slots.try_take(64) == nullptr);  // not yet
-    slots.hand_over();
-    CHECK_FALSE(slots.has_batch());
+    CHECK(stock.take(small) == nullptr);
+    stock.refill(slots);  // of no class
+    CHECK(stock.take(small) == nullptr);
+    stock.obtain_missing(slots);
     std::set<const Record*> taken;
-    while (const Record* record = slots.try_take(64)) {
+    while (const Record* record = stock.take(small)) {
         taken.insert(record);
     }
-    CHECK(taken == std::set<const Record*>(records.begin(), records.end()));
+    CHECK(taken.size() == 1000 / 8);  // new ones, for all of the others are in use
+    recycle_all(slots, records);
+    stock.refill(slots);
+    taken.clear();
+    while (const Record* record = stock.take(small)) {
+        taken.insert(record);
+    }
+    CHECK(taken.size() == SlotStock::most);
+    CHECK(std::includes(std::set<const Record*>(records.begin(), records.end()).begin(),
+                        std::set<const Record*>(records.begin(), records.end()).end(), taken.begin(), taken.end()));
+}
+
+TEST_CASE("A slot that a stock gets back is the next that it gives, and all go back in the end", "[detail][slots]") {
+    Slots slots;
+    SlotStock stock;
+    for (const std::size_t size : {64U, 1000U, 4000U}) {
+        CHECK(stock.take(Slots::class_for(size)) == nullptr);
+        stock.obtain_missing(slots);
+        Record* const record = stock.take(Slots::class_for(size));
+        REQUIRE(record != nullptr);
+        CHECK(slots.count_taken() >= 16);
+        stock.put_back(*record);
+        CHECK(stock.take(Slots::class_for(size)) == record);
+        stock.put_back(*record);
+    }
+    stock.empty_into(slots);
+    CHECK(slots.count_taken() == 0);
+    CHECK(stock.take(Slots::class_for(64)) == nullptr);
 }
 
 TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots][threads]") {
     constexpr std::uint32_t rounds = 60'000;
     constexpr std::size_t most = 2000;  // on their way to the owner
-    Slots slots{true};
-    std::mutex owner;  // always before the senders'
-    std::mutex senders;
-    std::vector<Record*> sent;  // the senders' lock's
-    std::atomic<bool> good{true};
-    std::atomic<bool> end{false};
-    std::atomic<std::uint32_t> beside{0};  // taken without the owner's lock
-    const auto hand_to_owner = [&](Record& record, std::uint32_t number) {
-        std::memcpy(payload(record), &number, sizeof number);
-        sent.push_back(&record);
-    };
-    std::jthread sender{[&] {
+    Slots slots;
+    SlotStock stock;
+    std::mutex owner;   // of the slots; always before the other
+    std::mutex sender;  // of the stock, and of what was sent
+    std::vector<Record*> sent;
+    bool good = true;
+    std::uint32_t beside = 0;  // taken without the owner's lock
+    std::jthread thread{[&] {
+        const auto hand_over = [&](Record& record, std::uint32_t number) {
+            std::memcpy(payload(record), &number, sizeof number);
+            sent.push_back(&record);
+        };
         for (std::uint32_t i = 0; i < rounds;) {
-            const std::size_t size = i % 5 == 0 ? 500 : 60;
-            bool full = false;
-            Record* record = nullptr;
-            {
-                const std::scoped_lock lock{senders};
-                full = sent.size() >= most;
-                record = full ? nullptr : slots.try_take(size);
-                if (record != nullptr) {
-                    hand_to_owner(*record, i++);
-                    beside.fetch_add(1, std::memory_order_relaxed);
-                }
-            }
-            if (full) {
+            const std::uint8_t number = Slots::class_for(i % 5 == 0 ? 500 : 60);
+            std::unique_lock lock{sender};
+            if (sent.size() >= most) {
+                lock.unlock();
                 std::this_thread::yield();
-            } else if (record == nullptr) {
-                const std::scoped_lock lock{owner, senders};
-                hand_to_owner(slots.take(size), i++);
+                continue;
             }
+            if (Record* const record = stock.take(number)) {
+                hand_over(*record, i++);
+                ++beside;
+                continue;
+            }
+            lock.unlock();
+            const std::scoped_lock both{owner, sender};
+            stock.obtain_missing(slots);
         }
-        end.store(true);
     }};
     std::uint32_t expected = 0;
     std::vector<Record*> received;
     while (expected != rounds) {
         const std::scoped_lock lock{owner};
         {
-            const std::scoped_lock other{senders};
+            const std::scoped_lock other{sender};
             received.swap(sent);
+            if (expected % 64 == 0) {
+                stock.empty_into(slots);
+                slots.trim();
+            }
+            stock.refill(slots);
         }
         for (Record* record : received) {
             std::uint32_t number = 0;
-            std::memcpy(&number, payload(slots[record->slot]), sizeof number);
-            good = good && number == expected++ && slots.contains(record->slot);
+            std::memcpy(&number, payload(slots[record->slot()]), sizeof number);
+            good = good && number == expected++ && slots.contains(record->slot());
             slots.recycle(*record);
-            if (slots.has_batch()) {
-                const std::scoped_lock other{senders};
-                slots.hand_over();
-                if (expected % 16 == 0) {
-                    slots.trim();
-                }
-            }
         }
         received.clear();
     }
-    sender.join();
-    CHECK(end.load());
-    CHECK(good.load());
-    CHECK(beside.load() > rounds / 10);
+    thread.join();
+    stock.empty_into(slots);
+    CHECK(good);
+    CHECK(beside == rounds);
     CHECK(slots.count_taken() == 0);
 }
 

@@ -14,11 +14,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 using sqsim::detail::Nanos;
 using sqsim::detail::never;
+using sqsim::detail::Place;
 using sqsim::detail::SplitMix;
 using sqsim::detail::Timer;
 using sqsim::detail::TimerBucket;
@@ -244,7 +247,7 @@ TEST_CASE("Timers are a multimap by deadline and order of scheduling, the defaul
         INFO("seed " << seed);
         Timers timers;
         const auto schedule = [](Timers& to, Nanos deadline, std::uint32_t slot) {
-            to.schedule(deadline, slot, 0, slot % 2 == 0);  // marked default also where it is out of order
+            to.schedule(deadline, Place{slot, 0U}, slot % 2 == 0);  // marked default also where it is out of order
         };
         CHECK(behaves_like_model(timers, schedule, seed, Nanos{0}, 200));
     }
@@ -253,7 +256,7 @@ TEST_CASE("Timers are a multimap by deadline and order of scheduling, the defaul
 TEST_CASE("Timers break ties between default and other deadlines by the order of scheduling", "[detail][timers]") {
     Timers timers;
     for (std::uint32_t slot = 0; slot < 200; ++slot) {
-        timers.schedule(Nanos{100}, slot, 0, slot % 3 == 0);
+        timers.schedule(Nanos{100}, Place{slot, 0U}, slot % 3 == 0);
     }
     bool in_order = true;
     for (std::uint32_t slot = 0; slot < 200; ++slot) {
@@ -267,8 +270,8 @@ TEST_CASE("Timers break ties between default and other deadlines by the order of
 
 TEST_CASE("A deadline that never comes is not kept", "[detail][timers]") {
     Timers timers;
-    timers.schedule(never, 1, 0, true);
-    timers.schedule(never, 2, 0, false);
+    timers.schedule(never, Place{1U, 0U}, true);
+    timers.schedule(never, Place{2U, 0U}, false);
     CHECK(timers.size() == 0);
     CHECK(timers.peek() == nullptr);
 }
@@ -276,7 +279,7 @@ TEST_CASE("A deadline that never comes is not kept", "[detail][timers]") {
 TEST_CASE("A sweep throws away only what is not meant, and only once that is most", "[detail][timers]") {
     Timers timers;
     for (std::uint32_t slot = 0; slot < 400; ++slot) {
-        timers.schedule(Nanos{slot / 2}, slot, 0, slot % 2 == 0);
+        timers.schedule(Nanos{slot / 2}, Place{slot, 0U}, slot % 2 == 0);
     }
     const auto is_meant = [](const Timer& timer) { return timer.slot % 10 == 0 || timer.slot % 10 == 5; };
     timers.sweep(200, is_meant);
@@ -291,7 +294,101 @@ TEST_CASE("A sweep throws away only what is not meant, and only once that is mos
     }
     CHECK(in_order);
     CHECK(timers.size() == 0);
-    timers.schedule(Nanos{1}, 1, 0, true);
+    timers.schedule(Nanos{1}, Place{1U, 0U}, true);
     timers.drop_all();
     CHECK(timers.peek() == nullptr);
+}
+
+TEST_CASE("Default deadlines in rows, other ones, ends and sweeps are those of a multimap", "[detail][timers]") {
+    using Key = std::pair<Nanos, std::uint64_t>;  // deadline, and order of scheduling
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+        INFO("seed " << seed);
+        SplitMix random{seed};
+        Timers timers;
+        std::map<Key, std::uint32_t> model;  // all that were not swept away; slots
+        std::set<std::uint32_t> meant;
+        Nanos now{0};
+        std::uint64_t order = 0;
+        std::uint32_t slot = 0;
+        bool good = true;
+        const auto add = [&](Nanos deadline) {
+            model.emplace(Key{deadline, ++order}, ++slot);
+            meant.insert(slot);
+        };
+        for (int step = 0; step < 1500 && good; ++step) {
+            switch (random.below(8)) {
+            case 0:
+            case 1: {  // a row, of which the timers may take a part at a time
+                const Nanos deadline = now + Nanos{1000};
+                if (!timers.may_rise_to(deadline)) {
+                    break;
+                }
+                for (std::size_t rest = random.below(150); rest != 0;) {
+                    const std::size_t room = timers.begin(deadline, rest);
+                    good = good && room >= 1 && room <= rest;
+                    const std::size_t count =
+                        random.below(4) == 0 ? random.below(static_cast<std::uint32_t>(room)) : room;
+                    for (std::size_t i = 0; i != count; ++i) {
+                        add(deadline);
+                        timers.append(Place{slot, 0U});
+                    }
+                    timers.finish(deadline, count);
+                    rest -= count == room ? room : rest;
+                }
+                break;
+            }
+            case 2:
+            case 3: {
+                const bool is_default = random.below(2) == 0;
+                const Nanos deadline = now + Nanos{is_default ? 1000U : random.below(2000)};
+                add(deadline);
+                good = good && timers.schedule(deadline, Place{slot, 0U}, is_default) == order;
+                break;
+            }
+            case 4:
+                now += Nanos{random.below(3) == 0 ? random.below(400) : 0};
+                break;
+            case 5:  // what is due ends
+                while (!model.empty() && model.begin()->first.first <= now && good) {
+                    const Timer* const timer = timers.peek();
+                    good = timer != nullptr && timer->deadline == model.begin()->first.first &&
+                           timer->sequence == model.begin()->first.second && timer->slot == model.begin()->second;
+                    timers.pop();
+                    meant.erase(model.begin()->second);
+                    model.erase(model.begin());
+                }
+                break;
+            case 6:  // many are over early
+                for (auto it = meant.begin(); it != meant.end();) {
+                    it = random.below(3) != 0 ? meant.erase(it) : std::next(it);
+                }
+                break;
+            default: {
+                const std::size_t size = timers.size();
+                timers.sweep(meant.size(), [&](const Timer& timer) { return meant.contains(timer.slot); });
+                good = good && timers.size() <= std::min(size, 2 * meant.size() + 64) && timers.size() >= meant.size();
+                std::erase_if(model, [&](const auto& entry) { return !meant.contains(entry.second); });
+                const auto skip = [&] {  // stale ones that the sweep has left
+                    while (timers.peek() != nullptr && !meant.contains(timers.peek()->slot)) {
+                        timers.pop();
+                    }
+                };
+                skip();
+                if (timers.size() > model.size()) {  // the rest is compared as it ends
+                    for (const auto& [key, each] : model) {
+                        skip();
+                        const Timer* const timer = timers.peek();
+                        good = good && timer != nullptr && timer->sequence == key.second && timer->slot == each;
+                        timers.pop();
+                    }
+                    model.clear();
+                    meant.clear();
+                    timers.drop_all();
+                }
+                break;
+            }
+            }
+        }
+        CHECK(good);
+    }
 }

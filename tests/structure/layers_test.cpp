@@ -36,6 +36,7 @@ const std::map<std::string, double> ranks{
     {"message.hpp", 3},
     {"options.hpp", 3},
     {"metrics.hpp", 3},
+    {"handle_results.hpp", 3},
     {"choice.hpp", 3},
     {"decision.hpp", 4},  // its earlier name
     // the only code that blocks on time
@@ -50,12 +51,11 @@ const std::map<std::string, double> ranks{
     {"detail/standard_engine.hpp", 6},
     {"detail/fifo_engine.hpp", 6},
     // what both public queues are made of
-    {"detail/inbox.hpp", 6.5},
+    {"detail/mailbox.hpp", 6.5},
     {"detail/task_list.hpp", 6.5},
     {"detail/receive_attempt.hpp", 6.5},
     {"detail/redrive_link.hpp", 6.5},
     {"detail/section.hpp", 6.5},
-    {"detail/senders.hpp", 6.5},
     {"detail/queue_core.hpp", 6.5},
     {"detail/core_access.hpp", 6.5},
     {"detail/sending.hpp", 6.5},

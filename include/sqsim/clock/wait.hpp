@@ -137,14 +137,21 @@ inline void pause_a_moment() noexcept {
 
 /// Locks, but watches a busy lock for a moment before it sleeps for it: it is held for less time than a sleep takes.
 template <class Lock>
-[[nodiscard]] std::unique_lock<Lock> lock_soon(Lock& mutex) {
+[[gnu::noinline]] void watch_and_lock(Lock& mutex) {
     for (int attempt = 0; attempt < 40; ++attempt) {
-        if (std::unique_lock lock{mutex, std::try_to_lock}) {
-            return lock;
-        }
         pause_a_moment();
+        if (mutex.try_lock()) {
+            return;
+        }
     }
-    return std::unique_lock{mutex};
+    mutex.lock();
+}
+template <class Lock>
+[[gnu::always_inline]] [[nodiscard]] inline std::unique_lock<Lock> lock_soon(Lock& mutex) {
+    if (!mutex.try_lock()) [[unlikely]] {
+        watch_and_lock(mutex);
+    }
+    return std::unique_lock{mutex, std::adopt_lock};
 }
 
 /// Tries whenever there is news, without blocking, until that succeeds, a stop is requested, or so much real time has

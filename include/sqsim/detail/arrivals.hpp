@@ -15,28 +15,29 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The stored messages in the order they came: who is fresh, who is the oldest, whose retention ends next.
 ///
-/// A message that leaves the queue stays here as a stale entry until it is swept away. Senders `add` and `publish`; all
-/// else is the owner's, who sees what was published before the last `note`.
+/// A message that leaves the queue stays here as a stale entry until it is swept away. An entry is the place that the
+/// message had before its first receive.
 template <class Body>
 class Arrivals {
 public:
     explicit Arrivals(const MessageStore<Body>& store) noexcept : store_{store} {}
 
-    [[gnu::always_inline]] void add(const Record& record) { order_.push_back({record.slot, record.born}); }
-    /// Lets the owner's next `note` see what was added, all sent by this time.
-    void publish(Nanos last_sent_at) noexcept { order_.publish(last_sent_at.count()); }
+    /// Sees to it that so many `add` throw nothing. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve(std::size_t count) { order_.reserve(count); }
+    [[gnu::always_inline]] void add(Place place) { order_.push_back(place); }
 
-    /// Returns: how many messages are new.
-    std::size_t note() noexcept { return order_.note(); }
-    /// Two numbers that differ if there are messages not noted: that of the owner, and one for any thread.
-    [[nodiscard]] std::uint64_t noted() const noexcept { return order_.seen(); }
-    [[nodiscard]] std::uint64_t published() const noexcept { return order_.published(); }
-    /// No earlier than when the last message was sent that was noted.
-    [[nodiscard]] Nanos last_sent_at() const noexcept { return Nanos{order_.stamp()}; }
+    using End = typename Log<Place>::End;
+    [[nodiscard]] End end() const noexcept { return order_.end(); }
+    /// Forgets what was added since, which nobody has looked at, and calls `undo(record)` for each.
+    template <class Undo>
+    void take_back(const End& end, Undo undo) noexcept {
+        order_.for_each_since(end, [&](Place place) { undo(store_[place.slot()]); });
+        order_.take_back(end);
+    }
 
     /// Tells that a message was sent before others that came earlier: it was moved here with its sent time.
     void add_late(const Record& record) {
-        late_.push_back({record.sent_at, record.ordinal, record.slot, record.born});
+        late_.push_back({record.sent_at, record.ordinal, record.place});
         std::push_heap(late_.begin(), late_.end());
     }
 
@@ -44,15 +45,15 @@ public:
     void drop_stale(std::size_t stored) {
         drop_stale_front();
         if (late_.size() > 2 * stored + 64) {
-            std::erase_if(late_, [this](const Late& late) { return !is_stored({late.slot, late.born}); });
+            std::erase_if(late_, [this](const Late& late) { return !is_stored(late.place); });
             std::make_heap(late_.begin(), late_.end());
         }
     }
 
-    /// Whether most entries are stale; `stored` are not. `compact` forgets these, and needs both sides.
+    /// Whether most entries are stale; `stored` are not. `compact` forgets these.
     [[nodiscard]] bool is_mostly_stale(std::size_t stored) const noexcept { return order_.size() > 2 * stored + 64; }
     void compact() {
-        order_.compact([this](const Entry& entry) { return is_stored(entry); }, cursor_);
+        order_.compact([this](Place entry) { return is_stored(entry); }, cursor_);
     }
 
     /// Forgets the entries before the cursor: no stored message is among them.
@@ -61,23 +62,23 @@ public:
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() {
         drop_stale_front();
-        while (!late_.empty() && !is_stored({late_.front().slot, late_.front().born})) {
+        while (!late_.empty() && !is_stored(late_.front().place)) {
             std::pop_heap(late_.begin(), late_.end());
             late_.pop_back();
         }
-        const Entry* const front = order_.front();
-        Record* const first = front == nullptr ? nullptr : &store_[front->slot];
+        const Place* const front = order_.front();
+        Record* const first = front == nullptr ? nullptr : &store_[front->slot()];
         if (late_.empty()) {
             return first;
         }
-        Record* const late = &store_[late_.front().slot];
+        Record* const late = &store_[late_.front().place.slot()];
         return first == nullptr || late->sent_at < first->sent_at ? late : first;
     }
 
     /// Calls `visit(record)` for every message in the order they came, as long as it returns true.
     template <class Visit>
     void for_each(Visit visit) const {
-        order_.for_each([&](const Entry& entry) { return !is_stored(entry) || visit(store_[entry.slot]); });
+        order_.for_each([&](Place entry) { return !is_stored(entry) || visit(store_[entry.slot()]); });
     }
 
     /// All messages in the order they came, for an operation that removes them.
@@ -95,7 +96,7 @@ public:
 
     /// The next message never received and never delayed; null if there is none.
     [[gnu::always_inline]] [[nodiscard]] Record* next_fresh() noexcept {
-        while (const Entry* const entry = order_.get(cursor_)) {
+        while (const Place* const entry = order_.get(cursor_)) {
             if (Record* const record = fresh_at(*entry)) {
                 return record;
             }
@@ -106,24 +107,20 @@ public:
     [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
 
     // The same for many at once: the entries ahead, the fresh message of one, and moving past some.
-    struct Entry {
-        std::uint32_t slot;
-        std::uint32_t born;
-    };
-    [[gnu::always_inline]] [[nodiscard]] std::span<const Entry> ahead() noexcept { return order_.ahead(cursor_); }
-    [[gnu::always_inline]] [[nodiscard]] Record* fresh_at(const Entry& entry) const noexcept {
-        Record& record = store_[entry.slot];
-        const bool is_fresh = record.generation == entry.born && record.state == State::visible && !record.was_delayed;
+    [[gnu::always_inline]] [[nodiscard]] std::span<const Place> ahead() noexcept { return order_.ahead(cursor_); }
+    [[gnu::always_inline]] [[nodiscard]] Record* fresh_at(Place entry) const noexcept {
+        Record& record = store_[entry.slot()];
+        const bool is_fresh = record.place == entry && record.has(Record::in_line) && record.state() == State::visible;
         return is_fresh ? &record : nullptr;
     }
     void move_past(std::size_t entries) noexcept { order_.step(cursor_, entries); }
 
     /// The next stored message, and moves past it; null at the end.
     [[nodiscard]] Record* next_stored() noexcept {
-        while (const Entry* const entry = order_.get(cursor_)) {
+        while (const Place* const entry = order_.get(cursor_)) {
             order_.step(cursor_);
             if (is_stored(*entry)) {
-                return &store_[entry->slot];
+                return &store_[entry->slot()];
             }
         }
         return nullptr;
@@ -133,27 +130,26 @@ private:
     struct Late {
         Nanos sent_at;
         std::uint64_t ordinal;
-        std::uint32_t slot;
-        std::uint32_t born;
+        Place place;
         friend bool operator<(const Late& a, const Late& b) noexcept {  // for a heap with the oldest on top
             return a.sent_at != b.sent_at ? a.sent_at > b.sent_at : a.ordinal > b.ordinal;
         }
     };
 
     void drop_stale_front() noexcept {
-        for (const Entry* front = order_.front(); front != nullptr && !is_stored(*front); front = order_.front()) {
+        for (const Place* front = order_.front(); front != nullptr && !is_stored(*front); front = order_.front()) {
             order_.pop_front();
         }
     }
 
-    [[gnu::always_inline]] [[nodiscard]] bool is_stored(const Entry& entry) const noexcept {
-        const Record& record = store_[entry.slot];
-        return record.born == entry.born && record.state != State::free;
+    [[gnu::always_inline]] [[nodiscard]] bool is_stored(Place entry) const noexcept {
+        const Record& record = store_[entry.slot()];
+        return record.born == entry.generation() && record.state() != State::free;
     }
 
     const MessageStore<Body>& store_;
-    Log<Entry> order_{};
-    typename Log<Entry>::Cursor cursor_{};
+    Log<Place> order_{};
+    typename Log<Place>::Cursor cursor_{};
     std::vector<Late> late_{};
 };
 

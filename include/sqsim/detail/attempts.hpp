@@ -37,7 +37,7 @@ public:
         }
         std::vector<Lease> leases;
         const auto note_and_take = [&](Record& record) {
-            leases.push_back({record.slot, record.generation});
+            leases.push_back({record.slot(), record.generation()});
             take(record);
         };
         const Received result = engine.receive(plan, note_and_take, dead);
@@ -49,7 +49,7 @@ public:
 
     /// A delete or a change of visibility is about to take effect: voids the attempt of the message's lease.
     void note_change(const Record& record) {
-        if (const auto found = by_lease_.find(key({record.slot, record.generation})); found != by_lease_.end()) {
+        if (const auto found = by_lease_.find(key({record.slot(), record.generation()})); found != by_lease_.end()) {
             found->second->is_void = true;
         }
     }
@@ -62,7 +62,7 @@ public:
     /// Whether a message's lease is of the receive with this id.
     [[nodiscard]] bool is_of(std::string_view id, const Record& record) const {
         const auto attempt = attempts_.find(id);
-        const auto found = by_lease_.find(key({record.slot, record.generation}));
+        const auto found = by_lease_.find(key({record.slot(), record.generation()}));
         return attempt != attempts_.end() && found != by_lease_.end() && found->second == &attempt->second;
     }
 
@@ -102,7 +102,7 @@ private:
         }
         for (const Lease& lease : found->second.leases) {
             const Record& record = store[lease.slot];
-            if (record.generation != lease.generation || record.state != State::in_flight) {
+            if (record.generation() != lease.generation || record.state() != State::in_flight) {
                 forget(id);
                 return nullptr;
             }

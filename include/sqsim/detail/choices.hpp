@@ -43,10 +43,10 @@ public:
 
     /// Whether a delete is lost: only the first of a message can be.
     [[nodiscard]] bool is_delete_lost(Record& record) {
-        if (record.survived_delete || !chooses(Site::lost_delete, record)) {
+        if (record.has(Record::survived_delete) || !chooses(Site::lost_delete, record)) {
             return false;
         }
-        record.survived_delete = true;
+        record.mark(Record::survived_delete);
         return true;
     }
 

@@ -13,14 +13,14 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// queue's, whatever it was when they were sent (R130). A message that left the queue stays as a stale entry.
 class Delays {
 public:
-    void add(const Record& record) { order_.push_back({record.slot, record.generation}); }
+    void add(const Record& record) { order_.push_back({record.slot(), record.generation()}); }
 
     /// The message whose delay ends next; null if there is none.
     template <class Body>
     [[nodiscard]] Record* first(const MessageStore<Body>& store) noexcept {
         while (!order_.empty()) {
             Record& record = store[order_.front().slot];
-            if (record.generation == order_.front().generation && record.state == State::delayed) {
+            if (record.generation() == order_.front().generation && record.state() == State::delayed) {
                 return &record;
             }
             order_.pop_front();

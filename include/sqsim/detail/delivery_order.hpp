@@ -25,7 +25,7 @@ public:
     DeliveryOrder(Ledger<Body>& ledger, Tenants& tenants) noexcept : ledger_{ledger}, tenants_{tenants} {}
 
     [[nodiscard]] static Ready entry(const Record& record) noexcept {
-        return {record.ordinal, record.slot, record.generation, false};
+        return {record.ordinal, record.slot(), record.generation(), false};
     }
 
     /// The next message, if there is one.
@@ -34,7 +34,7 @@ public:
         std::uint64_t order = 0;
         bool duplicate = false;
 
-        [[nodiscard]] Ready ready() const noexcept { return {order, record->slot, record->generation, duplicate}; }
+        [[nodiscard]] Ready ready() const noexcept { return {order, record->slot(), record->generation(), duplicate}; }
     };
 
     /// Adds a message that is visible but not for the first time.
@@ -85,8 +85,8 @@ private:
 
     [[nodiscard]] bool is_meant(const Ready& ready) const noexcept {
         const Record& record = ledger_.store()[ready.slot];
-        return record.generation == ready.generation &&
-               record.state == (ready.duplicate ? State::in_flight : State::visible);
+        return record.generation() == ready.generation &&
+               record.state() == (ready.duplicate ? State::in_flight : State::visible);
     }
 
     /// Takes the first deliverable message, if it is not younger than `youngest`.

@@ -23,12 +23,13 @@ public:
     FairQueue(Ledger<Body>& ledger, const FairQueueThresholds& thresholds) : ledger_{ledger}, tenants_{thresholds} {}
 
     [[nodiscard]] Tenants& tenants() noexcept { return tenants_; }
+    [[nodiscard]] bool is_used() const noexcept { return tenants_.used(); }
 
     /// A message has come.
     void enter(Record& record) {
         if (is_grouped(record)) {
             Layout::link(record).group = tenants_.number(Layout::group_id(record));
-            track(record, State::free, record.state);
+            track(record, State::free, record.state());
         }
     }
 

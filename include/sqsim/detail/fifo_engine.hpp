@@ -145,7 +145,7 @@ public:
                     ++result.messages;
                 }
                 record = next;
-            } while (record != nullptr && may_go_on() && record->state == State::visible &&
+            } while (record != nullptr && may_go_on() && record->state() == State::visible &&
                      groups_.within_horizon(*record));
             if (may_be_available) {
                 groups_.reopen_later(group);
@@ -165,7 +165,7 @@ public:
         return attempts_->is_void(attempt_id) ||
                std::any_of(done.begin(), done.end(), [&](const ReceiptHandle& handle) {
                    const auto [status, record] = ledger_.handles().find(handle);
-                   return status == HandleStatus::ok && record->state == State::in_flight &&
+                   return status == HandleStatus::ok && record->state() == State::in_flight &&
                           attempts_->is_of(attempt_id, *record);
                });
     }
@@ -196,7 +196,7 @@ public:
     /// R110, R111: only the lease that lasts can delete.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
         const auto [status, record] = ledger_.handles().find(handle);
-        if (status == HandleStatus::ok && record->state != State::in_flight) {
+        if (status == HandleStatus::ok && record->state() != State::in_flight) {
             return HandleStatus::expired;
         }
         if (status == HandleStatus::ok) {
@@ -209,10 +209,17 @@ public:
         return status;
     }
 
+    /// The same for many, and what became of each.
+    void erase(std::span<const ReceiptHandle> handles, HandleResult* result) {
+        for (const ReceiptHandle& handle : handles) {
+            *result++ = {erase(handle)};
+        }
+    }
+
     /// R117, R120, R123.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
         const auto [status, record] = ledger_.handles().find(handle);
-        if (status != HandleStatus::ok || record->state != State::in_flight) {
+        if (status != HandleStatus::ok || record->state() != State::in_flight) {
             return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
@@ -262,7 +269,7 @@ public:
 
     /// When a delay or a lease ends, or since when the message is visible.
     [[nodiscard]] Nanos available_at(const Record& record) const noexcept {
-        return record.state == State::delayed ? saturating_add(record.sent_at, options_.delay) : record.deadline;
+        return record.state() == State::delayed ? saturating_add(record.sent_at, options_.delay) : record.deadline;
     }
 
     [[nodiscard]] FifoQueueOptions& options() noexcept { return options_; }
@@ -277,7 +284,7 @@ public:
 private:
     [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
         groups_.append(record, group_id, visible_at);
-        if (record.state == State::delayed) {
+        if (record.state() == State::delayed) {
             delays_.add(record);
             note_event(visible_at);
         }
@@ -338,7 +345,7 @@ private:
     }
 
     [[gnu::always_inline]] void remove(Record& record) {
-        if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
+        if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
         groups_.leave(record);

@@ -40,14 +40,14 @@ public:
         link.group = number;
         link.previous = group.tail;
         link.next = none;
-        (group.tail == none ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot;
-        group.tail = record.slot;
+        (group.tail == none ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot();
+        group.tail = record.slot();
         if (horizon_ == boundless && ledger_.counts().total() >= window_) [[unlikely]] {
             horizon_ = record.ordinal - 1;
             within_horizon_ = ledger_.counts().total();
         }
         ledger_.add(record, visible_at);
-        if (record.state == State::visible) {
+        if (record.state() == State::visible) {
             link.visible_sequence = ++visible_sequence_;
             open_if_head(record);
         }
@@ -56,7 +56,7 @@ public:
     /// A visible message was leased: it is in flight, or with a timeout of zero visible again.
     [[gnu::always_inline]] void note_lease(Record& record) noexcept {
         GroupLink& link = Layout::link(record);
-        if (record.state == State::in_flight) {
+        if (record.state() == State::in_flight) {
             in_flight_ += ++groups_[link.group].in_flight == 1 ? 1U : 0U;
         } else {
             link.visible_sequence = ++visible_sequence_;
@@ -67,15 +67,15 @@ public:
     template <class Change>
     void change_state(Record& record, Change change) {
         Group& group = groups_[Layout::link(record).group];
-        const bool was_in_flight = record.state == State::in_flight;
+        const bool was_in_flight = record.state() == State::in_flight;
         change();
-        const bool is_in_flight = record.state == State::in_flight;
+        const bool is_in_flight = record.state() == State::in_flight;
         if (is_in_flight && !was_in_flight) {
             in_flight_ += ++group.in_flight == 1 ? 1U : 0U;
         } else if (was_in_flight && !is_in_flight) {
             in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
         }
-        if (record.state == State::visible) {
+        if (record.state() == State::visible) {
             Layout::link(record).visible_sequence = ++visible_sequence_;
         }
     }
@@ -85,7 +85,7 @@ public:
         const GroupLink& link = Layout::link(record);
         const std::uint32_t number = link.group;
         Group& group = groups_[number];
-        if (record.state == State::in_flight) {
+        if (record.state() == State::in_flight) {
             in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
         }
         if (horizon_ != boundless && within_horizon(record)) [[unlikely]] {
@@ -143,14 +143,14 @@ public:
 
     [[gnu::always_inline]] void open_if_head(Record& record) {
         if (is_available_head(record)) {
-            available_.push({Layout::link(record).visible_sequence, record.slot, record.generation, false});
+            available_.push({Layout::link(record).visible_sequence, record.slot(), record.generation(), false});
             ++opened_;
         }
     }
 
     /// Whether a group can be delivered from this message on.
     [[nodiscard]] static bool is_available_head(Record& record) noexcept {
-        return record.state == State::visible && Layout::link(record).previous == none;
+        return record.state() == State::visible && Layout::link(record).previous == none;
     }
 
     /// The available head that came first; null if there is none. Linear in the messages before it.
@@ -194,7 +194,7 @@ private:
     static constexpr std::uint64_t boundless = ~std::uint64_t{0};
 
     [[nodiscard]] static bool is_meant(const Ready& entry, Record& record) noexcept {
-        return record.generation == entry.generation && is_available_head(record);
+        return record.generation() == entry.generation && is_available_head(record);
     }
 
     /// Widens the part of the backlog that is looked at, up to the window, and finds the groups that begin there. Once

@@ -22,7 +22,7 @@ public:
 
     /// The handle of a message's latest receive.
     [[nodiscard]] ReceiptHandle make(const Record& record) const noexcept {
-        return IdAccess::handle(tag_, record.slot, record.generation);
+        return IdAccess::handle(tag_, record.place.word());
     }
 
     /// What a handle refers to. `superseded` comes with the record, too.
@@ -31,8 +31,8 @@ public:
         Record* record = nullptr;
     };
     [[gnu::always_inline]] [[nodiscard]] Found find(const ReceiptHandle& handle) const noexcept {
-        const std::uint32_t slot = IdAccess::slot(handle);
-        const std::uint32_t generation = IdAccess::generation(handle);
+        const std::uint32_t slot = Place{IdAccess::place(handle)}.slot();
+        const std::uint32_t generation = Place{IdAccess::place(handle)}.generation();
         if (IdAccess::queue(handle) != tag_ || !store_.contains(slot)) {
             const bool was_ours =
                 IdAccess::queue(handle) == tag_ && generation - 1 < store_.slots().generation_before(slot);
@@ -40,25 +40,23 @@ public:
         }
         Record& record = store_[slot];
         // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future.
-        if (record.generation - generation > 0x8000'0000U || generation == 0) {
+        if (record.generation() - generation > 0x8000'0000U || generation == 0) {
             return {HandleStatus::invalid};
         }
-        if (record.generation - generation >= record.receives() || record.state == State::free) {
+        if (record.generation() - generation >= record.receives() || record.state() == State::free) {
             return {HandleStatus::gone};
         }
-        return {record.generation == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
+        return {record.generation() == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
     }
 
-    /// The message of a handle that is its latest; null if that is not what it is.
-    [[gnu::always_inline]] [[nodiscard]] Record* find_current(const ReceiptHandle& handle) const noexcept {
-        const std::uint32_t slot = IdAccess::slot(handle);
-        if (IdAccess::queue(handle) != tag_ || !store_.contains(slot)) {
+    /// The message in flight of a handle that is its latest; null if that is not what it is.
+    [[gnu::always_inline]] [[nodiscard]] Record* find_in_flight(const ReceiptHandle& handle) const noexcept {
+        const Place place{IdAccess::place(handle)};
+        if (IdAccess::queue(handle) != tag_ || !store_.contains(place.slot())) [[unlikely]] {
             return nullptr;
         }
-        Record& record = store_[slot];
-        const bool is_current =
-            record.generation == IdAccess::generation(handle) && record.receives() != 0 && record.state != State::free;
-        return is_current ? &record : nullptr;
+        Record& record = store_[place.slot()];
+        return record.place == place && record.state() == State::in_flight ? &record : nullptr;
     }
 
 private:

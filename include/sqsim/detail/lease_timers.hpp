@@ -21,17 +21,21 @@ class LeaseTimers {
 public:
     explicit LeaseTimers(const MessageStore<Body>& store) noexcept : store_{store} {}
 
+    /// Sees to it that one `schedule` throws nothing. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve() { timers_.reserve(); }
+
     /// Adds the record's deadline. `is_default`: as for `Timers`.
     [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
-        const std::uint64_t sequence = timers_.schedule(record.deadline, record.slot, record.generation, is_default);
+        const std::uint64_t sequence = timers_.schedule(record.deadline, record.place, is_default);
         if ((record.layout & layout_linked) != 0) {
             Layout::link(record).timer = static_cast<std::uint32_t>(sequence);
         }
     }
-    /// The same for a record that is in no group, and has this deadline.
-    [[gnu::always_inline]] void schedule_ungrouped(const Record& record, Nanos deadline, bool is_default) {
-        timers_.schedule(deadline, record.slot, record.generation, is_default);
+    /// Whether ungrouped leases with this deadline, of the default timeout, may be added as `Timers::begin` says.
+    [[nodiscard]] bool may_rise_to(Nanos deadline) const noexcept {
+        return deadline != never && timers_.may_rise_to(deadline);
     }
+    [[gnu::always_inline]] [[nodiscard]] Timers& list() noexcept { return timers_; }
 
     /// The next delay or lease that ends; null if there is none.
     [[nodiscard]] const Timer* peek() {
@@ -45,6 +49,18 @@ public:
 
     /// Removes what `peek` has just returned.
     void pop() noexcept { timers_.pop(); }
+
+    /// Removes the timers that `Timers::end_run` says, and calls `visit(record)` for the messages whose leases end with
+    /// them; none of these is in a group.
+    template <class Visit>
+    void end_run(Nanos now, Visit visit) {
+        timers_.end_run(now, [&](Place place, Nanos deadline) {
+            Record& record = store_[place.slot()];
+            if (record.place == place && record.deadline == deadline && record.state() == State::in_flight) {
+                visit(record);
+            }
+        });
+    }
 
     /// Forgets stale timers where they may be most of all; `lasting` delays and leases are not stale.
     void sweep(std::size_t lasting) {
@@ -60,8 +76,9 @@ private:
     /// their order is that of the groups: a deadline may be changed and changed back.
     [[gnu::always_inline]] [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
         Record& record = store_[timer.slot];
-        return record.generation == timer.generation && record.deadline == timer.deadline &&
-               (record.state == State::in_flight || record.state == State::delayed) &&
+        const State state = record.state();
+        return record.place == Place{timer.slot, timer.generation} && record.deadline == timer.deadline &&
+               (state == State::in_flight || state == State::delayed) &&
                ((record.layout & layout_linked) == 0 ||
                 Layout::link(record).timer == static_cast<std::uint32_t>(timer.sequence));
     }

@@ -6,6 +6,7 @@
 #include "sqsim/detail/handles.hpp"
 #include "sqsim/detail/lease_timers.hpp"
 #include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/timers.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
@@ -43,156 +44,219 @@ public:
     [[nodiscard]] ReceiptHandle handle(const Record& record) const noexcept { return handles().make(record); }
     [[nodiscard]] Arrivals<Body>& arrivals() noexcept { return arrivals_; }
     [[nodiscard]] QueueCounts counts() const noexcept {
-        return {count(State::visible), count(State::in_flight), count(State::delayed)};
+        return {count_of(State::visible), count_of(State::in_flight), count_of(State::delayed)};
     }
-    [[nodiscard]] std::size_t in_flight() const noexcept { return count(State::in_flight); }
+    [[nodiscard]] std::size_t visible() const noexcept { return count_of(State::visible); }
+    [[nodiscard]] std::size_t in_flight() const noexcept { return count_of(State::in_flight); }
     [[nodiscard]] Nanos now() const noexcept { return now_; }
 
-    // The senders' side.
-
-    /// A new place in the queue. Needs the owner's side too, if places are given out there.
+    /// A new place in the order.
     [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
-
-    /// Stores a message that is visible at once and in no group; not if the senders' side has no slot for it. It counts
-    /// from the owner's next `advance` after `publish`. Returns: its place, or 0.
-    template <class From>
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(From&& body, Nanos now) {
-        Record* const record = store_->try_store(std::forward<From>(body));
-        if (record == nullptr) [[unlikely]] {
-            return 0;
-        }
-        enter(*record, send_time(now));
-        return last_ordinal_;
-    }
-
-    /// The same for several texts, all or none. Returns: the place of the last one, or 0.
-    [[nodiscard]] std::uint64_t try_send(std::span<const std::string_view> bodies, Nanos now) {
-        Record* first = nullptr;
-        Record** end = &first;
-        for (const std::string_view body : bodies) {
-            Record* const record = store_->try_store(body);
-            *end = record;
-            if (record == nullptr) [[unlikely]] {
-                store_->put_back(first);
-                return 0;
-            }
-            end = &record->next_free;
-        }
-        *end = nullptr;
-        const Nanos sent_at = send_time(now);
-        while (first != nullptr) {
-            enter(*std::exchange(first, first->next_free), sent_at);
-        }
-        return last_ordinal_;
-    }
-    [[gnu::always_inline]] void publish(const SentMessageSizes& sizes) noexcept {
-        add_sizes(sent_, sizes);
-        arrivals_.publish(last_sent_at_);
-    }
+    [[nodiscard]] std::uint64_t last_ordinal() const noexcept { return last_ordinal_; }
 
     /// The time of a send: no earlier than that of the one before.
     [[gnu::always_inline]] [[nodiscard]] Nanos send_time(Nanos now) noexcept {
         last_sent_at_ = std::max(now, last_sent_at_);
         return last_sent_at_;
     }
-
-    // The owner's side.
+    [[nodiscard]] Nanos last_sent_at() const noexcept { return last_sent_at_; }
 
     /// How many more messages a capacity allows.
     [[nodiscard]] std::size_t room(std::size_t capacity) const noexcept {
         return stored() < capacity ? capacity - stored() : 0;
     }
 
-    /// Moves to a later time and sees the new messages; an earlier time, from a clock that was set back, counts as the
-    /// last one seen. Returns: how many messages are new.
-    [[gnu::always_inline]] std::size_t advance(Nanos now) noexcept {
-        const std::size_t count = arrivals_.note();
-        if (count != 0) {
-            by_state_[static_cast<std::size_t>(State::visible)] += count;
-            // None of them was sent before the last one that was seen.
-            quiet_until_ = std::min(quiet_until_, saturating_add(last_seen_, retention_));
-            last_seen_ = arrivals_.last_sent_at();
-            now_ = std::max(now_, last_seen_);
-        }
-        now_ = std::max(now_, now);
-        return count;
-    }
+    /// Counts bodies that were sent.
+    [[gnu::always_inline]] void count_sent(const SentMessageSizes& sizes) noexcept { add_sizes(sent_, sizes); }
+
+    /// Moves to a later time; an earlier one, from a clock that was set back, counts as the last one seen.
+    [[gnu::always_inline]] void advance(Nanos now) noexcept { now_ = std::max(now_, now); }
 
     /// Whether it is certain that nothing is due.
     [[nodiscard]] bool is_quiet() const noexcept { return now_ < quiet_until_; }
     /// Tells that nothing is due before the next event.
     void settle() { quiet_until_ = next_event(); }
 
-    /// Adds a message that is visible now, or is delayed until `visible_at`. Needs both sides.
+    /// Sees to it that so many messages can be added without an error. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve(std::size_t count) { arrivals_.reserve(count); }
+
+    /// Adds a message that is visible now, or is delayed until `visible_at`.
     [[gnu::always_inline]] void add(Record& record, Nanos visible_at) {
-        record.state = State::free;
+        arrivals_.reserve(1);
         record.deadline = std::max(visible_at, now_);
-        record.was_delayed = visible_at > now_;
+        const bool is_delayed = visible_at > now_;
+        if (is_delayed) {
+            record.set_state(State::delayed);
+            ++count_of(State::delayed);
+        } else {
+            record.status |= static_cast<std::uint8_t>(State::visible) | Record::in_line;
+            ++count_of(State::visible);
+        }
         quiet_until_ = std::min(quiet_until_, saturating_add(record.sent_at, retention_));
-        arrivals_.add(record);
-        arrivals_.publish(last_sent_at_);
-        arrivals_.note();
-        set_state(record, record.was_delayed ? State::delayed : State::visible);
+        arrivals_.add(record.place);
+    }
+
+    /// Stores a message with nothing but a body, visible at once. Returns: its place, or 0 if it is refused (`rules`).
+    /// Errors: as `MessageStore::write_plain`; nothing has changed then.
+    template <class From>
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t send_plain(From&& body, Nanos now, const PlainRules& rules) {
+        arrivals_.reserve(1);
+        const std::size_t size = MessageStore<Body>::size_on_the_wire(body);
+        Record* record = nullptr;
+        if (store_->write_plain(*store_, std::forward<From>(body), rules, record) != Plain::written) [[unlikely]] {
+            return 0;
+        }
+        advance(now);
+        record->ordinal = last_ordinal_ + 1;
+        record->sent_at = now_;
+        arrivals_.add(record->place);
+        commit_plain({1, size, size, size});
+        return last_ordinal_;
+    }
+    /// The same for several texts, all or none. Returns: the place of the last one, or 0.
+    [[nodiscard]] std::uint64_t send_plain(std::span<const std::string_view> bodies, Nanos now,
+                                           const PlainRules& rules) {
+        arrivals_.reserve(bodies.size());
+        advance(now);
+        const Nanos sent_at = now_;
+        std::uint64_t ordinal = last_ordinal_;
+        SentMessageSizes sizes{bodies.size(), 0, ~std::size_t{0}, 0};
+        Unfinished unfinished{*this};
+        for (const std::string_view body : bodies) {
+            Record* record = nullptr;
+            if (store_->write_plain(*store_, body, rules, record) != Plain::written) [[unlikely]] {
+                return 0;
+            }
+            record->ordinal = ++ordinal;
+            record->sent_at = sent_at;
+            arrivals_.add(record->place);
+            sizes.sum += body.size();
+            sizes.minimum = std::min(sizes.minimum, body.size());
+            sizes.maximum = std::max(sizes.maximum, body.size());
+        }
+        unfinished.is_over = true;
+        commit_plain(sizes);
+        return last_ordinal_;
+    }
+
+    /// Adds messages that plain sends have prepared elsewhere, in the order of their ordinals. Precondition: memory is
+    /// reserved.
+    template <class Prepared>
+    void take_in(std::span<const Prepared> messages, std::uint64_t last_ordinal, Nanos last_sent_at) noexcept {
+        for (const Prepared& message : messages) {
+            arrivals_.add(message.place);
+        }
+        if (!messages.empty()) {
+            count_of(State::visible) += messages.size();
+            // None of them was sent before the last one that is known.
+            quiet_until_ = std::min(quiet_until_, saturating_add(last_sent_at_, retention_));
+            last_ordinal_ = last_ordinal;
+            last_sent_at_ = last_sent_at;
+            now_ = std::max(now_, last_sent_at);
+        }
     }
 
     void set_state(Record& record, State state) noexcept {
-        --by_state_[static_cast<std::size_t>(record.state)];
-        record.state = state;
-        ++by_state_[static_cast<std::size_t>(state)];
+        --count_of(record.state());
+        record.set_state(state);
+        ++count_of(state);
     }
 
     /// Begins a new lease of a message. With a timeout of zero the message is visible at once (R115).
     [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) {
-        note_receive(record, now_);
-        set_deadline(record, timeout, is_default);
+        timers_.reserve();
+        const Nanos first = record.first_receive();
+        record.place = record.place.next();
+        record.received_at = now_;
+        record.first_received_at = first == never ? now_ : first;
+        record.status &= static_cast<std::uint8_t>(~(Record::untouched | Record::in_line));
+        begin_lease(record, timeout, is_default);
     }
 
-    /// Begins leases of up to so many messages that were never received, in the order they came. With a timeout above
-    /// zero; none of them is in a group. Returns: how many, each given to `take(record)`.
+    /// Begins leases of the default timeout, which is above zero, of so many messages that were never received, in the
+    /// order they came; none of them is in a group. Returns: how many there were, each given to `take(record)`, which
+    /// throws nothing. Errors: `std::bad_alloc`, with some of them leased and given.
     template <class Take>
-    [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, bool is_default, Take& take) {
+    [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, Take& take) {
         const Nanos now = now_;
         const Nanos deadline = saturating_add(now, timeout);
+        if (!timers_.may_rise_to(deadline)) [[unlikely]] {
+            return lease_fresh_singly(most, timeout, take);
+        }
         quiet_until_ = std::min(quiet_until_, deadline);
+        Timers& timers = timers_.list();
         std::size_t count = 0;
         while (count != most) {
-            const auto entries = arrivals_.ahead();
+            const std::span<const Place> entries = arrivals_.ahead();
             if (entries.empty()) {
                 break;
             }
+            const std::size_t wanted = most - count;
             if (store_->is_concurrent()) {  // other threads have written these records, and those of the next receive
-                for (const auto& entry : entries.first(std::min(entries.size(), 2 * (most - count)))) {
-                    prefetch<true>((*store_)[entry.slot]);
+                for (const Place entry : entries.first(std::min(entries.size(), 2 * wanted))) {
+                    prefetch<true>((*store_)[entry.slot()]);
                 }
             }
-            std::size_t passed = 0;
-            while (passed != entries.size() && count != most) {
-                Record* const record = arrivals_.fresh_at(entries[passed++]);
-                if (record == nullptr) [[unlikely]] {
+            const std::size_t room = timers.begin(deadline, wanted);
+            std::size_t taken = 0;
+            const Place* entry = entries.data();
+            const Place* const end = entry + entries.size();
+            while (entry != end && taken != room) {
+                const Place place = *entry++;
+                Record& record = (*store_)[place.slot()];
+                if (record.place != place) [[unlikely]] {
                     continue;
                 }
-                note_receive(*record, now);
-                record->deadline = deadline;
-                set_state(*record, State::in_flight);
-                timers_.schedule_ungrouped(*record, deadline, is_default);
-                ++count;
-                take(*record);
+                if (record.status == Record::plain_status) [[likely]] {
+                    record.first_received_at = now;
+                } else if (record.has(Record::in_line) && record.state() == State::visible) {
+                    const Nanos first = record.first_receive();
+                    record.first_received_at = first == never ? now : first;
+                } else {
+                    continue;
+                }
+                record.place = place.next();
+                record.status = static_cast<std::uint8_t>(State::in_flight);
+                record.deadline = deadline;
+                record.received_at = now;
+                timers.append(place.next());
+                ++taken;
+                take(record);
             }
-            arrivals_.move_past(passed);  // if `take` failed, what was taken is no longer fresh
+            timers.finish(deadline, taken);
+            arrivals_.move_past(static_cast<std::size_t>(entry - entries.data()));
+            count_of(State::visible) -= taken;
+            count_of(State::in_flight) += taken;
+            count += taken;
         }
         return count;
     }
 
     /// Lets the lease end `timeout` from now.
     [[gnu::always_inline]] void set_deadline(Record& record, Nanos timeout, bool is_default) {
-        record.deadline = saturating_add(now_, timeout);
-        set_state(record, timeout == Nanos::zero() ? State::visible : State::in_flight);
-        if (record.state == State::in_flight) {
-            schedule(record, is_default);
-        }
+        timers_.reserve();
+        begin_lease(record, timeout, is_default);
     }
 
-    void schedule_delay(Record& record) { schedule(record, false); }
+    void schedule_delay(Record& record) {
+        timers_.reserve();
+        schedule(record, false);
+    }
+
+    /// Ends the leases of the default timeout that are due, as long as no other timer comes between them: each message
+    /// is visible then, and given to `visit(record)`. Returns: how many there were.
+    template <class Visit>
+    std::size_t end_default_leases(Visit visit) {
+        std::size_t count = 0;
+        timers_.end_run(now_, [&](Record& record) {
+            record.set_state(State::visible);
+            ++count;
+            visit(record);
+        });
+        count_of(State::in_flight) -= count;
+        count_of(State::visible) += count;
+        return count;
+    }
 
     /// The next message whose delay or lease has ended, still in its old state; null if there is none.
     [[nodiscard]] Record* next_due() {
@@ -224,9 +288,16 @@ public:
         return std::min(next_lease_end(), retention_end);
     }
 
+    /// Takes a message out of the queue for good that is in flight; `count_removed_in_flight` follows.
+    [[gnu::always_inline]] void remove_in_flight(Record& record) noexcept { store_->remove(record); }
+    void count_removed_in_flight(std::size_t count) noexcept {
+        count_of(State::in_flight) -= count;
+        removed_ += count;
+    }
+
     /// Takes a message out of the queue for good.
-    [[gnu::always_inline]] void remove(Record& record) {
-        set_state(record, State::free);
+    [[gnu::always_inline]] void remove(Record& record) noexcept {
+        --count_of(record.state());
         store_->remove(record);
         ++removed_;
     }
@@ -238,7 +309,7 @@ public:
     /// cursor. Linear in what was removed since the last time.
     void tidy(bool all_fresh) {
         removed_since_trim_ += std::exchange(removed_, 0);
-        const std::size_t timed = count(State::in_flight) + count(State::delayed);
+        const std::size_t timed = count_of(State::in_flight) + count_of(State::delayed);
         timers_.sweep(timed);
         if (timed == 0 && all_fresh) {
             arrivals_.drop_until_cursor();
@@ -249,7 +320,7 @@ public:
 
     /// Whether most arrivals are stale, or much memory is unused.
     [[nodiscard]] bool is_wasteful() const noexcept { return arrivals_.is_mostly_stale(stored()) || may_trim(); }
-    /// Ends that. Linear in the stale entries and the free slots. Needs both sides.
+    /// Ends that. Linear in the stale entries and the free slots. Precondition: all free slots are the store's.
     void compact() {
         if (arrivals_.is_mostly_stale(stored())) {
             arrivals_.compact();
@@ -268,25 +339,58 @@ public:
 
     /// The counters that only grow, but those of sends.
     QueueMetrics totals{};
-    /// Those of sends. Needs both sides.
+    /// Those of sends.
     [[nodiscard]] const SentMessageSizes& sent() const noexcept { return sent_; }
 
 private:
-    /// Gives a new message its place in the order. Senders' side.
-    [[gnu::always_inline]] void enter(Record& record, Nanos sent_at) {
-        record.ordinal = next_ordinal();
-        record.sent_at = sent_at;
-        record.deadline = sent_at;
-        arrivals_.add(record);
-        record.state = State::visible;
+    using Plain = typename MessageStore<Body>::Plain;
+
+    /// Takes back the messages of a send that does not come to its end.
+    struct Unfinished {
+        explicit Unfinished(Ledger& ledger_) noexcept : ledger{ledger_}, end{ledger_.arrivals_.end()} {}
+        Unfinished(const Unfinished&) = delete;
+        Unfinished& operator=(const Unfinished&) = delete;
+        ~Unfinished() {
+            if (!is_over) [[unlikely]] {
+                ledger.take_back(end);
+            }
+        }
+        Ledger& ledger;
+        typename Arrivals<Body>::End end;
+        bool is_over = false;
+    };
+    [[gnu::noinline]] void take_back(const typename Arrivals<Body>::End& end) noexcept {
+        arrivals_.take_back(end, [this](Record& record) { store_->take_back(*store_, record); });
     }
 
-    [[gnu::always_inline]] static void note_receive(Record& record, Nanos now) noexcept {
-        ++record.generation;
-        record.received_at = now;
-        if (record.first_received_at == never) {
-            record.first_received_at = now;
+    [[gnu::always_inline]] void commit_plain(const SentMessageSizes& sizes) noexcept {
+        last_ordinal_ += sizes.count;
+        last_sent_at_ = now_;
+        count_of(State::visible) += sizes.count;
+        quiet_until_ = std::min(quiet_until_, saturating_add(now_, retention_));
+        add_sizes(sent_, sizes);
+    }
+
+    /// As `lease_fresh`, whatever the timeout.
+    template <class Take>
+    [[gnu::noinline]] std::size_t lease_fresh_singly(std::size_t most, Nanos timeout, Take& take) {
+        std::size_t count = 0;
+        while (count != most) {
+            Record* const record = arrivals_.next_fresh();
+            if (record == nullptr) {
+                break;
+            }
+            lease(*record, timeout, false);
+            arrivals_.skip_fresh();
+            ++count;
+            take(*record);
         }
+        return count;
+    }
+
+    [[nodiscard]] std::size_t& count_of(State state) noexcept { return by_state_[static_cast<std::size_t>(state)]; }
+    [[nodiscard]] std::size_t count_of(State state) const noexcept {
+        return by_state_[static_cast<std::size_t>(state)];
     }
 
     [[nodiscard]] bool may_trim() const noexcept {
@@ -294,30 +398,34 @@ private:
         return removed_since_trim_ > returnable / 2 && stored() < returnable / 4;
     }
 
+    [[gnu::always_inline]] void begin_lease(Record& record, Nanos timeout, bool is_default) {
+        record.deadline = saturating_add(now_, timeout);
+        if (timeout == Nanos::zero()) [[unlikely]] {
+            set_state(record, State::visible);
+        } else {
+            set_state(record, State::in_flight);
+            schedule(record, is_default);
+        }
+    }
+
     [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
         quiet_until_ = std::min(quiet_until_, record.deadline);
         timers_.schedule(record, is_default);
     }
 
-    [[nodiscard]] std::size_t count(State state) const noexcept { return by_state_[static_cast<std::size_t>(state)]; }
-    [[nodiscard]] std::size_t stored() const noexcept {
-        return count(State::visible) + count(State::in_flight) + count(State::delayed);
-    }
+    [[nodiscard]] std::size_t stored() const noexcept { return counts().total(); }
 
     typename MessageStore<Body>::Pointer store_;
     std::uint64_t tag_;
-    // The owner's; what is above, both sides read.
-    alignas(two_cache_lines) Nanos retention_;
+    Nanos retention_;
     Nanos now_ = Nanos::min();
     Nanos quiet_until_ = Nanos::min();       // nothing is due before
-    Nanos last_seen_ = Nanos::min();         // when the last message was sent that the owner has seen
     std::array<std::size_t, 4> by_state_{};  // how many messages; that of `free` means nothing
     std::size_t removed_ = 0;                // since the last `tidy`
     std::size_t removed_since_trim_ = 0;
     LeaseTimers<Body> timers_{*store_};
     Arrivals<Body> arrivals_{*store_};
-    // The senders'.
-    alignas(two_cache_lines) std::uint64_t last_ordinal_ = 0;
+    std::uint64_t last_ordinal_ = 0;
     Nanos last_sent_at_ = Nanos::min();
     SentMessageSizes sent_{};
 };

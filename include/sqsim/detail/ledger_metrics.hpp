@@ -26,7 +26,7 @@ template <class Body, class Counts>
     return age;
 }
 
-/// The metrics that both have. `counts(record)`: it counts for the age of the oldest. Needs both sides.
+/// The metrics that both have. `counts(record)`: it counts for the age of the oldest.
 template <class Body, class Counts>
 [[nodiscard]] QueueMetrics metrics_of(Ledger<Body>& ledger, Counts counts) {
     QueueMetrics metrics = ledger.totals;

@@ -2,10 +2,8 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/detail/record.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,11 +14,10 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// A sequence that one side, the *writer*, appends to, while the other one, the *reader*, goes through it with cursors
-/// and removes its front. The two need no lock between them; what needs both sides says so.
+/// A sequence that grows at its end, loses its front, and is gone through with cursors.
 ///
 /// It consists of chunks, so that growth copies nothing. A sequence that breathes allocates nothing: chunks that the
-/// reader leaves behind go back to the writer.
+/// front leaves behind are used again.
 template <class T>
 class Log {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -28,7 +25,6 @@ class Log {
     struct Chunk {
         Chunk* next = nullptr;
         std::uint32_t size = 0;
-        std::uint32_t depth = 1;  // of the stack of spare chunks that ends here
 
         [[nodiscard]] T* begin() noexcept { return reinterpret_cast<T*>(this + 1); }
         [[nodiscard]] T* end() noexcept { return begin() + size; }
@@ -36,7 +32,7 @@ class Log {
     static_assert(alignof(T) <= alignof(Chunk));
 
 public:
-    /// A place in the sequence: the reader's.
+    /// A place in the sequence.
     class Cursor {
         friend class Log;
         T* entry_ = nullptr;
@@ -50,44 +46,76 @@ public:
     Log& operator=(const Log&) = delete;
     ~Log() {
         destroy_all(head_.chunk_ != nullptr ? head_.chunk_ : first_);
-        destroy_all(own_spares_);
-        destroy_all(spares_.load());
+        destroy_all(spares_);
     }
 
-    // The writer.
+    /// Sees to it that so many `push_back` throw nothing. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve(std::size_t count) {
+        if (count > static_cast<std::size_t>(tail_end_ - tail_)) [[unlikely]] {
+            reserve_chunks(count - static_cast<std::size_t>(tail_end_ - tail_));
+        }
+    }
 
+    /// Errors: `std::bad_alloc`, but not for what was reserved.
     [[gnu::always_inline]] void push_back(const T& value) {
-        if (tail_ == tail_end_) {
+        if (tail_ == tail_end_) [[unlikely]] {
             add_chunk();
         }
         *tail_++ = value;
-        ++written_;
+        ++end_;
     }
 
-    /// Lets the reader's next `note` see what was appended, and `stamp`, which the reader cannot see any earlier.
-    [[gnu::always_inline]] void publish(std::int64_t stamp) noexcept {
-        stamp_.store(stamp, std::memory_order_relaxed);
-        published_.store(written_, std::memory_order_release);
+    /// The end as it is now, to which `take_back` returns.
+    class End {
+        friend class Log;
+        T* tail_;
+        T* tail_end_;
+        Chunk* chunk_;
+        std::uint64_t position_;
+    };
+    [[nodiscard]] End end() const noexcept {
+        End end;
+        end.tail_ = tail_;
+        end.tail_end_ = tail_end_;
+        end.chunk_ = tail_chunk_;
+        end.position_ = end_;
+        return end;
     }
-    [[nodiscard]] std::int64_t stamp() const noexcept { return stamp_.load(std::memory_order_relaxed); }
-
-    // The reader.
-
-    /// Sees what was published. Returns: how many entries are new.
-    [[gnu::always_inline]] std::size_t note() noexcept {
-        const std::uint64_t before = std::exchange(seen_, published_.load(std::memory_order_acquire));
-        return static_cast<std::size_t>(seen_ - before);
+    /// Removes what was appended since. Precondition: no cursor has passed it.
+    void take_back(const End& end) noexcept {
+        Chunk*& behind = end.chunk_ != nullptr ? end.chunk_->next : first_;
+        while (behind != nullptr) {
+            Chunk* const chunk = std::exchange(behind, behind->next);
+            chunk->next = std::exchange(spares_, chunk);
+            ++spare_count_;
+        }
+        tail_ = end.tail_;
+        tail_end_ = end.tail_end_;
+        tail_chunk_ = end.chunk_;
+        end_ = end.position_;
+    }
+    /// Calls `visit(entry)` for what was appended since.
+    template <class Visit>
+    void for_each_since(const End& end, Visit visit) const {
+        const Chunk* chunk = end.chunk_;
+        const T* entry = end.tail_;
+        const T* entry_end = end.tail_end_;
+        for (std::uint64_t position = end.position_; position != end_; ++position) {
+            if (entry == entry_end) {
+                Chunk* const next = chunk != nullptr ? chunk->next : first_;
+                chunk = next;
+                entry = next->begin();
+                entry_end = next->end();
+            }
+            visit(*entry++);
+        }
     }
 
-    /// How much was published ever, as far as the reader has seen; and at all, which any thread may ask.
-    [[nodiscard]] std::uint64_t seen() const noexcept { return seen_; }
-    [[nodiscard]] std::uint64_t published() const noexcept { return published_.load(std::memory_order_relaxed); }
-
-    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(seen_ - head_.position_); }
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - head_.position_); }
 
     /// The first entry; null if there is none.
     [[gnu::always_inline]] [[nodiscard]] const T* front() noexcept {
-        if (head_.position_ == seen_) {
+        if (head_.position_ == end_) {
             return nullptr;
         }
         if (head_.entry_ == head_.end_) {
@@ -104,7 +132,7 @@ public:
         if (cursor.position_ < head_.position_) {
             cursor = head_;
         }
-        if (cursor.position_ == seen_) {
+        if (cursor.position_ == end_) {
             return nullptr;
         }
         if (cursor.entry_ == cursor.end_) {
@@ -135,7 +163,7 @@ public:
             return {};
         }
         return {cursor.entry_, static_cast<std::size_t>(std::min<std::uint64_t>(
-                                   static_cast<std::uint64_t>(cursor.end_ - cursor.entry_), seen_ - cursor.position_))};
+                                   static_cast<std::uint64_t>(cursor.end_ - cursor.entry_), end_ - cursor.position_))};
     }
     /// Moves a cursor past so many of the entries that are `ahead`.
     static void step(Cursor& cursor, std::size_t count) noexcept {
@@ -151,7 +179,7 @@ public:
     /// Calls `visit(entry)` for each entry, as long as it returns true.
     template <class Visit>
     void for_each(Visit visit) const {
-        for (Cursor cursor = head_; cursor.position_ != seen_; step(cursor)) {
+        for (Cursor cursor = head_; cursor.position_ != end_; step(cursor)) {
             if (cursor.entry_ == cursor.end_) {
                 enter_next(cursor);
             }
@@ -161,20 +189,16 @@ public:
         }
     }
 
-    // Both sides.
-
     /// Removes the entries that `keep` refuses; the others move together towards the front. `place` stays in front of
     /// the same entry. Linear.
     template <class Keep>
     void compact(Keep keep, Cursor& place) {
-        publish(stamp());
-        note();
         if (front() == nullptr) {
             return;
         }
         Cursor write = head_;
         Cursor new_place = head_;
-        for (Cursor read = head_; read.position_ != seen_; step(read)) {
+        for (Cursor read = head_; read.position_ != end_; step(read)) {
             if (read.entry_ == read.end_) {
                 enter_next(read);
             }
@@ -189,7 +213,7 @@ public:
                 step(write);
             }
         }
-        place = place.position_ == seen_ ? write : new_place;
+        place = place.position_ == end_ ? write : new_place;
         truncate(write);
     }
 
@@ -213,16 +237,27 @@ private:
         }
     }
 
-    void add_chunk() {
-        if (own_spares_ == nullptr) {
-            own_spares_ = spares_.exchange(nullptr, std::memory_order_acquire);
-        }
-        Chunk* const chunk = own_spares_ != nullptr ? std::exchange(own_spares_, own_spares_->next) : make_chunk();
+    [[gnu::noinline]] void add_chunk() {
+        Chunk* const chunk = spares_ != nullptr ? std::exchange(spares_, spares_->next) : make_chunk();
+        spare_count_ -= spare_count_ != 0 ? 1 : 0;
         chunk->next = nullptr;
         (tail_chunk_ != nullptr ? tail_chunk_->next : first_) = chunk;
         tail_chunk_ = chunk;
         tail_ = chunk->begin();
         tail_end_ = chunk->end();
+    }
+
+    [[gnu::noinline]] void reserve_chunks(std::size_t count) {
+        std::size_t reserved = 0;
+        for (const Chunk* spare = spares_; spare != nullptr && reserved < count; spare = spare->next) {
+            reserved += spare->size;
+        }
+        while (reserved < count) {
+            Chunk* const chunk = make_chunk();
+            chunk->next = std::exchange(spares_, chunk);
+            ++spare_count_;
+            reserved += chunk->size;
+        }
     }
 
     [[nodiscard]] Chunk* make_chunk() const {
@@ -242,17 +277,14 @@ private:
         }
     }
 
-    /// Returns a chunk to the writer, who takes all there are at once.
+    /// Keeps a chunk for later, unless there are many.
     void give_back(Chunk* chunk) noexcept {
-        chunk->next = spares_.load(std::memory_order_relaxed);
-        do {
-            chunk->depth = chunk->next != nullptr ? chunk->next->depth + 1 : 1;
-            if (chunk->depth > most_spares) {
-                destroy(chunk);
-                return;
-            }
-        } while (
-            !spares_.compare_exchange_weak(chunk->next, chunk, std::memory_order_release, std::memory_order_relaxed));
+        if (spare_count_ >= most_spares) {
+            destroy(chunk);
+            return;
+        }
+        chunk->next = std::exchange(spares_, chunk);
+        ++spare_count_;
     }
 
     void truncate(const Cursor& end) noexcept {
@@ -260,24 +292,17 @@ private:
         tail_chunk_ = end.chunk_;
         tail_ = end.entry_;
         tail_end_ = end.end_;
-        written_ = seen_ = end.position_;
-        publish(stamp());
+        end_ = end.position_;
     }
 
-    // The writer's.
-    alignas(two_cache_lines) T* tail_ = nullptr;
+    T* tail_ = nullptr;
     T* tail_end_ = nullptr;
+    std::uint64_t end_ = 0;  // position behind the last entry
+    Cursor head_{};
     Chunk* tail_chunk_ = nullptr;
-    Chunk* own_spares_ = nullptr;
-    std::uint64_t written_ = 0;
-    Chunk* first_ = nullptr;  // ever; the reader begins there
-    // What the writer tells the reader.
-    alignas(two_cache_lines) std::atomic<std::uint64_t> published_{0};
-    std::atomic<std::int64_t> stamp_{0};
-    // The reader's.
-    alignas(two_cache_lines) Cursor head_{};
-    std::uint64_t seen_ = 0;
-    std::atomic<Chunk*> spares_{nullptr};
+    Chunk* first_ = nullptr;  // ever
+    Chunk* spares_ = nullptr;
+    std::uint32_t spare_count_ = 0;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -4,6 +4,7 @@
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/slots.hpp"
 #include "sqsim/detail/spare_memory.hpp"
+#include "sqsim/detail/text.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +16,18 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
+/// What a text needs so that a plain send stores it.
+struct PlainRules {
+    std::size_t maximum_size;
+    bool checks_characters;
+};
+
 /// The messages of a queue: records with their payloads, in slots that are used again.
 ///
 /// Body and ids lie behind their record, so that a send allocates nothing once the queue has reached its size. A slot
 /// is recycled when its message is gone and no `Message` refers to it.
-/// Concurrency: as `Slots` says, with the queue's lock for the owner's side; and as `RecordOwner` says.
+/// Concurrency: everything needs the queue's lock but `write_plain` and `take_back` with a source of their own, `bury`,
+/// and what `RecordOwner` says.
 template <class Body>
 class MessageStore final : public RecordOwner {
     using Layout = PayloadOf<Body>;
@@ -44,34 +52,75 @@ public:
         SpareMemory::deallocate(memory, size, static_cast<std::size_t>(alignment));
     }
 
-    /// A new record for a message with this body; null if the senders' side has no slot for it. Needs that side only.
+    /// A free slot of a class. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] [[nodiscard]] Record* take(std::uint8_t number) {
+        collect();
+        return &slots_.take(number);
+    }
+    void put_back(Record& record) noexcept { slots_.recycle(record); }
+
+    /// The bytes of a body as the service counts them. One that is not text has none.
     template <class From>
-    [[gnu::always_inline]] [[nodiscard]] Record* try_store(From&& body) {
-        const std::size_t size = size_of(body);
-        const std::uint8_t layout = layout_for(size, false, false);
-        Record* record = slots_.try_take(Layout::ids_offset(layout, size));
-        if (record == nullptr && !is_concurrent()) {  // then this is the owner's side, too
-            collect();
-            record = slots_.try_take(Layout::ids_offset(layout, size));
+    [[nodiscard]] static std::size_t size_on_the_wire([[maybe_unused]] const From& body) noexcept {
+        if constexpr (is_text<Body>) {
+            return std::string_view{body}.size();
+        } else {
+            return 0;
         }
-        if (record != nullptr) {
-            begin(*record, layout, size, {}, {});
-            fill(*record, std::forward<From>(body), nullptr);
-        }
-        return record;
     }
 
-    /// Returns slots that `try_store` took, linked by `next_free`, and whose messages will not be. Needs that side
-    /// only.
-    void put_back(Record* record) noexcept {
-        while (record != nullptr) {
-            Record* const next = record->next_free;
-            if (!has_plain_payload(*record)) {
-                destroy_payload(*record);
+    /// What became of a plain message.
+    enum class Plain : std::uint8_t { written, no_slot, refused };
+
+    /// Writes a message with this body and nothing else, visible at once, into a slot of `source.take(class)`; a text
+    /// only if it has 1 to `rules.maximum_size` bytes and no character that is refused. Without the queue's lock if the
+    /// source needs none. Errors: what the source, a body's constructor and large bodies throw; nothing is taken then.
+    template <class Source, class From>
+    [[gnu::always_inline]] [[nodiscard]] Plain write_plain(Source& source, From&& body, const PlainRules& rules,
+                                                           Record*& record) {
+        const std::size_t size = size_of(body);
+        if constexpr (is_text<Body>) {
+            if (size - 1 >= rules.maximum_size) [[unlikely]] {
+                return Plain::refused;
             }
-            slots_.put_back(*record);
-            record = next;
         }
+        const std::uint8_t layout = layout_for(size, false, false);
+        const std::uint8_t number = Slots::class_for(Layout::ids_offset(layout, size));
+        record = source.take(number);
+        if (record == nullptr) [[unlikely]] {
+            return Plain::no_slot;
+        }
+        record->references.store(1, std::memory_order_relaxed);
+        record->body_size = static_cast<std::uint32_t>(size);
+        record->group_id_size = 0;
+        record->deduplication_id_size = 0;
+        record->layout = static_cast<std::uint8_t>(number << layout_class_shift | layout);
+        record->status = Record::plain_status;
+        if constexpr (is_text<Body>) {
+            const std::string_view text{body};
+            if (layout != 0) [[unlikely]] {
+                write_large(source, *record, text);
+            } else if (copy_text(reinterpret_cast<char*>(Layout::begin(*record)), text)) [[likely]] {
+                return Plain::written;
+            }
+            if (rules.checks_characters && !has_only_allowed_characters(text)) [[unlikely]] {
+                take_back(source, *record);
+                return Plain::refused;
+            }
+        } else {
+            write_large(source, *record, std::forward<From>(body));
+        }
+        return Plain::written;
+    }
+
+    /// Undoes `write_plain`.
+    template <class Source>
+    [[gnu::noinline]] void take_back(Source& source, Record& record) noexcept {
+        record.status = 0;
+        if (!has_plain_payload(record)) {
+            destroy_payload(record);
+        }
+        source.put_back(record);
     }
 
     /// A new record for a message with this body.
@@ -81,7 +130,9 @@ public:
                                                        bool linked) {
         const std::size_t size = size_of(body);
         Record& record = allocate(layout_for(size, extras != nullptr, linked), size, group_id, deduplication_id);
-        fill(record, std::forward<From>(body), std::move(extras));
+        Unfinished unfinished{*this, record};
+        write_body(record, std::forward<From>(body), std::move(extras));
+        unfinished.record = nullptr;
         return record;
     }
 
@@ -102,8 +153,9 @@ public:
 
     /// Ends a message's life in the queue: every reference to it but those of `Message` objects becomes stale.
     [[gnu::always_inline]] void remove(Record& record) noexcept {
-        record.state = State::free;
-        record.born = ++record.generation;
+        record.status = 0;
+        record.place = record.place.next();
+        record.born = record.generation();
         drop(record);
     }
 
@@ -149,21 +201,22 @@ private:
     static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= SlotSizes::largest);
 
     // Gives a slot back whose body could not be constructed.
+    template <class Source>
     struct Unfinished {
-        Unfinished(MessageStore& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
+        Unfinished(Source& source_, Record& record_) noexcept : source{source_}, record{&record_} {}
         Unfinished(const Unfinished&) = delete;
         Unfinished& operator=(const Unfinished&) = delete;
         ~Unfinished() {
             if (record != nullptr) {
-                store.slots_.put_back(*record);
+                record->status = 0;
+                source.put_back(*record);
             }
         }
-        MessageStore& store;
+        Source& source;
         Record* record;
     };
 
-    MessageStore(std::uint64_t id_key, bool concurrent)
-        : RecordOwner{id_key, concurrent, is_text<Body>}, slots_{concurrent} {}
+    MessageStore(std::uint64_t id_key, bool concurrent) : RecordOwner{id_key, concurrent, is_text<Body>} {}
     ~MessageStore() override = default;
 
     template <class From>
@@ -182,10 +235,19 @@ private:
 
     [[gnu::always_inline]] [[nodiscard]] Record&
     allocate(std::uint8_t layout, std::size_t body_size, std::string_view group_id, std::string_view deduplication_id) {
-        collect();
-        Record& record = slots_.take(Layout::ids_offset(layout, body_size) + group_id.size() + deduplication_id.size());
-        begin(record, layout, body_size, group_id, deduplication_id);
+        const std::uint8_t number =
+            Slots::class_for(Layout::ids_offset(layout, body_size) + group_id.size() + deduplication_id.size());
+        Record& record = *take(number);
+        begin(record, static_cast<std::uint8_t>(number << layout_class_shift | layout), body_size, group_id,
+              deduplication_id);
         return record;
+    }
+
+    template <class Source, class From>
+    [[gnu::noinline]] void write_large(Source& source, Record& record, From&& body) {
+        Unfinished unfinished{source, record};
+        write_body(record, std::forward<From>(body), nullptr);
+        unfinished.record = nullptr;
     }
 
     /// Writes everything but body and extras.
@@ -196,8 +258,7 @@ private:
         record.group_id_size = static_cast<std::uint8_t>(group_id.size());
         record.deduplication_id_size = static_cast<std::uint8_t>(deduplication_id.size());
         record.layout = layout;
-        record.was_delayed = false;
-        record.survived_delete = false;
+        record.status = 0;
         record.first_received_at = never;
         if ((layout & layout_linked) != 0) {
             ::new (Layout::begin(record) + Layout::link_offset(layout)) GroupLink{};
@@ -209,14 +270,13 @@ private:
     }
 
     template <class From>
-    [[gnu::always_inline]] void fill(Record& record, From&& body, std::unique_ptr<const Extras>&& extras) {
+    [[gnu::always_inline]] void write_body(Record& record, From&& body, std::unique_ptr<const Extras>&& extras) {
         if constexpr (is_text<Body>) {
-            if (record.layout == 0) [[likely]] {
-                copy(Layout::begin(record), std::string_view{body});
+            if ((record.layout & (layout_boxed | layout_extras)) == 0) [[likely]] {
+                copy(Layout::body(record), std::string_view{body});
                 return;
             }
         }
-        Unfinished unfinished{*this, record};
         AlignedMemory box{(record.layout & layout_boxed) != 0 ? allocate_aligned(record.body_size)
                                                               : nullptr};  // may throw
         if (box != nullptr) {
@@ -231,7 +291,6 @@ private:
             ::new (Layout::begin(record)) const Extras* {extras.release()};
         }
         static_cast<void>(box.release());
-        unfinished.record = nullptr;
     }
 
     void destroy_payload(Record& record) noexcept override {
@@ -255,7 +314,7 @@ private:
 
     void close_with_queue() noexcept {
         slots_.for_each([this](Record& record) {
-            if (record.state != State::free) {
+            if (record.state() != State::free) {
                 remove(record);
             }
         });

@@ -38,7 +38,7 @@ template <class Body>
                        .message_id = message_id<Body>(record, ledger.store()),
                        .receives = receive_count<Body>(record),
                        .sent_at = record.sent_at,
-                       .first_received_at = record.first_received_at,
+                       .first_received_at = record.first_receive(),
                        .source_tag = ledger.handles().tag(),
                        .source_name = std::string{source_name}};
     ledger.remove(record);
@@ -69,7 +69,7 @@ template <class Body>
 }
 
 /// Stores a message that came from another queue, without making it visible. Keeps its times of the send and of the
-/// first receive if asked to (R174-R176). Needs both sides of the ledger.
+/// first receive if asked to (R174-R176).
 template <class Body>
 [[nodiscard]] Record& admit(Ledger<Body>& ledger, MovedMessage&& moved, bool keep_times, bool fifo) {
     using Layout = PayloadOf<Body>;

@@ -4,12 +4,11 @@
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
-#include "sqsim/detail/inbox.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/receive_attempt.hpp"
 #include "sqsim/detail/redrive_link.hpp"
 #include "sqsim/detail/section.hpp"
-#include "sqsim/detail/senders.hpp"
 #include "sqsim/detail/task_list.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -36,11 +35,11 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// What both public queues are made of: an engine, its lock, its clock, and those who wait.
 ///
-/// Lock order: task, queue, senders, inbox, clock. Two queues' locks are never held together: a message that moves to
-/// another queue waits in that queue's inbox, which belongs to it in every count, until its next operation takes it in.
+/// Lock order: task, queue, mailbox, clock. Two queues' locks are never held together: a message that moves to another
+/// queue waits in that queue's mailbox until its next operation takes it in.
 ///
-/// Plain sends to a standard queue take the senders' lock only. What they store counts from the next operation under
-/// the queue's lock, which sees it first of all.
+/// Plain sends to a standard queue take the mailbox's lock only, unless one thread has the queue for itself. What they
+/// prepare is stored by the next operation under the queue's lock, first of all.
 template <class C, class Body, class Lock, class Engine, class Options>
 class QueueCore final : public EventSource {
 public:
@@ -48,7 +47,7 @@ public:
     using lock_type = Lock;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
-    /// A send beside the queue's lock does not know the last time that the queue has seen.
+    /// A send past the queue's lock does not know the last time that the queue has seen.
     static constexpr bool may_go_back = !is_driven && !is_steady<C>;
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
@@ -69,29 +68,50 @@ public:
         tasks_.queue_ends(this);
         clear_redrive_policy();
         RedriveLink<QueueCore>::end(*this);
+        mailbox_.return_slots(engine_.ledger().store());
     }
 
-    /// Stores good messages without options and without the queue's lock, all or none. Returns: the place of the last
-    /// one, or 0 if that was not possible and nothing was taken: a receive waits, a task is due, there is no room, the
-    /// clock may be set back.
+    /// Stores `count` messages without options, all or none, the fastest way that there is. Returns: the place of the
+    /// last one, or 0 if they are refused or there is no room: a send with options says why. Nothing is taken then.
     template <class Bodies>
-    [[gnu::always_inline]] std::uint64_t send_beside(Bodies&& bodies, const SentMessageSizes& sizes) {
-        if (may_go_back || tasks_.any()) {
-            return 0;
+    [[gnu::always_inline]] std::uint64_t send_plain(Bodies&& bodies, std::size_t count) {
+        const PlainRules rules{maximum_message_size(), limits().check_characters};
+        if (!tasks_.any()) [[likely]] {
+            if constexpr (!is_shared) {
+                // Nothing need happen first: what is due by now makes no difference but for the room.
+                if (condition_.waiting() == 0) [[likely]] {
+                    const Nanos now = to_nanos(clock_.now());
+                    if (const std::uint64_t last = engine_.send_plain(std::forward<Bodies>(bodies), count, now, rules))
+                        [[likely]] {
+                        return last;
+                    }
+                }
+            } else if constexpr (!may_go_back) {
+                const Nanos now = to_nanos(clock_.now());
+                const auto lock = lock_soon(mailbox_.mutex);
+                const auto posted =
+                    mailbox_.prepare(engine_.ledger().store(), std::forward<Bodies>(bodies), now, rules);
+                if (posted != Mailbox::Posted::not_stored) [[likely]] {
+                    return posted == Mailbox::Posted::stored ? mailbox_.last_ordinal() : 0;
+                }
+            }
         }
-        const Nanos now = to_nanos(clock_.now());
-        const auto lock = lock_soon(senders_.mutex);
-        return senders_.sleepers == 0 ? engine_.try_send(std::forward<Bodies>(bodies), sizes, now) : 0;
+        return send_plain_locked(std::forward<Bodies>(bodies), count, rules);
     }
 
-    /// Runs an operation on the engine under both locks.
+    /// Runs an operation on the engine under the queue's lock and the mailbox's: one that gives messages places in the
+    /// order, or changes what may be prepared.
     template <class Operation>
-    auto locked_with_senders(Operation operation) {
-        return locked([&](Engine& engine) {
-            const auto lock = lock_soon(senders_.mutex);
-            engine.advance_to(engine.ledger().now());  // sees what was sent meanwhile
-            return operation(engine);
-        });
+    auto locked_with_mailbox(Operation operation) {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        engine_.advance_to(now);
+        const auto lock = lock_soon(mailbox_.mutex);
+        const Follower follower{*this};
+        mailbox_.empty_into(engine_);
+        engine_.advance_to(now);  // one that was moved here may be past its retention already
+        return operation(engine_);
     }
 
     /// The id of the message with this place.
@@ -112,6 +132,7 @@ public:
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
         catch_up(now);
+        [[maybe_unused]] const Announcement announcement{*this};
         return operation(engine_);
     }
 
@@ -140,11 +161,45 @@ public:
             return 0;
         }
         if constexpr (!is_fifo) {
-            if (const std::size_t received = engine_.receive_fresh(maximum, options.visibility_timeout, take)) {
-                return received;
+            if (const std::size_t fresh = options.visibility_timeout ? 0 : engine_.fresh(maximum)) {
+                if constexpr (requires { take.reserve(fresh); }) {
+                    take.reserve(fresh);
+                }
+                return engine_.receive_fresh(fresh, take);
             }
         }
         return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take}.receive(section, stop, start);
+    }
+
+    /// The usual case of a receive, and the shortest way through it: with no option but a maximum up to ten, and with
+    /// messages that are there for the first time. Returns: how many it put into `out`; with none, `receive` knows.
+    std::size_t receive_fresh(std::span<message_type> out, const ReceiveMessageOptions& options,
+                              const std::stop_token& stop) {
+        const auto maximum = static_cast<std::size_t>(options.max_number_of_messages);
+        const bool is_usual = maximum - 1 < 10 && !options.wait_time && !options.visibility_timeout &&
+                              options.spin == Nanos::zero() && options.receive_request_attempt_id.empty();
+        if (!is_usual || tasks_.any() || stop.stop_requested()) [[unlikely]] {
+            return 0;
+        }
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        catch_up(now);
+        auto& store = engine_.ledger().store();
+        if constexpr (is_shared) {
+            store.collect();  // what this thread has freed is still near
+        }
+        const std::size_t fresh = engine_.fresh(std::min(maximum, out.size()));
+        for (message_type& message : out.first(fresh)) {
+            if (is_of_another(message)) [[unlikely]] {
+                return 0;
+            }
+        }
+        message_type* next = out.data();
+        const auto take = [&](Record& record) {
+            static_cast<void>(let_go(*next));
+            fill(*next++, record);
+        };
+        return fresh == 0 ? 0 : engine_.receive_fresh(fresh, take);
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
@@ -171,8 +226,9 @@ public:
     }
     void clear_redrive_policy() { RedriveLink<QueueCore>::clear(*this); }
 
-    /// Takes a message that another queue moves here: into the inbox. `take_in` must follow, without that queue's lock.
-    void post(MovedMessage&& moved) { inbox_.post(std::move(moved)); }
+    /// Takes a message that another queue moves here: into the mailbox. `take_in` must follow, without that queue's
+    /// lock.
+    void post(MovedMessage&& moved) { mailbox_.post(std::move(moved)); }
     void take_in() {
         locked_now([](Engine&) {});
     }
@@ -196,7 +252,7 @@ public:
         locked([&](Engine& engine) {
             engine.ledger().arrivals().for_each([&](Record& record) {
                 message_type message;
-                MessageAccess::fill(message, record, engine.ledger().store(), ReceiptHandle{});
+                MessageAccess::fill_unreceived(message, record, engine.ledger().store());
                 return visit(std::move(message), record, engine.available_at(record));
             });
         });
@@ -205,6 +261,11 @@ public:
     /// Makes an empty message one of a record that is being received.
     [[gnu::always_inline]] void fill(message_type& message, Record& record) noexcept {
         MessageAccess::fill(message, record, engine_.ledger().store(), engine_.ledger().handle(record));
+    }
+
+    /// Whether a message is one of another queue.
+    [[gnu::always_inline]] [[nodiscard]] bool is_of_another(const message_type& message) const noexcept {
+        return MessageAccess::is_of_another(message, engine_.ledger().store());
     }
 
     /// Lets go of a message that is about to be overwritten, under the lock. Returns whether it could: otherwise the
@@ -260,6 +321,28 @@ private:
     friend struct detail::Section<QueueCore>;
 
     using Section = detail::Section<QueueCore>;
+    using Mailbox = detail::Mailbox<Body, Lock>;
+
+    /// At the end of an operation under both locks: the mailbox knows what the engine knows.
+    struct Follower {
+        explicit Follower(QueueCore& core_) noexcept : core{core_} {}
+        Follower(const Follower&) = delete;
+        Follower& operator=(const Follower&) = delete;
+        ~Follower() { core.mailbox_.follow(core.engine_); }
+        QueueCore& core;
+    };
+    /// At the end of an operation: who watches a FIFO queue without its lock sees what was sent.
+    struct Announcement {
+        explicit Announcement(QueueCore& core_) noexcept : core{core_} {}
+        Announcement(const Announcement&) = delete;
+        Announcement& operator=(const Announcement&) = delete;
+        ~Announcement() {
+            if constexpr (is_fifo && is_shared) {
+                core.mailbox_.note_latest(core.engine_.ledger().last_ordinal());
+            }
+        }
+        QueueCore& core;
+    };
 
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
@@ -274,24 +357,31 @@ private:
         }
     }
 
-    /// Lets everything happen that is due, and takes in what other queues moved here.
+    /// Lets everything happen that is due, and takes in what has come.
     [[gnu::always_inline]] void catch_up(Nanos now) {
         engine_.advance_to(now);
-        if (inbox_.is_filled()) [[unlikely]] {
-            take_in_now(now);
+        if (mailbox_.is_filled()) [[unlikely]] {
+            empty_mailbox(now);
         }
     }
 
-    void take_in_now(Nanos now) {
-        std::vector<MovedMessage> arrived = inbox_.take();
+    [[gnu::noinline]] void empty_mailbox(Nanos now) {
         {
-            const std::scoped_lock lock{senders_.mutex};
-            engine_.advance_to(now);  // sees what was sent meanwhile
-            for (MovedMessage& moved : arrived) {
-                engine_.admit(std::move(moved));
-            }
+            const auto lock = lock_soon(mailbox_.mutex);
+            const Follower follower{*this};
+            mailbox_.empty_into(engine_);
         }
-        engine_.advance_to(now);  // one that kept its sent time may be past its retention already
+        engine_.advance_to(now);  // one that was moved here may be past its retention already
+    }
+
+    template <class Bodies>
+    [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies&& bodies, std::size_t count, const PlainRules& rules) {
+        return locked_with_mailbox([&](Engine& engine) -> std::uint64_t {
+            if constexpr (is_shared) {
+                mailbox_.obtain(engine.ledger().store());
+            }
+            return engine.send_plain(std::forward<Bodies>(bodies), count, engine.ledger().now(), rules);
+        });
     }
 
     void tidy() {
@@ -299,17 +389,14 @@ private:
         if (ledger.is_untidy()) {
             engine_.tidy();
         }
-        Slots& slots = ledger.store().slots();
-        if (!slots.has_batch() && !ledger.is_wasteful()) {
+        if (!ledger.is_wasteful()) {
             return;
         }
-        const std::unique_lock lock{senders_.mutex, std::try_to_lock};
+        const std::unique_lock lock{mailbox_.mutex, std::try_to_lock};
         if (lock.owns_lock()) {  // what is worth doing now is worth it after the next send
-            engine_.advance_to(ledger.now());
-            slots.hand_over();
-            if (ledger.is_wasteful()) {
-                ledger.compact();
-            }
+            mailbox_.return_slots(ledger.store());
+            ledger.compact();
+            mailbox_.follow(engine_);
         }
     }
 
@@ -349,8 +436,7 @@ private:
     std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
     RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};
-    Inbox<Lock> inbox_{};
-    mutable Senders<Lock> senders_{};
+    Mailbox mailbox_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

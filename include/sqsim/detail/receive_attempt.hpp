@@ -4,9 +4,9 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
-#include "sqsim/detail/senders.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/options.hpp"
@@ -38,7 +38,8 @@ public:
         if (!try_now() && !plan_.short_poll) {
             begin_to_wait(start);
             if (!watches(section, stop)) {
-                const Sleeper sleeper{core_.senders_};
+                const Sleeper sleeper{core_.mailbox_};
+                core_.catch_up(core_.engine_.ledger().now());  // what came before
                 static_cast<void>(core_.engine_.take_opened());
                 const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
                 const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
@@ -138,10 +139,9 @@ private:
             // What happens by itself ends the watching: a wait that blocks is woken by it.
             const Nanos next = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
             const Nanos until_next = saturating_add(next, -core_.engine_.ledger().now());
-            const auto& arrivals = core_.engine_.ledger().arrivals();
             return watch(
-                section.lock, stop, std::min({options_.spin, wait_time_, until_next}), [&] { return arrivals.noted(); },
-                [&] { return arrivals.published(); }, *this);
+                section.lock, stop, std::min({options_.spin, wait_time_, until_next}),
+                [&] { return core_.engine_.ledger().last_ordinal(); }, [&] { return core_.mailbox_.latest(); }, *this);
         }
     }
 

@@ -34,10 +34,11 @@ enum class State : std::uint8_t { free, delayed, visible, in_flight };
 struct Record;
 class RecordOwner;
 
-// What a payload has beside the body, as bits.
+// What a payload has beside the body, as bits; the class of the slot lies above them.
 inline constexpr std::uint8_t layout_extras = 1;  // a pointer to Extras
 inline constexpr std::uint8_t layout_linked = 2;  // a GroupLink
 inline constexpr std::uint8_t layout_boxed = 4;   // the body is large and has memory of its own
+inline constexpr int layout_class_shift = 4;
 
 /// What few messages have; immutable once the message is stored.
 struct Extras {
@@ -55,11 +56,37 @@ struct Extras {
     Nanos arrived_at{};
 };
 
+/// Where a message lies and in which of the slot's lives: slot number and generation in one word, as in a receipt
+/// handle. As two numbers that are written apart they could not be read back at once.
+class Place {
+public:
+    constexpr Place() noexcept = default;
+    constexpr explicit Place(std::uint64_t word) noexcept : word_{word} {}
+    constexpr Place(std::uint32_t slot, std::uint32_t generation) noexcept
+        : word_{std::uint64_t{generation} << 32 | slot} {}
+
+    [[nodiscard]] constexpr std::uint64_t word() const noexcept { return word_; }
+    [[nodiscard]] constexpr std::uint32_t slot() const noexcept { return static_cast<std::uint32_t>(word_); }
+    [[nodiscard]] constexpr std::uint32_t generation() const noexcept {
+        return static_cast<std::uint32_t>(word_ >> 32);
+    }
+    /// The same slot, a receive or a removal later.
+    [[nodiscard]] constexpr Place next() const noexcept { return Place{word_ + (std::uint64_t{1} << 32)}; }
+
+    friend constexpr bool operator==(Place, Place) noexcept = default;
+
+private:
+    std::uint64_t word_ = 0;
+};
+
 /// A stored message: one cache line, with the payload right behind it. Fields above the line below are written once,
 /// before the message can be seen; a `Message` reads them without the queue's lock. The others belong to the lock.
 struct alignas(64) Record {
-    std::atomic<std::uint32_t> references{0};  // the queue's and every Message's
-    std::uint32_t slot = 0;
+    // The generation counts receives and removals, so that every reference made for an earlier life or lease is
+    // recognised as stale. Between `born`, when the life before this one ended, and it lie the receives in this queue.
+    // Both belong to the lock even while a sender fills the slot: only who finds them as expected may look at the other
+    // fields.
+    Place place{};
     union {
         std::uint64_t ordinal = 0;  // by send, from 1; the identity and the place in the queue derive from it
         Record* next_free;          // once nobody refers to the record: the way back to the store
@@ -68,22 +95,38 @@ struct alignas(64) Record {
     std::uint32_t body_size = 0;
     std::uint8_t group_id_size = 0;
     std::uint8_t deduplication_id_size = 0;
-    std::uint8_t layout = 0;
+    std::uint8_t layout = 0;  // bits for what the payload has, and the class of the slot
     // ---------------------------------------------------------------------------------------------------------
-    State state : 4 = State::free;
-    bool was_delayed : 1 = false;
-    bool survived_delete : 1 = false;  // a delete of it was lost; the next one works
-    Nanos deadline{};                  // of the delay or the lease; once visible: since when
-    Nanos received_at{};               // when the lease began
-    Nanos first_received_at{};         // never: not yet
-    // Counts receives and removals, so that every reference made for an earlier life or lease is recognised as stale.
-    // Between `born`, when the life before this one ended, and `generation` lie the receives in this queue. Both belong
-    // to the lock even while a sender fills the slot: only who finds them as expected may look at the other fields.
-    std::uint32_t generation = 0;
+    std::uint8_t status = 0;                   // the state and marks
+    std::atomic<std::uint32_t> references{0};  // the queue's and every Message's
     std::uint32_t born = 0;
+    Nanos deadline{};           // of the delay or the lease; once visible: since when
+    Nanos received_at{};        // when the lease began
+    Nanos first_received_at{};  // never: not yet
+
+    static constexpr std::uint8_t state_mask = 3;
+    // Marks in `status`.
+    static constexpr std::uint8_t in_line = 4;          // visible from the send on: the order of arrivals delivers it
+    static constexpr std::uint8_t survived_delete = 8;  // a delete of it was lost; the next one works
+    static constexpr std::uint8_t untouched = 16;       // visible since its send: the three times are not written yet
+
+    /// A message that a plain send has stored and that nothing has happened to.
+    static constexpr std::uint8_t plain_status = static_cast<std::uint8_t>(State::visible) | in_line | untouched;
+
+    [[nodiscard]] std::uint32_t slot() const noexcept { return place.slot(); }
+    [[nodiscard]] std::uint32_t generation() const noexcept { return place.generation(); }
+    [[nodiscard]] State state() const noexcept { return static_cast<State>(status & state_mask); }
+    void set_state(State state) noexcept {
+        status = static_cast<std::uint8_t>((status & ~state_mask) | static_cast<std::uint8_t>(state));
+    }
+    [[nodiscard]] bool has(std::uint8_t mark) const noexcept { return (status & mark) != 0; }
+    void mark(std::uint8_t mark) noexcept { status |= mark; }
 
     /// How often the message was received in this queue.
-    [[nodiscard]] std::uint32_t receives() const noexcept { return generation - born; }
+    [[nodiscard]] std::uint32_t receives() const noexcept { return generation() - born; }
+    /// When a delay or lease ends, or since when the message is visible.
+    [[nodiscard]] Nanos state_until() const noexcept { return has(untouched) ? sent_at : deadline; }
+    [[nodiscard]] Nanos first_receive() const noexcept { return has(untouched) ? never : first_received_at; }
 };
 
 static_assert(sizeof(Record) == 64);

@@ -18,9 +18,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// A first-in first-out sequence addressed by positions that never change while an entry is stored.
 ///
 /// It grows and shrinks by chunks, so that growth copies no entries. The chunks emptied stay behind the last one in
-/// use, up to as many as are in use and two more: what breathes allocates nothing, what has shrunk gives its memory
-/// back. Two, for a sequence that is empty in between needs a new one just when it has emptied the old one, and soon
-/// another.
+/// use, up to as many as are in use and four more: what breathes allocates nothing, what has shrunk gives its memory
+/// back.
 ///
 /// Both ends are known by their addresses: adding and removing an entry are a few instructions each.
 template <class T>
@@ -42,8 +41,17 @@ public:
     [[nodiscard]] const T& operator[](std::uint64_t position) const noexcept { return *address(position); }
     [[nodiscard]] T& front() noexcept { return *front_; }
     [[nodiscard]] const T& front() const noexcept { return *front_; }
+    [[nodiscard]] T& back() noexcept { return end_[-1]; }
     [[nodiscard]] const T& back() const noexcept { return end_[-1]; }
 
+    /// Sees to it that up to 64 `push_back` throw nothing. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve(std::size_t count) {
+        if (static_cast<std::size_t>(chunk_end_ - end_) < count && spares_ == 0) [[unlikely]] {
+            add_spare();
+        }
+    }
+
+    /// Errors: `std::bad_alloc`, but not for what was reserved.
     [[gnu::always_inline]] void push_back(const T& value) {
         if (end_ == chunk_end_) [[unlikely]] {
             add_chunk();
@@ -95,20 +103,23 @@ private:
     [[nodiscard]] std::uint64_t first_chunk() const noexcept { return head_ / chunk_size; }
     [[nodiscard]] std::uint64_t end_chunk() const noexcept { return (tail_ + chunk_size - 1) / chunk_size; }
 
-    void add_chunk() {
-        const std::uint64_t number = tail_ / chunk_size;
-        const std::uint64_t used = number - first_chunk();
-        if (chunks_.size() > 64 && (used + spares_) * 8 < chunks_.size()) {
+    [[gnu::noinline]] void add_spare() {
+        const std::uint64_t used = end_chunk() - first_chunk();
+        if (used == chunks_.size()) {
+            resize_table(chunks_.empty() ? 2 : chunks_.size() * 2);
+        } else if (chunks_.size() > 64 && used * 8 < chunks_.size()) {
             resize_table(chunks_.size() / 2);
         }
-        if (spares_ != 0) {
-            --spares_;
-        } else {
-            if (used == chunks_.size()) {
-                resize_table(chunks_.empty() ? 2 : chunks_.size() * 2);
-            }
-            chunk(number).reset(static_cast<T*>(SpareMemory::allocate(chunk_bytes, alignof(T))));
+        chunk(end_chunk()).reset(static_cast<T*>(SpareMemory::allocate(chunk_bytes, alignof(T))));
+        ++spares_;
+    }
+
+    [[gnu::noinline]] void add_chunk() {
+        if (spares_ == 0) {
+            add_spare();
         }
+        --spares_;
+        const std::uint64_t number = tail_ / chunk_size;
         end_ = chunk(number).get();
         chunk_end_ = end_ + chunk_size;
         if (empty()) {
@@ -141,7 +152,7 @@ private:
     /// Frees the chunks that are too many.
     void trim() noexcept {
         const std::uint64_t used = end_chunk() - first_chunk();
-        while (spares_ > used + 2) {
+        while (spares_ > used + 4) {
             chunk(end_chunk() + --spares_).reset();
         }
     }

@@ -41,7 +41,7 @@ struct Section {
 
     [[nodiscard]] bool is_to_tidy() const noexcept {
         const auto& ledger = queue.engine_.ledger();
-        return ledger.is_untidy() || ledger.store().slots().has_batch();
+        return ledger.is_untidy();
     }
 
     Core& queue;

@@ -5,6 +5,7 @@
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
+#include "sqsim/handle_results.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
@@ -31,12 +32,29 @@ template <class Core>
     return message;
 }
 
+/// Appends what is received to a vector.
+template <class Core>
+class IntoVector {
+    using Message = typename Core::message_type;
+
+public:
+    IntoVector(Core& core, std::vector<Message>& messages) noexcept : core_{core}, messages_{messages} {}
+
+    /// So many may come. Errors: `std::bad_alloc`.
+    void reserve(std::size_t count) { messages_.reserve(messages_.size() + count); }
+    void operator()(Record& record) { core_.fill(messages_.emplace_back(), record); }
+
+private:
+    Core& core_;
+    std::vector<Message>& messages_;
+};
+
 template <class Core>
 [[nodiscard]] auto receive_some(Core& core, const ReceiveMessageOptions& options, const std::stop_token& stop) {
     require_good_receive(options, core.limits(), Core::is_fifo);
     std::vector<typename Core::message_type> messages;
     core.receive({}, options, static_cast<std::size_t>(options.max_number_of_messages), stop,
-                 [&](Record& record) { core.fill(messages.emplace_back(), record); });
+                 IntoVector<Core>{core, messages});
     return messages;
 }
 
@@ -49,6 +67,14 @@ public:
     IntoSpan(Core& core, Message* out, std::vector<Message>& others) noexcept
         : core_{core}, next_{out}, others_{others} {}
 
+    /// So many may come, for which there is room. Errors: `std::bad_alloc`.
+    void reserve(std::size_t count) {
+        std::size_t others = 0;
+        for (std::size_t i = 0; i != count; ++i) {
+            others += core_.is_of_another(next_[i]) ? 1U : 0U;
+        }
+        others_.reserve(others_.size() + others);
+    }
     [[gnu::always_inline]] void operator()(Record& record) {
         if (!core_.let_go(*next_)) [[unlikely]] {
             keep();
@@ -61,7 +87,7 @@ private:
 
     Core& core_;
     Message* next_;
-    std::vector<Message>& others_;
+    std::vector<Message>& others_;  // of other queues: what they refer to must not end under this queue's lock
 };
 
 /// Erases messages and receives others into a span, under one lock.
@@ -79,21 +105,18 @@ template <class Core>
         });
         return 0;
     }
-    std::vector<Message> others;  // of other queues: what they refer to must not end under this queue's lock
+    std::vector<Message> others;
     return core.receive(done, options, std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()),
                         stop, IntoSpan<Core>{core, out.data(), others});
 }
 
 template <class Core>
-[[nodiscard]] std::vector<HandleResult> erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
+[[nodiscard]] HandleResults erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
     raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
-    std::vector<HandleResult> results(handles.size());
+    HandleResults results{handles.size()};
     core.locked([&](auto& engine) {
         engine.count_call(Call::erase);
-        HandleResult* result = results.data();
-        for (const ReceiptHandle& handle : handles) {
-            *result++ = {engine.erase(handle)};
-        }
+        engine.erase(handles, results.data());
     });
     return results;
 }
@@ -107,7 +130,7 @@ void set_visibility_timeout(Core& core, Nanos timeout) {
 template <class Core>
 void set_delay(Core& core, Nanos delay) {
     raise_if(check_attribute("DelaySeconds", delay, Nanos::zero(), core.limits().maximum_delay));
-    core.locked_with_senders([&](auto& engine) { engine.set_delay(delay); });
+    core.locked_with_mailbox([&](auto& engine) { engine.set_delay(delay); });
 }
 
 template <class Core>
@@ -145,8 +168,8 @@ template <class Core, class Accept>
     using Message = typename Core::message_type;
     std::vector<PeekedMessage<Message>> found;
     core.peek([&](Message&& message, Record& record, Nanos available_at) {
-        if (found.size() < maximum && accept(message, public_state(record.state))) {
-            found.push_back({std::move(message), public_state(record.state),
+        if (found.size() < maximum && accept(message, public_state(record.state()))) {
+            found.push_back({std::move(message), public_state(record.state()),
                              to_time_point<typename Message::time_point>(available_at)});
         }
         return found.size() < maximum;

@@ -19,54 +19,57 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The memory of a queue's messages: slots of a few sizes, in blocks of up to 1,024, found by number. A number is 22
 /// bits of block and 10 bits of place.
-///
-/// Two sides use it. *Senders* take slots; the *owner*, who has the queue's lock, finds them and frees them. What is
-/// freed goes back to the senders in batches (`hand_over`), so that the two rarely touch the same memory. What is said
-/// to need both sides excludes either; a queue of one thread has both always.
 class Slots {
 public:
     /// So many regions of pages never go back: a queue whose backlog comes and goes would take them again at once.
     static constexpr std::size_t kept_regions = 2;
 
-    explicit Slots(bool two_sided) {
-        if (two_sided) {
-            exchange_ = std::make_unique<Exchange>();
-            slack_ = 2 * exchange_->freed.size();
-        }
-    }
+    Slots() = default;
     Slots(const Slots&) = delete;
     Slots& operator=(const Slots&) = delete;
     ~Slots() = default;
 
-    // Senders.
+    /// The class of slots with room for so many bytes.
+    [[nodiscard]] static std::uint8_t class_for(std::size_t payload_size) noexcept {
+        return SlotSizes::class_of[(payload_size + 63) / 64];
+    }
+    [[nodiscard]] static std::uint8_t class_of(const Record& record) noexcept {
+        return static_cast<std::uint8_t>(record.layout >> layout_class_shift);
+    }
 
-    /// A free slot with room for so many bytes; null if the senders have none left.
-    [[gnu::always_inline]] [[nodiscard]] Record* try_take(std::size_t payload_size) noexcept {
-        const std::uint8_t number = SlotSizes::class_of[(payload_size + 63) / 64];
-        Record*& free = free_[number];
-        if (free == nullptr && !restock(number)) {
-            return nullptr;
+    /// A slot of a class. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] [[nodiscard]] Record& take(std::uint8_t number) {
+        Record* const record = free_[number];
+        if (record == nullptr) [[unlikely]] {
+            return take_new(number);
         }
-        return std::exchange(free, free->next_free);
+        free_[number] = record->next_free;
+        return *record;
+    }
+    /// A slot of a class that was freed; null if there is none.
+    [[nodiscard]] Record* take_freed(std::uint8_t number) noexcept {
+        Record* const record = free_[number];
+        return record != nullptr ? std::exchange(free_[number], record->next_free) : nullptr;
     }
 
-    /// Returns a slot that was taken and is not needed.
-    [[gnu::always_inline]] void put_back(Record& record) noexcept {
-        record.next_free = std::exchange(free_[class_number(record)], &record);
+    /// Frees a slot, or returns one that was taken and is not needed.
+    [[gnu::always_inline]] void recycle(Record& record) noexcept {
+        record.next_free = std::exchange(free_[class_of(record)], &record);
     }
 
-    // The owner.
+    /// How many slots of a class hold a record.
+    [[nodiscard]] std::size_t used(std::uint8_t number) const noexcept { return classes_[number].used; }
 
     /// The record of a slot that was in use at some time.
     [[gnu::always_inline]] [[nodiscard]] Record& operator[](std::uint32_t slot) const noexcept {
-        const Block& block = blocks_[slot >> place_bits];
+        const Block& block = table_[slot >> place_bits];
         return *std::launder(reinterpret_cast<Record*>(block.memory + std::size_t{slot & place_mask} * block.stride));
     }
 
     /// Whether a slot, as a handle may name it, is in use or was since its memory last went back to the system.
     [[gnu::always_inline]] [[nodiscard]] bool contains(std::uint32_t slot) const noexcept {
         const std::uint32_t block = slot >> place_bits;
-        return block < blocks_.size() && (slot & place_mask) < blocks_[block].used;
+        return block < block_count_ && (slot & place_mask) < table_[block].used;
     }
 
     /// The latest generation that a slot may have had before its memory went back to the system; 0: none.
@@ -75,60 +78,13 @@ public:
         return block < blocks_.size() ? blocks_[block].generation : 0;
     }
 
-    /// Frees a slot.
-    [[gnu::always_inline]] void recycle(Record& record) noexcept {
-        if (exchange_ == nullptr) {
-            put_back(record);
-        } else if (exchange_->freed_count != exchange_->freed.size()) {
-            exchange_->freed[exchange_->freed_count++] = &record;
-        } else {
-            record.next_free = exchange_->freed_chain;
-            exchange_->freed_chain = &record;
-        }
-    }
-
-    /// Whether so much was freed that it should be handed over.
-    [[nodiscard]] bool has_batch() const noexcept {
-        return exchange_ != nullptr && exchange_->freed_count == exchange_->freed.size();
-    }
-
-    // Both sides.
-
-    /// Gives what was freed to the senders.
-    void hand_over() noexcept {
-        if (exchange_ == nullptr) {
-            return;
-        }
-        Exchange& exchange = *exchange_;
-        while (exchange.freed_count != 0 && exchange.handed_count != exchange.handed.size()) {
-            exchange.handed[exchange.handed_count++] = exchange.freed[--exchange.freed_count];
-        }
-        while (exchange.freed_count != 0) {
-            put_back(*exchange.freed[--exchange.freed_count]);
-        }
-        while (exchange.freed_chain != nullptr) {
-            put_back(*std::exchange(exchange.freed_chain, exchange.freed_chain->next_free));
-        }
-    }
-
-    /// A slot with room for so many bytes. Errors: `std::bad_alloc`.
-    [[gnu::always_inline]] [[nodiscard]] Record& take(std::size_t payload_size) {
-        Record* record = try_take(payload_size);
-        const std::uint8_t number = SlotSizes::class_of[(payload_size + 63) / 64];
-        if (record == nullptr && classes_[number].used >= slack_) {
-            hand_over();
-            record = try_take(payload_size);
-        }
-        return record != nullptr ? *record : take_new(number);
-    }
-
     /// How many slots hold memory that could go back to the system.
     [[nodiscard]] std::size_t returnable() const noexcept { return returnable_; }
 
     /// Gives memory back to the system where all slots of a region are free. Linear in the free slots.
     void trim() {
         std::vector<std::uint32_t> free(blocks_.size());
-        for_each_free([&](Record& record) { ++free[record.slot >> place_bits]; });
+        for_each_free([&](Record& record) { ++free[record.slot() >> place_bits]; });
         std::vector<bool> ends(blocks_.size());
         for (std::size_t i = kept_regions; i < regions_.size(); ++i) {
             const Region& region = regions_[i];
@@ -141,11 +97,11 @@ public:
         for (Record*& list : free_) {
             for (Record* record = std::exchange(list, nullptr); record != nullptr;) {
                 Record* const next = record->next_free;
-                Block& block = blocks_[record->slot >> place_bits];
-                if (ends[record->slot >> place_bits]) {
-                    block.generation = std::max(block.generation, record->generation);
+                Block& block = blocks_[record->slot() >> place_bits];
+                if (ends[record->slot() >> place_bits]) {
+                    block.generation = std::max(block.generation, record->generation());
                 } else {
-                    put_back(*record);
+                    recycle(*record);
                 }
                 record = next;
             }
@@ -158,7 +114,7 @@ public:
     }
 
     /// How many slots hold a record that is not free.
-    [[nodiscard]] std::size_t count_taken() noexcept {
+    [[nodiscard]] std::size_t count_taken() const noexcept {
         std::size_t count = 0;
         for_each([&](Record&) { ++count; });
         for_each_free([&](Record&) { --count; });
@@ -210,22 +166,8 @@ private:
         std::vector<std::uint32_t> open{};  // those that have slots never used, or not since; the last one is next
     };
 
-    // What was freed on its way to the senders. Addresses beside each other, not a list: who walks a list of records
-    // that another core has written waits for each of them.
-    struct Exchange {
-        std::array<Record*, 64> freed;  // the owner's
-        std::size_t freed_count = 0;
-        Record* freed_chain = nullptr;                             // the owner's: more of them
-        alignas(two_cache_lines) std::array<Record*, 256> handed;  // the senders'
-        std::size_t handed_count = 0;
-    };
-
     template <class Visit>
-    void for_each_free(Visit visit) noexcept {
-        hand_over();
-        while (exchange_ != nullptr && exchange_->handed_count != 0) {
-            put_back(*exchange_->handed[--exchange_->handed_count]);
-        }
+    void for_each_free(Visit visit) const noexcept {
         for (Record* record : free_) {
             for (; record != nullptr; record = record->next_free) {
                 visit(*record);
@@ -233,41 +175,13 @@ private:
         }
     }
 
-    [[nodiscard]] std::uint8_t class_number(const Record& record) const noexcept {
-        return blocks_[record.slot >> place_bits].number;
-    }
-
-    /// Takes some of the freed slots that were handed over. Returns whether one of this class was among them.
-    bool restock(std::uint8_t number) noexcept {
-        if (exchange_ == nullptr) {
-            return false;
-        }
-        for (std::size_t rest = exchange_->handed_count; rest != 0 && free_[number] == nullptr;) {
-            // Writing to many at once lets their transfers from the other core overlap.
-            for (std::size_t i = std::min<std::size_t>(rest, 32); i != 0; --i) {
-                prefetch<true>(*exchange_->handed[rest - i]);
-            }
-            for (std::size_t i = std::min<std::size_t>(rest, 32); i != 0; --i) {
-                put_back(*exchange_->handed[--rest]);
-            }
-            exchange_->handed_count = rest;
-        }
-        return free_[number] != nullptr;
-    }
-
-    [[nodiscard]] Record& take_new(std::uint8_t number) {
+    [[gnu::noinline]] [[nodiscard]] Record& take_new(std::uint8_t number) {
         SizeClass& size_class = classes_[number];
         if (size_class.open.empty()) {
             grow(number);
         }
         const std::uint32_t block = size_class.open.back();
         Record& record = construct(block);
-        if (exchange_ != nullptr && size_class.used >= slack_) {  // some more, for senders alone cannot do this
-            const std::uint32_t more = std::min(size_class.used / 8, 256U);
-            for (std::uint32_t i = 0; i < more && blocks_[block].used != blocks_[block].size; ++i) {
-                put_back(construct(block));
-            }
-        }
         if (blocks_[block].used == blocks_[block].size) {
             size_class.open.pop_back();
         }
@@ -279,8 +193,9 @@ private:
         auto* const record = ::new (block.memory + std::size_t{block.used} * block.stride) Record{};
         ++classes_[block.number].used;
         returnable_ += block.returnable ? 1 : 0;
-        record->slot = number << place_bits | block.used++;
-        record->born = record->generation = block.generation;
+        record->place = Place{number << place_bits | block.used++, block.generation};
+        record->born = block.generation;
+        record->layout = static_cast<std::uint8_t>(block.number << layout_class_shift);
         return *record;
     }
 
@@ -312,6 +227,8 @@ private:
                                .size = static_cast<std::uint16_t>(std::min<std::size_t>(slots - start, place_mask + 1)),
                                .number = number,
                                .returnable = returnable});
+            table_ = blocks_.data();
+            block_count_ = static_cast<std::uint32_t>(blocks_.size());
             size_class.open.insert(size_class.open.begin(), static_cast<std::uint32_t>(blocks_.size() - 1));
             ++size_class.blocks;
         }
@@ -331,16 +248,14 @@ private:
         region.pages.discard();
     }
 
-    std::unique_ptr<Exchange> exchange_{};  // if there are two sides
+    const Block* table_ = nullptr;  // the blocks: to find one takes no division
+    std::uint32_t block_count_ = 0;
     std::vector<Block> blocks_{};
     std::array<SizeClass, SlotSizes::payloads.size()> classes_{};
     std::vector<std::unique_ptr<std::byte, Free>> memories_{};
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
-    // So many slots of a class are made before others are waited for that are being handed over.
-    std::size_t slack_ = 0;
-    // The senders'.
-    alignas(two_cache_lines) std::array<Record*, SlotSizes::payloads.size()> free_{};
+    std::array<Record*, SlotSizes::payloads.size()> free_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

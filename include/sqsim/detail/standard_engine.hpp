@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -26,9 +27,6 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The state machine of a standard queue. Pure: no clock, no lock, no wait; `advance_to` comes first in every
 /// operation and makes everything happen that is due.
-///
-/// It has two sides, which may be used at the same time: plain messages are sent on the one, all the rest happens on
-/// the other, the owner's. Some operations need both.
 template <class Body>
 class StandardEngine {
 public:
@@ -42,25 +40,35 @@ public:
     /// Installs what decides where the service may behave in several ways; null is exact delivery.
     void decide_by(ChoiceSource* source) noexcept { choices_.decide_by(source); }
 
-    /// Stores messages without options beside the owner's operations, the next of which sees them; all or none.
-    /// Senders' side. Returns: the place of the last one, or 0 if both sides are needed.
+    /// Stores messages without options, all or none. Returns: the place of the last one, or 0 if there is no room for
+    /// them or one is refused.
     template <class Bodies>
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t try_send(Bodies&& bodies, const SentMessageSizes& sizes,
-                                                                Nanos now) {
-        if (credit_ < sizes.count || options_.delay != Nanos::zero() || options_.back_of_queue_after_three_receives) {
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t send_plain(Bodies&& bodies, std::size_t count, Nanos now,
+                                                                  const PlainRules& rules) {
+        if (room() < count || options_.delay != Nanos::zero()) [[unlikely]] {
             return 0;
         }
-        const std::uint64_t last = ledger_.try_send(std::forward<Bodies>(bodies), now);
-        if (last != 0) {
-            credit_ -= sizes.count;
-            ledger_.publish(sizes);
-        }
-        return last;
+        opened_ += count;
+        return ledger_.send_plain(std::forward<Bodies>(bodies), now, rules);
+    }
+
+    /// Whether messages without options may be prepared elsewhere and taken in later: none is delayed, and nothing else
+    /// is given a place in the order.
+    [[nodiscard]] bool accepts_prepared() const noexcept {
+        return options_.delay == Nanos::zero() && !options_.back_of_queue_after_three_receives;
+    }
+    /// Takes in messages that were prepared elsewhere. Precondition: memory is reserved in the ledger.
+    template <class Prepared>
+    void take_in(std::span<const Prepared> messages, std::uint64_t last_ordinal, Nanos last_sent_at,
+                 const SentMessageSizes& sizes) noexcept {
+        ledger_.take_in(messages, last_ordinal, last_sent_at);
+        ledger_.count_sent(sizes);
+        opened_ += messages.size();
     }
 
     /// Lets everything happen that is due.
     [[gnu::always_inline]] void advance_to(Nanos now) {
-        opened_ += ledger_.advance(now);
+        ledger_.advance(now);
         if (!ledger_.is_quiet()) [[unlikely]] {
             catch_up();
         }
@@ -74,7 +82,7 @@ public:
     /// A standard queue serves any number of calls (R163).
     static constexpr void count_call(Call) noexcept {}
 
-    /// Stores a message (R46, R70, R129). Needs both sides.
+    /// Stores a message (R46, R70, R129).
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
                  const std::optional<Nanos>& delay) {
@@ -83,7 +91,6 @@ public:
         record.ordinal = ledger_.next_ordinal();
         record.sent_at = ledger_.send_time(ledger_.now());
         add(record, saturating_add(ledger_.now(), delay.value_or(options_.delay)));
-        credit_ = room();
         return record;
     }
 
@@ -96,12 +103,10 @@ public:
         order_.sweep();
     }
 
-    /// Stores a message that another queue moved here. A dead-letter move keeps its times (R174, R175). Needs both
-    /// sides.
+    /// Stores a message that another queue moved here. A dead-letter move keeps its times (R174, R175).
     void admit(MovedMessage&& moved) {
         const bool keep_times = !moved.redriven;
         add(detail::admit(ledger_, std::move(moved), keep_times, false), ledger_.now());
-        credit_ = std::min(credit_, room());
     }
 
     /// Leases visible messages in the order sent and hands each to `take(record)`; those received too often go to
@@ -118,28 +123,27 @@ public:
         return result;
     }
 
-    /// The usual case of a receive, and the fastest: all visible messages are there for the first time, and nothing may
-    /// change their order. Returns: how many were given to `take(record)`; with none, `receive` knows better.
-    template <class Take>
-    [[gnu::always_inline]] std::size_t receive_fresh(std::size_t maximum, const std::optional<Nanos>& timeout,
-                                                     Take& take) {
-        const Nanos visibility_timeout = timeout.value_or(options_.visibility_timeout);
-        const std::size_t in_flight = ledger_.in_flight();
-        const std::size_t limit = options_.limits.maximum_in_flight;
-        if (!choices_.are_made() || !order_.is_that_of_arrival() || visibility_timeout == Nanos::zero() ||
-            in_flight >= limit) [[unlikely]] {
+    /// How many of so many messages a receive returns if all visible ones are there for the first time, nothing may
+    /// change their order, and their timeout is not zero; 0 if that is not so.
+    [[gnu::always_inline]] [[nodiscard]] std::size_t fresh(std::size_t maximum) const noexcept {
+        if (!choices_.are_made() || !order_.is_that_of_arrival() || options_.visibility_timeout == Nanos::zero() ||
+            ledger_.in_flight() >= options_.limits.maximum_in_flight) [[unlikely]] {
             return 0;
         }
-        const std::size_t most = std::min(
-            {maximum, static_cast<std::size_t>(options_.limits.maximum_number_of_messages), limit - in_flight});
-        const std::size_t received = ledger_.lease_fresh(most, visibility_timeout, !timeout.has_value(), take);
+        return std::min({maximum, ledger_.visible(), options_.limits.maximum_in_flight - ledger_.in_flight(),
+                         static_cast<std::size_t>(options_.limits.maximum_number_of_messages)});
+    }
+    /// Leases so many of them for the default timeout, and hands each to `take(record)`, which throws nothing.
+    template <class Take>
+    [[gnu::always_inline]] std::size_t receive_fresh(std::size_t count, Take& take) {
+        const std::size_t received = ledger_.lease_fresh(count, options_.visibility_timeout, take);
         ledger_.totals.number_of_messages_received += received;
         return received;
     }
 
     /// R107-R110.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        Record* const current = ledger_.handles().find_current(handle);
+        Record* const current = ledger_.handles().find_in_flight(handle);
         if (current == nullptr || !choices_.are_made()) [[unlikely]] {
             return erase_other(handle);
         }
@@ -148,21 +152,40 @@ public:
         return HandleStatus::ok;
     }
 
+    /// The same for many, and what became of each.
+    [[gnu::always_inline]] void erase(std::span<const ReceiptHandle> handles, HandleResult* result) {
+        const bool is_usual = choices_.are_made() && !fair_queue_.is_used() &&
+                              ledger_.in_flight() < options_.limits.maximum_in_flight;  // nobody waits for it
+        std::size_t count = 0;
+        for (const ReceiptHandle& handle : handles) {
+            Record* const current = is_usual ? ledger_.handles().find_in_flight(handle) : nullptr;
+            if (current != nullptr) [[likely]] {
+                ledger_.remove_in_flight(*current);
+                ++count;
+                *result++ = {HandleStatus::ok};
+            } else {
+                *result++ = {erase(handle)};
+            }
+        }
+        ledger_.count_removed_in_flight(count);
+        ledger_.totals.number_of_messages_deleted += count;
+    }
+
     /// R117-R122.
     Changed change_visibility(const ReceiptHandle& handle, Nanos timeout) {
         auto [status, record] = ledger_.handles().find(handle);
         if (status == HandleStatus::invalid || status == HandleStatus::gone) {
             return {status};
         }
-        if (record->state != State::in_flight) {
+        if (record->state() != State::in_flight) {
             return {HandleStatus::expired};
         }
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
         ledger_.set_deadline(*record, timeout, false);
-        fair_queue_.track(*record, State::in_flight, record->state);
-        if (record->state == State::visible) {
+        fair_queue_.track(*record, State::in_flight, record->state());
+        if (record->state() == State::visible) {
             give_back(returning(*record));
         }
         return {HandleStatus::ok};
@@ -192,16 +215,15 @@ public:
         return take_away(*next.record, true);
     }
 
-    /// Not for what was sent already (R130). Needs both sides.
+    /// Not for what was sent already (R130).
     void set_delay(Nanos delay) noexcept { options_.delay = delay; }
 
     /// When a delay or a lease ends, or since when the message is visible.
-    [[nodiscard]] static Nanos available_at(const Record& record) noexcept { return record.deadline; }
+    [[nodiscard]] static Nanos available_at(const Record& record) noexcept { return record.state_until(); }
 
     [[nodiscard]] QueueOptions& options() noexcept { return options_; }
     [[nodiscard]] const QueueOptions& options() const noexcept { return options_; }
 
-    /// Needs both sides.
     [[nodiscard]] QueueMetrics metrics() {
         // A message received three times or more is taken for poison, and the next oldest counts (R114).
         QueueMetrics metrics = metrics_of(ledger_, [](const Record& record) { return record.receives() < 3; });
@@ -215,6 +237,9 @@ private:
     std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {
         std::size_t count = 0;
         const std::size_t maximum = choices_.seen_by_poll(plan, [&] { return returnable(plan); });
+        if constexpr (requires { take.reserve(maximum); }) {
+            take.reserve(std::min(maximum, ledger_.counts().total()));
+        }
         while (count < maximum && ledger_.in_flight() < options_.limits.maximum_in_flight) {
             const auto next = order_.take(choices_.source());
             if (next.record == nullptr) {
@@ -228,8 +253,8 @@ private:
                 continue;
             }
             lease(record, plan);
-            if (!next.duplicate && record.state == State::in_flight && choices_.is_doubled(record)) {
-                again_.push_back({record.ordinal, record.slot, record.generation, true});
+            if (!next.duplicate && record.state() == State::in_flight && choices_.is_doubled(record)) {
+                again_.push_back({record.ordinal, record.slot(), record.generation(), true});
             }
             take(record);
             ++count;
@@ -256,7 +281,7 @@ private:
         std::size_t count = 0;
         ledger_.arrivals().for_each([&](const Record& record) {
             const bool lives = record.receives() < static_cast<std::uint32_t>(plan.max_receive_count);
-            count += record.state == State::visible && lives ? 1U : 0U;
+            count += record.state() == State::visible && lives ? 1U : 0U;
             return count < most;
         });
         return std::min(most, count);
@@ -281,6 +306,13 @@ private:
     }
 
     void catch_up() {
+        const bool is_tracked = fair_queue_.is_used();
+        ledger_.end_default_leases([&](Record& record) {
+            if (is_tracked) [[unlikely]] {
+                fair_queue_.track(record, State::in_flight, State::visible);
+            }
+            give_back(returning(record));
+        });
         while (Record* record = ledger_.next_due()) {
             become_visible(*record);
         }
@@ -292,7 +324,7 @@ private:
 
     void add(Record& record, Nanos visible_at) {
         ledger_.add(record, visible_at);
-        if (record.state == State::delayed) {
+        if (record.state() == State::delayed) {
             ledger_.schedule_delay(record);
         } else {
             ++opened_;
@@ -301,9 +333,9 @@ private:
     }
 
     void become_visible(Record& record) {
-        const State before = record.state;
+        const State before = record.state();
         ledger_.set_state(record, State::visible);
-        fair_queue_.track(record, before, record.state);
+        fair_queue_.track(record, before, record.state());
         give_back(returning(record));
     }
 
@@ -322,39 +354,37 @@ private:
     }
 
     void lease(Record& record, const ReceivePlan& plan) {
-        const State before = record.state;
+        const State before = record.state();
         if (before == State::in_flight) {
             fair_queue_.note_second_lease(record);
         }
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
-        fair_queue_.track(record, before, record.state);
-        if (record.state == State::visible) {
+        fair_queue_.track(record, before, record.state());
+        if (record.state() == State::visible) {
             again_.push_back(returning(record));
         }
     }
 
     [[gnu::always_inline]] void remove(Record& record) {
-        if (record.state == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
+        if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             ++opened_;  // a receive may wait for the limit
         }
-        fair_queue_.track(record, record.state, State::free);
+        fair_queue_.track(record, record.state(), State::free);
         ledger_.remove(record);
     }
 
     [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
-        fair_queue_.track(record, record.state, State::free);
+        fair_queue_.track(record, record.state(), State::free);
         return detail::take_away(ledger_, record, redriven, options_.name);
     }
 
-    QueueOptions options_;  // read by both sides, written by both together
+    QueueOptions options_;
     Ledger<Body> ledger_;
     Choices choices_{};
     FairQueue<Body> fair_queue_;
     DeliveryOrder<Body> order_{ledger_, fair_queue_.tenants()};
     std::vector<Ready> again_{};  // visible again within one receive
     std::size_t opened_ = 0;
-    // The senders': so many messages there is room for without asking.
-    alignas(two_cache_lines) std::size_t credit_ = 0;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

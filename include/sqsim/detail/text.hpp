@@ -59,6 +59,34 @@ namespace sqsim::inline SQSIM_ABI::detail {
     return (strange & 0x8080'8080'8080'8080U) == 0;
 }
 
+/// Copies a text. Returns whether it is printable ASCII, as almost all are.
+[[gnu::always_inline]] [[nodiscard]] inline bool copy_text(char* to, std::string_view text) noexcept {
+#if defined(__GNUC__)
+    if (text.size() >= 16) [[likely]] {
+        using Vector [[gnu::vector_size(16)]] = signed char;
+        const char* from = text.data();
+        const std::size_t last = text.size() - 16;
+        Vector lowest;
+        std::memcpy(&lowest, from + last, 16);
+        std::memcpy(to + last, &lowest, 16);
+        for (std::size_t at = 0; at < last; at += 16) {
+            Vector block;
+            std::memcpy(&block, from + at, 16);
+            std::memcpy(to + at, &block, 16);
+            lowest = block < lowest ? block : lowest;  // what is above 0x7F is negative
+        }
+        const Vector strange = lowest < 0x20;
+        std::uint64_t halves[2];
+        std::memcpy(halves, &strange, 16);
+        return (halves[0] | halves[1]) == 0;
+    }
+#endif
+    if (!text.empty()) {
+        std::memcpy(to, text.data(), text.size());
+    }
+    return is_plain(text);
+}
+
 /// The code point at `at`, which moves behind it; nothing if the bytes are not UTF-8.
 [[nodiscard]] inline std::optional<std::uint32_t> next_code_point(std::string_view text, std::size_t& at) noexcept {
     const auto lead = static_cast<unsigned char>(text[at++]);

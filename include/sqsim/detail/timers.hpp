@@ -2,9 +2,12 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/record.hpp"
 #include "sqsim/detail/ring.hpp"
 #include "sqsim/detail/timer_wheel.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,32 +15,63 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The pending deadlines of a queue, delivered in (deadline, sequence) order.
 ///
-/// Leases of the default timeout end in the order they began and are a list; all others go to the wheel.
+/// Leases of the default timeout end in the order they began. They are a list of places, cut into *runs* of up to 64
+/// that have one deadline and successive sequence numbers. All others go to the wheel.
 /// Nothing is ever cancelled: whoever takes an entry checks that it is still meant, and `sweep` throws away what is
 /// not once that is most of it.
 class Timers {
 public:
-    /// Adds a deadline. `is_default`: it is later than all others so marked, unless the default was changed meanwhile.
-    /// Returns: the timer's sequence number.
-    [[gnu::always_inline]] std::uint64_t schedule(Nanos deadline, std::uint32_t slot, std::uint32_t generation,
-                                                  bool is_default) {
+    /// Sees to it that one `schedule` throws nothing, unless it is for the wheel. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve() {
+        places_.reserve(1);
+        runs_.reserve(1);
+    }
+
+    /// Adds a deadline, for which memory is reserved. `is_default`: it is later than all others so marked, unless the
+    /// default was changed meanwhile. Returns: the timer's sequence number.
+    [[gnu::always_inline]] std::uint64_t schedule(Nanos deadline, Place place, bool is_default) {
         const std::uint64_t sequence = ++sequence_;
         if (deadline == never) {
+            room_ = 0;
             return sequence;
         }
-        if (is_default && (rising_.empty() || rising_.back().deadline <= deadline)) [[likely]] {
-            rising_.push_back({deadline, sequence, slot, generation});
+        if (is_default && may_rise_to(deadline)) [[likely]] {
+            places_.push_back(place);
+            add_to_run(deadline, sequence, 1);
         } else {
-            push_other({deadline, sequence, slot, generation});
+            room_ = 0;
+            push_other({deadline, sequence, place.slot(), place.generation()});
         }
         return sequence;
     }
 
-    /// The next entry, stale or not; null if there is none.
+    /// Whether deadlines so marked may be `append`ed.
+    [[nodiscard]] bool may_rise_to(Nanos deadline) const noexcept { return last_deadline_ <= deadline; }
+    /// Begins to add some default deadlines in a row, not `never`: up to as many calls of `append` as this returns, at
+    /// most `count`, and `finish` follow, which throw nothing. Precondition: `may_rise_to`. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] [[nodiscard]] std::size_t begin(Nanos deadline, std::size_t count) {
+        places_.reserve(longest);
+        runs_.reserve(1);
+        return std::min<std::size_t>(count, goes_on(deadline) ? room_ : longest);
+    }
+    [[gnu::always_inline]] void append(Place place) noexcept { places_.push_back(place); }
+    [[gnu::always_inline]] void finish(Nanos deadline, std::size_t count) noexcept {
+        if (count != 0) {
+            add_to_run(deadline, sequence_ + 1, count);
+            sequence_ += count;
+        }
+    }
+
+    /// The next entry, stale or not; null if there is none. Valid until the next call.
     [[nodiscard]] const Timer* peek() {
         const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
-        from_wheel_ = other != nullptr && (rising_.empty() || *other < rising_.front());
-        return from_wheel_ ? other : rising_.empty() ? nullptr : &rising_.front();
+        if (runs_.empty()) {
+            from_wheel_ = true;
+            return other;
+        }
+        front_ = front_of(runs_.front(), places_.front());
+        from_wheel_ = other != nullptr && *other < front_;
+        return from_wheel_ ? other : &front_;
     }
 
     /// Removes the entry that `peek` has just returned.
@@ -45,11 +79,29 @@ public:
         if (from_wheel_) {
             wheel_.pop();
         } else {
-            rising_.pop_front();
+            pop_place();
         }
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return rising_.size() + wheel_.size(); }
+    /// Removes the default deadlines that are due, up to the first that another one comes before, and calls
+    /// `visit(place, deadline)` for each. An error of `visit` leaves the others.
+    template <class Visit>
+    void end_run(Nanos now, Visit visit) {
+        while (!runs_.empty() && runs_.front().deadline <= now) {
+            const Nanos deadline = runs_.front().deadline;
+            const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
+            if (other != nullptr && other->deadline <= deadline) {
+                return;
+            }
+            for (int rest = std::popcount(runs_.front().present); rest != 0; --rest) {
+                const Place place = places_.front();
+                pop_place();
+                visit(place, deadline);
+            }
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return places_.size() + wheel_.size(); }
 
     /// Removes entries that are no longer meant. The `live` ones are the others: as long as there are more entries
     /// than these, those at the front, where those of messages that are deleted in order are; and all once they
@@ -59,30 +111,102 @@ public:
         if (size() <= live) {
             return;
         }
-        while (!rising_.empty() && !is_meant(rising_.front())) {
-            rising_.pop_front();
+        while (!runs_.empty() && !is_meant(front_of(runs_.front(), places_.front()))) {
+            pop_place();
         }
         if (size() > 2 * live + 64) [[unlikely]] {
-            rising_.compact(is_meant);
+            compact(is_meant);
             wheel_.remove_unless(is_meant);
         }
     }
 
     /// Removes all entries, but keeps memory for the next ones.
     void drop_all() {
-        rising_.clear();
+        places_.clear();
+        runs_.clear();
+        close_run();
         if (wheel_.size() != 0) {
             wheel_.remove_unless([](const Timer&) { return false; });
         }
     }
 
 private:
+    /// Places beside each other. What was removed from their middle leaves a gap in the sequence numbers.
+    struct Run {
+        Nanos deadline;
+        std::uint64_t sequence;  // of the first place that there ever was
+        std::uint64_t present;   // which of the places are still there, as bits
+    };
+    static constexpr std::uint32_t longest = 64;
+
     [[gnu::noinline]] void push_other(const Timer& timer) { wheel_.push(timer); }
 
-    Ring<Timer> rising_{};
+    /// Whether the last run goes on with this deadline.
+    [[gnu::always_inline]] [[nodiscard]] bool goes_on(Nanos deadline) const noexcept {
+        return room_ != 0 && last_deadline_ == deadline;
+    }
+    /// The last places are these. Precondition: a run has room for them.
+    [[gnu::always_inline]] void add_to_run(Nanos deadline, std::uint64_t sequence, std::size_t count) noexcept {
+        if (!goes_on(deadline)) {
+            runs_.push_back({deadline, sequence, 0});
+            last_deadline_ = deadline;
+            room_ = longest;
+        }
+        runs_.back().present |= (~std::uint64_t{0} >> (longest - count)) << (longest - room_);
+        room_ -= static_cast<std::uint32_t>(count);
+    }
+    /// The last run does not go on.
+    void close_run() noexcept {
+        last_deadline_ = runs_.empty() ? Nanos::min() : runs_.back().deadline;
+        room_ = 0;
+    }
+
+    [[nodiscard]] static Timer front_of(const Run& run, Place place) noexcept {
+        return {run.deadline, run.sequence + static_cast<unsigned>(std::countr_zero(run.present)), place.slot(),
+                place.generation()};
+    }
+
+    void pop_place() noexcept {
+        places_.pop_front();
+        Run& run = runs_.front();
+        run.present &= run.present - 1;
+        if (run.present == 0) {
+            runs_.pop_front();
+            if (runs_.empty()) {
+                close_run();
+            }
+        }
+    }
+
+    /// Removes what is no longer meant from the list.
+    template <class IsMeant>
+    void compact(const IsMeant& is_meant) {
+        std::uint64_t run = runs_.begin_position();
+        std::uint64_t rest = runs_.empty() ? 0 : runs_[run].present;
+        places_.compact([&](Place place) {
+            while (rest == 0) {
+                rest = runs_[++run].present;
+            }
+            const auto offset = static_cast<unsigned>(std::countr_zero(rest));
+            rest &= rest - 1;
+            if (is_meant(Timer{runs_[run].deadline, runs_[run].sequence + offset, place.slot(), place.generation()})) {
+                return true;
+            }
+            runs_[run].present &= ~(std::uint64_t{1} << offset);
+            return false;
+        });
+        runs_.compact([](const Run& each) { return each.present != 0; });
+        close_run();
+    }
+
+    Ring<Place> places_{};  // of the runs, one after the other
+    Ring<Run> runs_{};
+    Nanos last_deadline_ = Nanos::min();  // of the last run
+    std::uint32_t room_ = 0;              // so many more places may follow in it
     TimerWheel wheel_{};
     std::uint64_t sequence_ = 0;
-    bool from_wheel_ = false;  // where what was peeked at is
+    Timer front_{};  // of the list, as `peek` found it
+    bool from_wheel_ = false;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

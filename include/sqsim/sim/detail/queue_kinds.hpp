@@ -63,7 +63,7 @@ public:
     void visit_times(const std::function<void(MessageState, Nanos, Nanos)>& visit) const override {
         auto& core = sqsim::detail::CoreAccess::core(queue_);
         core.peek([&](const Real& message, const sqsim::detail::Record& record, Nanos available_at) {
-            visit(sqsim::detail::public_state(record.state), message.sent_at().time_since_epoch(), available_at);
+            visit(sqsim::detail::public_state(record.state()), message.sent_at().time_since_epoch(), available_at);
             return true;
         });
     }

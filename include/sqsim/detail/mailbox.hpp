@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/moved_message.hpp"
+#include "sqsim/detail/record.hpp"
+#include "sqsim/detail/slot_stock.hpp"
+#include "sqsim/metrics.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// What has come to a queue past its lock and has not been taken in: messages that plain sends have prepared, and those
+/// that other queues have moved here. Whoever has the queue's lock takes them in first of all, so they belong to the
+/// queue in every count.
+///
+/// Its own lock is the innermost of all, so that a queue can post while it holds its own: no message is ever in neither
+/// queue, and no two queues wait for each other.
+template <class Body, class Lock>
+class alignas(two_cache_lines) Mailbox {
+    using Store = MessageStore<Body>;
+    using Plain = typename Store::Plain;
+
+public:
+    Mailbox() = default;
+    Mailbox(const Mailbox&) = delete;
+    Mailbox& operator=(const Mailbox&) = delete;
+    ~Mailbox() {
+        for (const MovedMessage& moved : moved_) {
+            moved.owner->release(*moved.record);
+        }
+    }
+
+    // For any thread.
+
+    /// Whether something has come. One load.
+    [[nodiscard]] bool is_filled() const noexcept { return is_filled_.load(std::memory_order_acquire); }
+    /// The ordinal of the last message that the queue knows or should take in.
+    [[nodiscard]] std::uint64_t latest() const noexcept { return latest_.load(std::memory_order_relaxed); }
+
+    void note_latest(std::uint64_t ordinal) noexcept { latest_.store(ordinal, std::memory_order_relaxed); }
+
+    /// Leaves a message that another queue moves here. Errors: `std::bad_alloc`.
+    void post(MovedMessage&& moved) {
+        const std::scoped_lock lock{mutex};
+        moved_.push_back(std::move(moved));
+        is_filled_.store(true, std::memory_order_release);
+    }
+
+    Lock mutex{};
+
+    // Under this lock.
+
+    /// What became of a plain send.
+    enum class Posted : std::uint8_t {
+        stored,
+        refused,     // a text may not be like this
+        not_stored,  // the queue's lock is needed
+    };
+
+    /// Prepares a message. Errors: as `MessageStore::write_plain`; nothing has changed then.
+    template <class From>
+    [[gnu::always_inline]] [[nodiscard]] Posted prepare(Store& store, From&& body, Nanos now, const PlainRules& rules) {
+        if (credit_ == 0) [[unlikely]] {
+            return Posted::not_stored;
+        }
+        const std::size_t size = Store::size_on_the_wire(body);
+        Record* record = nullptr;
+        const Plain written = store.write_plain(stock_, std::forward<From>(body), rules, record);
+        if (written != Plain::written) [[unlikely]] {
+            return outcome(written);
+        }
+        record->ordinal = last_ordinal_ + 1;
+        record->sent_at = std::max(now, last_sent_at_);
+        prepared_[count_] = {record->place, record};
+        commit({1, size, size, size}, record->sent_at);
+        return Posted::stored;
+    }
+    /// The same for several texts, all or none.
+    [[nodiscard]] Posted prepare(Store& store, std::span<const std::string_view> bodies, Nanos now,
+                                 const PlainRules& rules) {
+        if (credit_ < bodies.size()) [[unlikely]] {
+            return Posted::not_stored;
+        }
+        const Nanos sent_at = std::max(now, last_sent_at_);
+        std::uint64_t ordinal = last_ordinal_;
+        SentMessageSizes sizes{bodies.size(), 0, ~std::size_t{0}, 0};
+        Unfinished unfinished{*this, store};
+        for (const std::string_view body : bodies) {
+            Record* record = nullptr;
+            const Plain written = store.write_plain(stock_, body, rules, record);
+            if (written != Plain::written) [[unlikely]] {
+                return outcome(written);
+            }
+            record->ordinal = ++ordinal;
+            record->sent_at = sent_at;
+            *unfinished.end++ = {record->place, record};
+            sizes.sum += body.size();
+            sizes.minimum = std::min(sizes.minimum, body.size());
+            sizes.maximum = std::max(sizes.maximum, body.size());
+        }
+        unfinished.is_over = true;
+        commit(sizes, sent_at);
+        return Posted::stored;
+    }
+
+    /// The ordinal of the last message.
+    [[nodiscard]] std::uint64_t last_ordinal() const noexcept { return last_ordinal_; }
+
+    /// Receives that wait and must be woken, which takes the queue's lock: nothing is prepared as long as there is one.
+    void add_sleeper() noexcept {
+        ++sleepers_;
+        credit_ = room_ = 0;
+    }
+    void remove_sleeper() noexcept { --sleepers_; }
+
+    // Under both locks.
+
+    /// Gives what has come to the engine. Errors: `std::bad_alloc`; what has not been taken in then is still here.
+    template <class Engine>
+    [[gnu::always_inline]] void empty_into(Engine& engine) {
+        if constexpr (requires { engine.accepts_prepared(); }) {
+            if (count_ != 0) {
+                engine.ledger().reserve(count_);
+                engine.take_in(std::span<const PreparedMessage>{prepared_.get(), count_}, last_ordinal_, last_sent_at_,
+                               std::exchange(sizes_, {}));
+                room_ -= std::min(room_, count_);
+                count_ = 0;
+                credit_ = std::min(room_, most_prepared);
+                stock_.refill(engine.ledger().store().slots());
+            }
+        }
+        if (!moved_.empty()) [[unlikely]] {
+            admit_moved(engine);
+        }
+        is_filled_.store(false, std::memory_order_release);
+    }
+
+    /// Knows from now on what the engine knows: the last message, and how many more may come.
+    template <class Engine>
+    void follow(Engine& engine) noexcept {
+        last_ordinal_ = engine.ledger().last_ordinal();
+        last_sent_at_ = engine.ledger().last_sent_at();
+        note_latest(last_ordinal_);
+        if constexpr (requires { engine.accepts_prepared(); }) {
+            const bool is_open = sleepers_ == 0 && engine.accepts_prepared() && prepared_ != nullptr;
+            room_ = is_open ? engine.room() : 0;
+            credit_ = std::min(room_, most_prepared);
+        }
+    }
+
+    /// Gets the memory that the last sends have missed. Errors: `std::bad_alloc`.
+    void obtain(Store& store) {
+        stock_.obtain_missing(store.slots());
+        if (prepared_ == nullptr) {
+            prepared_ = std::make_unique<PreparedMessage[]>(most_prepared);
+        }
+    }
+
+    /// Gives the free slots back.
+    void return_slots(Store& store) noexcept { stock_.empty_into(store.slots()); }
+
+private:
+    static constexpr std::size_t most_prepared = 1024;  // whoever finds so many takes them in
+
+    struct PreparedMessage {
+        Place place;
+        Record* record;  // for a send that takes it back: slots are found by number under the queue's lock only
+    };
+
+    /// Takes back the messages of a send that does not come to its end.
+    struct Unfinished {
+        Unfinished(Mailbox& mailbox_, Store& store_) noexcept
+            : mailbox{mailbox_}, store{store_}, end{mailbox_.prepared_.get() + mailbox_.count_} {}
+        Unfinished(const Unfinished&) = delete;
+        Unfinished& operator=(const Unfinished&) = delete;
+        ~Unfinished() {
+            if (!is_over) [[unlikely]] {
+                mailbox.take_back(store, end);
+            }
+        }
+        Mailbox& mailbox;
+        Store& store;
+        PreparedMessage* end;
+        bool is_over = false;
+    };
+    [[gnu::noinline]] void take_back(Store& store, const PreparedMessage* end) noexcept {
+        while (end != prepared_.get() + count_) {
+            store.take_back(stock_, *(--end)->record);
+        }
+    }
+
+    template <class Engine>
+    [[gnu::noinline]] void admit_moved(Engine& engine) {
+        while (!moved_.empty()) {
+            engine.admit(std::move(moved_.front()));
+            moved_.erase(moved_.begin());
+        }
+        follow(engine);
+    }
+
+    [[nodiscard]] static Posted outcome(Plain written) noexcept {
+        return written == Plain::refused ? Posted::refused : Posted::not_stored;
+    }
+
+    [[gnu::always_inline]] void commit(const SentMessageSizes& sizes, Nanos sent_at) noexcept {
+        last_ordinal_ += sizes.count;
+        last_sent_at_ = sent_at;
+        credit_ -= static_cast<std::size_t>(sizes.count);
+        count_ += static_cast<std::size_t>(sizes.count);
+        add_sizes(sizes_, sizes);
+        latest_.store(last_ordinal_, std::memory_order_relaxed);
+        is_filled_.store(true, std::memory_order_release);
+    }
+
+    std::size_t credit_ = 0;  // so many messages may be prepared
+    std::size_t count_ = 0;   // so many are
+    std::unique_ptr<PreparedMessage[]> prepared_{};
+    std::uint64_t last_ordinal_ = 0;
+    Nanos last_sent_at_ = Nanos::min();
+    SlotStock stock_{};
+    SentMessageSizes sizes_{};  // of what is prepared
+    std::size_t room_ = 0;      // what the engine had room for when it last took something in
+    std::size_t sleepers_ = 0;
+    std::vector<MovedMessage> moved_{};
+    alignas(two_cache_lines) std::atomic<bool> is_filled_{false};
+    std::atomic<std::uint64_t> latest_{0};
+};
+
+/// The time for which a receive waits. It begins before the receive looks a last time: no send goes unseen.
+template <class Mailbox>
+class Sleeper {
+public:
+    explicit Sleeper(Mailbox& mailbox) : mailbox_{mailbox} {
+        const std::scoped_lock lock{mailbox_.mutex};
+        mailbox_.add_sleeper();
+    }
+    Sleeper(const Sleeper&) = delete;
+    Sleeper& operator=(const Sleeper&) = delete;
+    ~Sleeper() {
+        const std::scoped_lock lock{mailbox_.mutex};
+        mailbox_.remove_sleeper();
+    }
+
+private:
+    Mailbox& mailbox_;
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/detail/slots.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+/// Free slots that a queue has put aside for those who prepare messages without its lock.
+///
+/// They are kept as addresses beside each other, not as a list: who walks a list of records that another core has
+/// written waits for each of them.
+class SlotStock {
+public:
+    static constexpr std::uint32_t most = 256;  // of a class
+
+    /// A slot of a class; null if there is none left.
+    [[gnu::always_inline]] [[nodiscard]] Record* take(std::uint8_t number) noexcept {
+        Shelf& shelf = shelves_[number];
+        if (shelf.count == 0) [[unlikely]] {
+            missing_ = number;
+            return nullptr;
+        }
+        Record* const record = shelf.records[--shelf.count];
+        if (shelf.count >= ahead) {
+            prefetch<true>(*shelf.records[shelf.count - ahead]);
+        }
+        return record;
+    }
+    /// Returns a slot that was taken and is not needed.
+    void put_back(Record& record) noexcept { add(shelves_[Slots::class_of(record)], record); }
+
+    /// Adds what was freed to the classes that are in use.
+    [[gnu::always_inline]] void refill(Slots& slots) noexcept {
+        for (std::uint32_t rest = used_; rest != 0; rest &= rest - 1) {
+            const auto number = static_cast<std::uint8_t>(std::countr_zero(rest));
+            fill(shelves_[number], slots, number);
+        }
+    }
+
+    /// Sees to it that there are some slots of the class that was missing, new ones if need be. Errors:
+    /// `std::bad_alloc`.
+    void obtain_missing(Slots& slots) {
+        const std::uint8_t number = std::exchange(missing_, none);
+        if (number == none) {
+            return;
+        }
+        Shelf& shelf = shelves_[number];
+        if (shelf.records == nullptr) {
+            shelf.records = std::make_unique<Record*[]>(most);
+            used_ |= std::uint32_t{1} << number;
+        }
+        fill(shelf, slots, number);
+        if (shelf.count == 0) {  // an eighth of what there is: a small queue stays small
+            const std::size_t more = std::clamp<std::size_t>(slots.used(number) / 8, 16, most);
+            while (shelf.count < more) {
+                add(shelf, slots.take(number));
+            }
+        }
+    }
+
+    /// Gives everything back.
+    void empty_into(Slots& slots) noexcept {
+        for (Shelf& shelf : shelves_) {
+            while (shelf.count != 0) {
+                slots.recycle(*shelf.records[--shelf.count]);
+            }
+        }
+    }
+
+private:
+    struct Shelf {
+        std::unique_ptr<Record* []> records {};
+        std::uint32_t count = 0;
+    };
+    static constexpr std::uint32_t ahead = 8;
+    static constexpr std::uint8_t none = 0xFF;
+
+    static void add(Shelf& shelf, Record& record) noexcept { shelf.records[shelf.count++] = &record; }
+
+    static void fill(Shelf& shelf, Slots& slots, std::uint8_t number) noexcept {
+        while (shelf.count != most) {
+            Record* const record = slots.take_freed(number);
+            if (record == nullptr) {
+                break;
+            }
+            add(shelf, *record);
+        }
+    }
+
+    std::array<Shelf, SlotSizes::payloads.size()> shelves_{};
+    std::uint32_t used_ = 0;       // classes, as bits
+    std::uint8_t missing_ = none;  // the class that there was no slot of
+};
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

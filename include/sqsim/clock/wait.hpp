@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/fwd.hpp"
+#include "sqsim/light_mutex.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 // The one place that waits.
@@ -128,21 +130,16 @@ private:
     std::condition_variable changed_{};
 };
 
-/// Leaves the processor to its other half while a thread spins.
-inline void pause_a_moment() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
 /// Locks, but watches a busy lock for a moment before it sleeps for it: it is held for less time than a sleep takes.
 template <class Lock>
 [[nodiscard]] std::unique_lock<Lock> lock_soon(Lock& mutex) {
-    for (int attempt = 0; attempt < 40; ++attempt) {
-        if (std::unique_lock lock{mutex, std::try_to_lock}) {
-            return lock;
+    if constexpr (!std::is_same_v<Lock, LightMutex>) {  // which watches by itself
+        for (int attempt = 0; attempt < 40; ++attempt) {
+            if (std::unique_lock lock{mutex, std::try_to_lock}) {
+                return lock;
+            }
+            pause_a_moment();
         }
-        pause_a_moment();
     }
     return std::unique_lock{mutex};
 }

@@ -43,6 +43,12 @@ inline constexpr std::array goals{
     Goal{"2", "one thread, mutex: batch 1, three calls / M1", "lifecycle/mutex/manual/64B/by1", m, Style::ratio, 1.20, 1.00},
     Goal{"2", "one thread, mutex: batch 1, delete_and_receive / M1", "lifecycle/mutex/manual/delete_and_receive/64B/by1", m, Style::ratio, 1.05, 0.80},
 
+    Goal{"2l", "one thread, light lock: batch 10 / M10", "lifecycle/light/manual/64B/by10", m, Style::ratio, 0.65, 0.55},
+    Goal{"2l", "one thread, light lock: batch 1, three calls / M1", "lifecycle/light/manual/64B/by1", m, Style::ratio, 0.90, 0.80},
+    Goal{"2l", "2 producers, 2 consumers, 2 cores, light lock: batch 10 / M10", "threads/2P2C/light/manual/64B/by10", m, Style::ratio, none, none},
+    Goal{"2l", "8 producers, 8 consumers, 2 cores, light lock: batch 10 / M10", "threads/8P8C/light/manual/64B/by10", m, Style::ratio, none, none},
+    Goal{"2l", "8 producers, 8 consumers, 2 cores, mutex: batch 10 / M10", "threads/8P8C/mutex/manual/64B/by10", m, Style::ratio, none, none},
+
     Goal{"3", "1 producer, 1 consumer: batch 10 / M10", "threads/1P1C/mutex/manual/64B/by10", m, Style::ratio, 0.35, 0.20},
     Goal{"3", "1 producer, 1 consumer: batch 1 / M1", "threads/1P1C/mutex/manual/64B/by1", m, Style::ratio, 0.50, 0.30},
     Goal{"3", "1 producer, 1 consumer: 1 KiB, batch 10 / M10", "threads/1P1C/mutex/manual/1KiB/by10", m, Style::ratio, 0.25, 0.10},

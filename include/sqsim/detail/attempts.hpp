@@ -16,8 +16,7 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
-/// What the receives with a ReceiveRequestAttemptId of the last five minutes returned (R100). A template so that only
-/// programs with FIFO queues compile it.
+/// What the receives with a ReceiveRequestAttemptId of the last five minutes returned (R100).
 template <class = void>
 class BasicAttempts {
 public:
@@ -145,6 +144,7 @@ private:
     std::uint64_t next_number_ = 0;
 };
 
+/// Compiled where it is used, and not wherever it is included.
 using Attempts = BasicAttempts<>;
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -5,6 +5,7 @@
 
 #include "sqsim/clock/coarse_clock.hpp"
 #include "sqsim/clock/manual_clock.hpp"
+#include "sqsim/light_mutex.hpp"
 #include "sqsim/queue.hpp"
 
 #ifdef SQSIM_BENCH_HAVE_MOODYCAMEL

@@ -84,6 +84,7 @@ void verbs() {
 
 [[maybe_unused]] const bool registered = [] {
     using sqsim::CoarseClock;
+    using sqsim::LightMutex;
     using sqsim::ManualClock;
     using sqsim::NullMutex;
     using std::chrono::steady_clock;
@@ -99,6 +100,7 @@ void verbs() {
     lifecycle<Standard<ManualClock, std::mutex>>("mutex/manual");
     lifecycle<Standard<CoarseClock, std::mutex>>("mutex/coarse");
     lifecycle<Standard<steady_clock, std::mutex>>("mutex/steady");
+    lifecycle<Standard<ManualClock, LightMutex>>("light/manual");
     lifecycle<Standard<ManualClock, NullMutex, true>>("null/manual/delete_and_receive");
     lifecycle<Standard<ManualClock, std::mutex, true>>("mutex/manual/delete_and_receive");
     surcharge<CoarseClock>("coarse");

@@ -31,7 +31,7 @@ using namespace report;
 constexpr const char* usage =
     R"(usage: sqsim_bench_report gather results.json compiler flags folder  puts the rounds in a folder into one file
        sqsim_bench_report goals results.json [other.json]           the goals, another compiler beside them if it is there
-       sqsim_bench_report markdown results.json [other.json]        the same for a README
+       sqsim_bench_report markdown results.json [other.json]        the same for docs/benchmarks.md
        sqsim_bench_report all results.json                          every benchmark
        sqsim_bench_report compare before.json after.json            which ratios moved
 )";

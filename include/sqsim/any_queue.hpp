@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,7 +19,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,15 +42,24 @@ struct AnySendMessageEntry {
     AnySendMessageOptions options{};
 };
 
+// Both are templates so that they are compiled where they are used, and not wherever they are included.
+template <class = void>
+class BasicAnyMessage;
+template <class = void>
+class BasicAnyQueue;
+
 /// A received message of any queue of texts, as `Message`; times are since the epoch of the queue's clock. Copies refer
 /// to the same message. Complexity: making one allocates.
-class AnyMessage {
+using AnyMessage = BasicAnyMessage<>;
+
+template <class>
+class BasicAnyMessage {
 public:
     using body_type = std::string;
 
-    AnyMessage() noexcept = default;
+    BasicAnyMessage() noexcept = default;
     template <class MessageType>
-    requires(!std::same_as<MessageType, AnyMessage>) explicit AnyMessage(MessageType message)
+    requires(!std::same_as<MessageType, BasicAnyMessage>) explicit BasicAnyMessage(MessageType message)
         : facts_{std::make_shared<const Holder<MessageType>>(std::move(message))} {}
 
     /// Whether it is a message. The others are those of a message only.
@@ -155,13 +162,16 @@ concept TextQueue = (FifoVerbs<Q> || StandardVerbs<Q>)&&std::same_as<typename Q:
 
 /// A reference to a queue of texts of whatever type, which outlives it: `Queue`, `FifoQueue`, and those of a simulated
 /// world. Copies refer to the same queue. Its verbs, their errors and what may be called concurrently are the queue's.
-class AnyQueue {
+using AnyQueue = BasicAnyQueue<>;
+
+template <class>
+class BasicAnyQueue {
 public:
     using body_type = std::string;
     using message_type = AnyMessage;
 
     template <detail::TextQueue Q>
-    AnyQueue(Q& queue) noexcept : queue_{&queue}, verbs_{&verbs<Q>} {}  // NOLINT: a queue is a queue
+    BasicAnyQueue(Q& queue) noexcept : queue_{&queue}, verbs_{&verbs<Q>} {}  // NOLINT: a queue is a queue
 
     [[nodiscard]] bool is_fifo() const noexcept { return verbs_->is_fifo; }
     [[nodiscard]] const std::string& name() const { return verbs_->name(queue_); }
@@ -264,11 +274,11 @@ private:
         detail::FifoVerbs<Q>,
         [](const void* queue) -> const std::string& { return static_cast<const Q*>(queue)->name(); },
         [](const void* queue) { return static_cast<const Q*>(queue)->counts(); },
-        &AnyQueue::send<Q>,
-        &AnyQueue::send_batch<Q>,
-        &AnyQueue::receive<Q>,
+        &BasicAnyQueue::template send<Q>,
+        &BasicAnyQueue::template send_batch<Q>,
+        &BasicAnyQueue::template receive<Q>,
         [](void* queue, const ReceiptHandle& handle) { return static_cast<Q*>(queue)->delete_message(handle); },
-        [](void* queue, std::span<const ReceiptHandle> handles) {
+        [](void* queue, std::span<const ReceiptHandle> handles) -> std::vector<HandleResult> {
             return static_cast<Q*>(queue)->delete_messages(handles);
         },
         [](void* queue, const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {

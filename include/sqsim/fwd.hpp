@@ -13,6 +13,7 @@ namespace sqsim::inline SQSIM_ABI {
 
 class ManualClock;
 class CoarseClock;
+class LightMutex;
 struct NullMutex;
 
 template <class Clock = std::chrono::steady_clock, class Body = std::string, class Lock = std::mutex>

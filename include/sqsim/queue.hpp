@@ -42,8 +42,8 @@ namespace sqsim::inline SQSIM_ABI {
 /// within what the service documents.
 ///
 /// `Clock` is a `sqsim::Clock`; the queue keeps a reference to it. `Body` is `std::string` or any movable type;
-/// messages with text bodies obey the service's rules for contents and size. `Lock` is `std::mutex`, or `NullMutex`
-/// if only one thread uses the queue.
+/// messages with text bodies obey the service's rules for contents and size. `Lock` is `std::mutex`; `LightMutex`,
+/// where locking is what a call costs; or `NullMutex`, if only one thread uses the queue.
 ///
 /// Concurrency: all members may be called at the same time, construction and destruction excepted; calls block each
 /// other for a moment. No user code runs under the lock but a `Body`'s move constructor, which must not call back.

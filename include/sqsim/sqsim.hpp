@@ -17,6 +17,7 @@
 #include "sqsim/fifo_queue.hpp"
 #include "sqsim/fwd.hpp"
 #include "sqsim/ids.hpp"
+#include "sqsim/light_mutex.hpp"
 #include "sqsim/limits.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/metrics.hpp"

@@ -224,7 +224,7 @@ TEST_CASE("A stock gives what it was refilled with, of the classes that were ask
     CHECK(stock.take(small) == nullptr);
     stock.refill(slots);  // of no class
     CHECK(stock.take(small) == nullptr);
-    stock.obtain_missing(slots);
+    stock.obtain_missing(slots, 1);
     std::set<const Record*> taken;
     while (const Record* record = stock.take(small)) {
         taken.insert(record);
@@ -246,7 +246,7 @@ TEST_CASE("A slot that a stock gets back is the next that it gives, and all go b
     SlotStock stock;
     for (const std::size_t size : {64U, 1000U, 4000U}) {
         CHECK(stock.take(Slots::class_for(size)) == nullptr);
-        stock.obtain_missing(slots);
+        stock.obtain_missing(slots, 1);
         Record* const record = stock.take(Slots::class_for(size));
         REQUIRE(record != nullptr);
         CHECK(slots.count_taken() >= 16);
@@ -289,7 +289,7 @@ TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots
             }
             lock.unlock();
             const std::scoped_lock both{owner, sender};
-            stock.obtain_missing(slots);
+            stock.obtain_missing(slots, 1);
         }
     }};
     std::uint32_t expected = 0;

@@ -32,6 +32,7 @@ const std::map<std::string, double> ranks{
     {"limits.hpp", 2},
     {"attributes.hpp", 2},
     {"delivery_model.hpp", 2},
+    {"light_mutex.hpp", 2},
     // vocabulary that builds on it
     {"message.hpp", 3},
     {"options.hpp", 3},

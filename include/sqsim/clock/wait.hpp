@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/fwd.hpp"
+#include "sqsim/light_mutex.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -12,7 +13,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
-#include <string_view>
+#include <type_traits>
 #include <utility>
 
 // The one place that waits.
@@ -128,20 +129,15 @@ private:
     std::condition_variable changed_{};
 };
 
-/// Leaves the processor to its other half while a thread spins.
-inline void pause_a_moment() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
 /// Locks, but watches a busy lock for a moment before it sleeps for it: it is held for less time than a sleep takes.
 template <class Lock>
 [[gnu::noinline]] void watch_and_lock(Lock& mutex) {
-    for (int attempt = 0; attempt < 40; ++attempt) {
-        pause_a_moment();
-        if (mutex.try_lock()) {
-            return;
+    if constexpr (!std::is_same_v<Lock, LightMutex>) {  // which watches by itself
+        for (int attempt = 0; attempt < 40; ++attempt) {
+            pause_a_moment();
+            if (mutex.try_lock()) {
+                return;
+            }
         }
     }
     mutex.lock();

@@ -5,22 +5,20 @@
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/plans.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
 /// What the receives with a ReceiveRequestAttemptId of the last five minutes returned (R100).
-class Attempts {
+template <class = void>
+class BasicAttempts {
 public:
     /// Repeats the receive with this id, if its leases last: the same messages and handles with their timeouts reset.
     /// If not, or if there was none, receives with this id. Does neither if the attempt is void.
@@ -50,7 +48,7 @@ public:
     /// A delete or a change of visibility is about to take effect: voids the attempt of the message's lease.
     void note_change(const Record& record) {
         if (const auto found = by_lease_.find(key({record.slot(), record.generation()})); found != by_lease_.end()) {
-            found->second->is_void = true;
+            found->second->second.is_void = true;
         }
     }
 
@@ -63,16 +61,17 @@ public:
     [[nodiscard]] bool is_of(std::string_view id, const Record& record) const {
         const auto attempt = attempts_.find(id);
         const auto found = by_lease_.find(key({record.slot(), record.generation()}));
-        return attempt != attempts_.end() && found != by_lease_.end() && found->second == &attempt->second;
+        return attempt != attempts_.end() && found != by_lease_.end() && found->second == attempt;
     }
 
     /// When the oldest attempt will be forgotten; `never` if there is none.
-    [[nodiscard]] Nanos next_end() const noexcept { return ends_.empty() ? never : ends_.front().first; }
+    [[nodiscard]] Nanos next_end() const noexcept {
+        return by_age_.empty() ? never : by_age_.begin()->second->second.end;
+    }
 
     void expire(Nanos now) {
-        while (!ends_.empty() && ends_.front().first <= now) {
-            erase(attempts_.find(ends_.front().second));
-            ends_.pop_front();
+        while (!by_age_.empty() && next_end() <= now) {
+            erase(by_age_.begin()->second);
         }
     }
 
@@ -83,9 +82,12 @@ private:
     };
     struct Attempt {
         std::vector<Lease> leases;
+        Nanos end{};
+        std::uint64_t number = 0;  // it ends before those with higher ones
         bool is_void = false;
     };
     using Map = std::map<std::string, Attempt, std::less<>>;
+    using Index = std::map<std::uint64_t, typename Map::iterator>;
 
     [[nodiscard]] static std::uint64_t key(const Lease& lease) noexcept {
         return std::uint64_t{lease.slot} << 32 | lease.generation;
@@ -112,32 +114,37 @@ private:
 
     void remember(std::string_view id, std::vector<Lease> leases, Nanos now) {
         forget(id);
-        Attempt& attempt = attempts_.emplace(id, Attempt{std::move(leases)}).first->second;
-        for (const Lease& lease : attempt.leases) {
-            by_lease_.insert_or_assign(key(lease), &attempt);
+        Attempt remembered{std::move(leases), saturating_add(now, validity), next_number_++};
+        const auto attempt = attempts_.emplace(id, std::move(remembered)).first;
+        for (const Lease& lease : attempt->second.leases) {
+            by_lease_.insert_or_assign(key(lease), attempt);
         }
-        ends_.emplace_back(saturating_add(now, validity), id);
+        by_age_.emplace(attempt->second.number, attempt);
     }
 
     void forget(std::string_view id) {
         if (const auto found = attempts_.find(id); found != attempts_.end()) {
             erase(found);
-            std::erase_if(ends_, [&](const auto& end) { return end.second == id; });
         }
     }
 
-    void erase(Map::iterator attempt) {
+    void erase(typename Map::iterator attempt) {
         for (const Lease& lease : attempt->second.leases) {
             by_lease_.erase(key(lease));
         }
+        by_age_.erase(attempt->second.number);
         attempts_.erase(attempt);
     }
 
     static constexpr Nanos validity = std::chrono::minutes{5};
 
     Map attempts_{};
-    std::unordered_map<std::uint64_t, Attempt*> by_lease_{};
-    std::deque<std::pair<Nanos, std::string>> ends_{};
+    Index by_lease_{};
+    Index by_age_{};
+    std::uint64_t next_number_ = 0;
 };
+
+/// Compiled where it is used, and not wherever it is included.
+using Attempts = BasicAttempts<>;
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

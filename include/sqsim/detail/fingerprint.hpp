@@ -4,7 +4,6 @@
 #include "sqsim/ids.hpp"
 
 #include <bit>
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>

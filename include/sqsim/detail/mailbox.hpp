@@ -160,9 +160,9 @@ public:
         }
     }
 
-    /// Gets the memory that the last sends have missed. Errors: `std::bad_alloc`.
-    void obtain(Store& store) {
-        stock_.obtain_missing(store.slots());
+    /// Gets the memory that the last send, of so many messages, has missed. Errors: `std::bad_alloc`.
+    void obtain(Store& store, std::size_t count) {
+        stock_.obtain_missing(store.slots(), count);
         if (prepared_ == nullptr) {
             prepared_ = std::make_unique<PreparedMessage[]>(most_prepared);
         }

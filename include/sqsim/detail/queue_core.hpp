@@ -13,20 +13,18 @@
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
+#include "sqsim/light_mutex.hpp"
 #include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -321,7 +319,8 @@ private:
     friend struct detail::Section<QueueCore>;
 
     using Section = detail::Section<QueueCore>;
-    using Mailbox = detail::Mailbox<Body, Lock>;
+    /// Held for less time than a sleep takes, and never while another lock is waited for.
+    using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
 
     /// At the end of an operation under both locks: the mailbox knows what the engine knows.
     struct Follower {
@@ -378,7 +377,7 @@ private:
     [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies&& bodies, std::size_t count, const PlainRules& rules) {
         return locked_with_mailbox([&](Engine& engine) -> std::uint64_t {
             if constexpr (is_shared) {
-                mailbox_.obtain(engine.ledger().store());
+                mailbox_.obtain(engine.ledger().store(), count);
             }
             return engine.send_plain(std::forward<Bodies>(bodies), count, engine.ledger().now(), rules);
         });

@@ -20,7 +20,8 @@ struct Ready {
 
 /// Visible messages in the order of the queue. Those that come in order, which is the rule, are a list; the others a
 /// heap. Like all references to messages an entry may be stale: whoever takes it checks.
-class ReadyList {
+template <class = void>
+class BasicReadyList {
 public:
     [[gnu::always_inline]] void push(const Ready& ready) {
         if (rising_.empty() || rising_.back().order < ready.order) [[likely]] {
@@ -79,5 +80,8 @@ private:
     Ring<Ready> rising_{};
     std::vector<Ready> heap_{};
 };
+
+/// Compiled where it is used, and not wherever it is included.
+using ReadyList = BasicReadyList<>;
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -9,7 +9,6 @@
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>

@@ -10,7 +10,6 @@
 #include "sqsim/options.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>

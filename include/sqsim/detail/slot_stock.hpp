@@ -45,9 +45,9 @@ public:
         }
     }
 
-    /// Sees to it that there are some slots of the class that was missing, new ones if need be. Errors:
-    /// `std::bad_alloc`.
-    void obtain_missing(Slots& slots) {
+    /// Sees to it that there are some slots of the class that was missing, `wanted` if it can be, new ones if need be.
+    /// Errors: `std::bad_alloc`.
+    void obtain_missing(Slots& slots, std::size_t wanted) {
         const std::uint8_t number = std::exchange(missing_, none);
         if (number == none) {
             return;
@@ -58,11 +58,10 @@ public:
             used_ |= std::uint32_t{1} << number;
         }
         fill(shelf, slots, number);
-        if (shelf.count == 0) {  // an eighth of what there is: a small queue stays small
-            const std::size_t more = std::clamp<std::size_t>(slots.used(number) / 8, 16, most);
-            while (shelf.count < more) {
-                add(shelf, slots.take(number));
-            }
+        // An eighth of what there is: a small queue stays small. What there was has not sufficed.
+        const std::size_t enough = std::clamp<std::size_t>(std::max(slots.used(number) / 8, wanted), 16, most);
+        while (shelf.count < enough) {
+            add(shelf, slots.take(number));
         }
     }
 

@@ -47,9 +47,10 @@ private:
 
 /// The message groups of a standard queue: which of them are noisy, and the messages that a noisy one has waiting
 /// behind those of the others (R207-R212).
-class Tenants {
+template <class = void>
+class BasicTenants {
 public:
-    explicit Tenants(const FairQueueThresholds& thresholds) : thresholds_{thresholds} {}
+    explicit BasicTenants(const FairQueueThresholds& thresholds) : thresholds_{thresholds} {}
 
     [[nodiscard]] bool used() const noexcept { return used_; }
 
@@ -173,5 +174,8 @@ private:
     std::vector<std::uint32_t> deferring_{};  // few: more than ten tenants cannot each have a tenth of the queue
     bool used_ = false;
 };
+
+/// Compiled where it is used, and not wherever it is included.
+using Tenants = BasicTenants<>;
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What the service refuses in queues and requests, with its codes and texts. Each check returns the error, or nothing.
 

@@ -124,10 +124,10 @@ public:
         return by_handle(begin(Action::delete_message), handle, [&] { return queue_.delete_message(handle); });
     }
 
-    std::vector<HandleResult> delete_messages(std::span<const ReceiptHandle> handles) {
+    auto delete_messages(std::span<const ReceiptHandle> handles) {
         const Operation operation = begin(Action::delete_message);
         return detail::record_call([&] { return queue_.delete_messages(handles); },
-                                   [&](const std::vector<HandleResult>* results, Answer answer) {
+                                   [&](const auto* results, Answer answer) {
                                        log_.answered([&](auto log) {
                                            for (std::size_t i = 0; i < handles.size(); ++i) {
                                                log.add_by_handle(operation, handles[i],

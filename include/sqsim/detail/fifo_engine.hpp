@@ -82,7 +82,10 @@ public:
     /// The place of the message that an id was accepted for within the interval (R149). If there is none, 0, and `send`
     /// or `give_up` must follow.
     [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_original(const FifoKeys& keys, const SendTimes& times) {
-        const std::uint64_t original = times.remembers ? dedup_.find_or_claim(keys.deduplication) : 0;
+        const std::uint64_t original =
+            times.remembers
+                ? dedup_.find_or_claim(keys.deduplication, ledger_.last_ordinal() + 1, times.deduplication_ends)
+                : 0;
         deduplicated_ += original != 0 ? 1U : 0U;
         return original;
     }
@@ -103,7 +106,7 @@ public:
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        claim.confirm(ordinal, times.deduplication_ends);
+        claim.confirm();
         add(record, keys.group, times.visible_at);
         return ordinal;
     }

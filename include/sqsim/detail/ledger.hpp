@@ -52,6 +52,7 @@ public:
 
     /// A new place in the queue. Needs the owner's side too, if places are given out there.
     [[nodiscard]] std::uint64_t next_ordinal() noexcept { return ++last_ordinal_; }
+    [[nodiscard]] std::uint64_t last_ordinal() const noexcept { return last_ordinal_; }
 
     /// Stores a message that is visible at once and in no group; not if the senders' side has no slot for it. It counts
     /// from the owner's next `advance` after `publish`. Returns: its place, or 0.

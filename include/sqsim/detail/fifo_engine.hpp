@@ -8,6 +8,7 @@
 #include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
+#include "sqsim/detail/linked_text.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
@@ -101,13 +102,12 @@ public:
                                               std::string_view group_id, std::string_view deduplication_id,
                                               const FifoKeys& keys, const SendTimes& times) {
         DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-        Record& record =
-            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
+        Record& record = store(std::forward<From>(body), std::move(extras), group_id, deduplication_id);
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        claim.confirm();
         add(record, keys.group, times.visible_at);
+        claim.confirm();
         return ordinal;
     }
 
@@ -278,12 +278,42 @@ public:
     }
 
 private:
+    // Gives a record back that could not be added.
+    struct Unadded {
+        Unadded(MessageStore<Body>& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
+        Unadded(const Unadded&) = delete;
+        Unadded& operator=(const Unadded&) = delete;
+        ~Unadded() {
+            if (record != nullptr) {
+                record->born = ++record->generation;  // what names it already is stale
+                record->next_free = nullptr;
+                store.put_back(record);
+            }
+        }
+        MessageStore<Body>& store;
+        Record* record;
+    };
+
+    template <class From>
+    [[gnu::always_inline]] [[nodiscard]] Record& store(From&& body, std::unique_ptr<const Extras>&& extras,
+                                                       std::string_view group_id, std::string_view deduplication_id) {
+        if constexpr (is_text<Body>) {
+            if (extras == nullptr && std::string_view{body}.size() <= short_text) [[likely]] {
+                return store_linked_text(ledger_.store(), body, group_id, deduplication_id);
+            }
+        }
+        return ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
+    }
+
+    /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.
     [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
-        groups_.append(record, group_id, visible_at);
-        if (record.state == State::delayed) {
+        Unadded unadded{ledger_.store(), record};
+        if (visible_at > ledger_.now()) [[unlikely]] {
             delays_.add(record);
             note_event(visible_at);
         }
+        groups_.append(record, group_id, visible_at);
+        unadded.record = nullptr;
     }
 
     /// A client deletes a message or changes its visibility: its receive is not to be repeated (R100).

@@ -32,24 +32,32 @@ public:
     /// Asks for the memory that `append` will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& group_id) const noexcept { groups_.prefetch(group_id); }
 
-    /// Adds a message at the end of its group, visible now or delayed until `visible_at`.
+    /// Adds a message at the end of its group, visible now or delayed until `visible_at`. If memory fails, at most an
+    /// entry is left that is stale as soon as the record has another generation.
     [[gnu::always_inline]] void append(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+        const bool is_visible = visible_at <= ledger_.now();
         const std::uint32_t number = groups_.find_or_create(group_id);
+        NewGroup unused{groups_, number};
+        const bool is_alone = groups_[number].tail == none;
+        if (is_alone && is_visible) [[likely]] {
+            available_.push({visible_sequence_ + 1, record.slot, record.generation, false});
+            ++opened_;
+        }
+        ledger_.add(record, visible_at);
+        // From here on nothing fails.
+        unused.groups = nullptr;
+        visible_sequence_ += is_visible ? 1U : 0U;
         Group& group = groups_[number];
         GroupLink& link = Layout::link(record);
         link.group = number;
         link.previous = group.tail;
         link.next = none;
-        (group.tail == none ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot;
+        link.visible_sequence = visible_sequence_;
+        (is_alone ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot;
         group.tail = record.slot;
-        if (horizon_ == boundless && ledger_.counts().total() >= window_) [[unlikely]] {
+        if (horizon_ == boundless && ledger_.counts().total() > window_) [[unlikely]] {
             horizon_ = record.ordinal - 1;
-            within_horizon_ = ledger_.counts().total();
-        }
-        ledger_.add(record, visible_at);
-        if (record.state == State::visible) {
-            link.visible_sequence = ++visible_sequence_;
-            open_if_head(record);
+            within_horizon_ = ledger_.counts().total() - 1;
         }
     }
 
@@ -189,6 +197,20 @@ private:
         std::uint32_t head = none;
         std::uint32_t tail = none;
         std::uint32_t in_flight = 0;
+    };
+
+    // A group that may be new, until it has a message.
+    struct NewGroup {
+        NewGroup(GroupTable<Group>& groups_, std::uint32_t number_) noexcept : groups{&groups_}, number{number_} {}
+        NewGroup(const NewGroup&) = delete;
+        NewGroup& operator=(const NewGroup&) = delete;
+        ~NewGroup() {
+            if (groups != nullptr && (*groups)[number].tail == none) {
+                groups->erase(number);
+            }
+        }
+        GroupTable<Group>* groups;
+        std::uint32_t number;
     };
 
     static constexpr std::uint64_t boundless = ~std::uint64_t{0};

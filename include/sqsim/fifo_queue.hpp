@@ -337,7 +337,7 @@ private:
             }
             const std::size_t size = detail::body_size<Body>(body);
             const std::uint64_t ordinal =
-                engine.send(std::move(body), nullptr, group_id, options.message_deduplication_id, send.keys(0), times);
+                engine.send_plain(std::move(body), group_id, options.message_deduplication_id, send.keys(0), times);
             engine.ledger().publish(detail::one_size(size));
             return Result<SendMessageResult>{result(ordinal, false)};
         });
@@ -365,23 +365,24 @@ private:
             send.ask_under_lock(engine);
             Tally tally{engine};
             std::size_t room = engine.room();
-            for (std::size_t i = 0; i < entries.size(); ++i) {
-                FifoSendMessageEntry<Body>& entry = entries[i];
-                const std::size_t size = detail::body_size<Body>(entry.body);
-                if (const std::uint64_t original = engine.find_original(send.keys(i), times); original != 0)
-                    [[unlikely]] {
-                    results.emplace_back(result(original, true));
-                } else if (room == 0) [[unlikely]] {
-                    engine.give_up(send.keys(i), times);
-                    results.emplace_back(detail::queue_is_full(core_));
-                } else {
+            const detail::FifoKeys* keys = &send.keys(0);
+            for (FifoSendMessageEntry<Body>& entry : entries) {
+                const std::uint64_t original = engine.find_original(*keys, times);
+                if (original == 0 && room != 0) [[likely]] {
+                    const std::size_t size = detail::body_size<Body>(entry.body);
                     const std::uint64_t ordinal =
-                        engine.send(std::move(entry.body), nullptr, entry.message_group_id,
-                                    entry.options.message_deduplication_id, send.keys(i), times);
+                        engine.send_plain(std::move(entry.body), entry.message_group_id,
+                                          entry.options.message_deduplication_id, *keys, times);
                     --room;
                     detail::add_sizes(tally.sizes, detail::one_size(size));
                     results.emplace_back(result(ordinal, false));
+                } else if (original != 0) {
+                    results.emplace_back(result(original, true));
+                } else {
+                    engine.give_up(*keys, times);
+                    results.emplace_back(detail::queue_is_full(core_));
                 }
+                ++keys;
             }
         });
         return results;

@@ -96,19 +96,29 @@ public:
         }
     }
 
-    /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing.
+    /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing. If memory fails,
+    /// nothing has changed, and the id is given up.
     template <class From>
-    [[gnu::always_inline]] std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras,
-                                              std::string_view group_id, std::string_view deduplication_id,
-                                              const FifoKeys& keys, const SendTimes& times) {
-        DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-        Record& record = store(std::forward<From>(body), std::move(extras), group_id, deduplication_id);
-        const std::uint64_t ordinal = ledger_.next_ordinal();
-        record.ordinal = ordinal;
-        record.sent_at = ledger_.send_time(ledger_.now());
-        add(record, keys.group, times.visible_at);
-        claim.confirm();
-        return ordinal;
+    std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
+                       std::string_view deduplication_id, const FifoKeys& keys, const SendTimes& times) {
+        return send_stored(keys, times, [&]() -> Record& {
+            return ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
+        });
+    }
+
+    /// The same for a message that has nothing beside its body and its ids.
+    template <class From>
+    [[gnu::always_inline]] std::uint64_t send_plain(From&& body, std::string_view group_id,
+                                                    std::string_view deduplication_id, const FifoKeys& keys,
+                                                    const SendTimes& times) {
+        if constexpr (is_text<Body>) {
+            if (std::string_view{body}.size() <= short_text) [[likely]] {
+                return send_stored(keys, times, [&]() -> Record& {
+                    return store_linked_text(ledger_.store(), body, group_id, deduplication_id);
+                });
+            }
+        }
+        return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
     }
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
@@ -122,36 +132,41 @@ public:
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
+        const std::size_t in_flight = ledger_.in_flight();
         const std::size_t most = options_.limits.maximum_in_flight;
-        if (ledger_.in_flight() >= most) {
+        if (in_flight >= most) {
             result.over_limit = true;
             return result;
         }
-        const auto may_go_on = [&] { return result.messages < plan.maximum && ledger_.in_flight() < most; };
-        while (may_go_on()) {
+        // With a timeout of zero nothing stays in flight.
+        const bool leases = plan.visibility_timeout != Nanos::zero();
+        const std::size_t maximum = leases ? std::min(plan.maximum, most - in_flight) : plan.maximum;
+        const auto most_receives = static_cast<std::uint32_t>(plan.max_receive_count);
+        while (result.messages < maximum) {
             Record* record = groups_.take();
             if (record == nullptr) {
                 break;
             }
-            const std::uint32_t group = groups_.number(*record);
-            bool may_be_available = plan.visibility_timeout == Nanos::zero();
+            const std::uint32_t number = PayloadOf<Body>::link(*record).group;
+            typename FifoGroups<Body>::Taken group{groups_, number};
+            bool may_be_available = !leases;
             do {
-                Record* const next = groups_.next(*record);
-                if (plan.max_receive_count > 0 &&
-                    record->receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
+                GroupLink& link = PayloadOf<Body>::link(*record);
+                Record* const next = groups_.at(link.next);
+                if (plan.max_receive_count > 0 && record->receives() >= most_receives) [[unlikely]] {
                     dead(take_away(*record, false));
                     may_be_available = true;
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
-                    groups_.note_lease(*record);
+                    group.note_lease(*record, link);
                     take(*record);
                     ++result.messages;
                 }
                 record = next;
-            } while (record != nullptr && may_go_on() && record->state == State::visible &&
+            } while (record != nullptr && result.messages < maximum && record->state == State::visible &&
                      groups_.within_horizon(*record));
-            if (may_be_available) {
-                groups_.reopen_later(group);
+            if (may_be_available) [[unlikely]] {
+                groups_.reopen_later(number);
             }
         }
         groups_.reopen();  // only now: one call never returns a message twice (R146)
@@ -198,18 +213,14 @@ public:
 
     /// R110, R111: only the lease that lasts can delete.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        const auto [status, record] = ledger_.handles().find(handle);
-        if (status == HandleStatus::ok && record->state != State::in_flight) {
-            return HandleStatus::expired;
+        Record* const record = ledger_.handles().find_current(handle);
+        if (record == nullptr || record->state != State::in_flight) [[unlikely]] {
+            return erase_nothing(handle);
         }
-        if (status == HandleStatus::ok) {
-            note_change(*record);
-            remove(*record);
-        }
-        if (status == HandleStatus::ok || status == HandleStatus::gone) {
-            ++ledger_.totals.number_of_messages_deleted;
-        }
-        return status;
+        note_change(*record);
+        remove(*record);
+        ++ledger_.totals.number_of_messages_deleted;
+        return HandleStatus::ok;
     }
 
     /// R117, R120, R123.
@@ -278,6 +289,13 @@ public:
     }
 
 private:
+    /// What a delete answers that has no effect.
+    [[gnu::noinline]] HandleStatus erase_nothing(const ReceiptHandle& handle) {
+        const HandleStatus status = ledger_.handles().find(handle).status;
+        ledger_.totals.number_of_messages_deleted += status == HandleStatus::gone ? 1U : 0U;
+        return status == HandleStatus::ok ? HandleStatus::expired : status;
+    }
+
     // Gives a record back that could not be added.
     struct Unadded {
         Unadded(MessageStore<Body>& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
@@ -295,14 +313,21 @@ private:
     };
 
     template <class From>
-    [[gnu::always_inline]] [[nodiscard]] Record& store(From&& body, std::unique_ptr<const Extras>&& extras,
-                                                       std::string_view group_id, std::string_view deduplication_id) {
-        if constexpr (is_text<Body>) {
-            if (extras == nullptr && std::string_view{body}.size() <= short_text) [[likely]] {
-                return store_linked_text(ledger_.store(), body, group_id, deduplication_id);
-            }
-        }
-        return ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
+    [[gnu::noinline]] std::uint64_t send_long(From&& body, std::string_view group_id, std::string_view deduplication_id,
+                                              const FifoKeys& keys, const SendTimes& times) {
+        return send(std::forward<From>(body), nullptr, group_id, deduplication_id, keys, times);
+    }
+
+    template <class Store>
+    [[gnu::always_inline]] std::uint64_t send_stored(const FifoKeys& keys, const SendTimes& times, Store store) {
+        DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
+        Record& record = store();
+        const std::uint64_t ordinal = ledger_.next_ordinal();
+        record.ordinal = ordinal;
+        record.sent_at = ledger_.send_time(ledger_.now());
+        add(record, keys.group, times.visible_at);
+        claim.confirm();
+        return ordinal;
     }
 
     /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.

@@ -61,15 +61,25 @@ public:
         }
     }
 
-    /// A visible message was leased: it is in flight, or with a timeout of zero visible again.
-    [[gnu::always_inline]] void note_lease(Record& record) noexcept {
-        GroupLink& link = Layout::link(record);
-        if (record.state == State::in_flight) {
-            in_flight_ += ++groups_[link.group].in_flight == 1 ? 1U : 0U;
-        } else {
-            link.visible_sequence = ++visible_sequence_;
+    /// A group whose messages one receive takes.
+    class Taken {
+    public:
+        Taken(FifoGroups& groups, std::uint32_t number) noexcept : groups_{groups}, group_{groups.groups_[number]} {}
+
+        /// A visible message of the group was leased: it is in flight, or with a timeout of zero visible again.
+        /// Precondition: the group has lost no message since it was taken, or has messages still.
+        [[gnu::always_inline]] void note_lease(const Record& record, GroupLink& link) noexcept {
+            if (record.state == State::in_flight) [[likely]] {
+                groups_.in_flight_ += ++group_.in_flight == 1 ? 1U : 0U;
+            } else {
+                link.visible_sequence = ++groups_.visible_sequence_;
+            }
         }
-    }
+
+    private:
+        FifoGroups& groups_;
+        typename FifoGroups::Group& group_;
+    };
 
     /// Every other change of a message's state goes through here.
     template <class Change>
@@ -93,21 +103,23 @@ public:
         const GroupLink& link = Layout::link(record);
         const std::uint32_t number = link.group;
         Group& group = groups_[number];
-        if (record.state == State::in_flight) {
+        if (record.state == State::in_flight) [[likely]] {
             in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
         }
         if (horizon_ != boundless && within_horizon(record)) [[unlikely]] {
             --within_horizon_;
             opened_ += beyond_.empty() ? 0U : 1U;  // a group may come within the horizon
         }
-        if (link.previous == none && link.next == none) {
+        const std::uint32_t previous = link.previous;
+        const std::uint32_t next = link.next;
+        if ((previous & next) == none) {
             groups_.erase(number);
             return;
         }
-        (link.previous == none ? group.head : Layout::link(ledger_.store()[link.previous]).next) = link.next;
-        (link.next == none ? group.tail : Layout::link(ledger_.store()[link.next]).previous) = link.previous;
-        if (link.previous == none) {
-            open_if_head(ledger_.store()[group.head]);
+        (previous == none ? group.head : Layout::link(ledger_.store()[previous]).next) = next;
+        (next == none ? group.tail : Layout::link(ledger_.store()[next]).previous) = previous;
+        if (previous == none) {
+            open_if_head(ledger_.store()[next]);
         }
     }
 
@@ -118,26 +130,24 @@ public:
             widen_horizon();
         }
         while (const Ready* first = available_.peek()) {
-            const Ready taken = *first;
+            Record& record = ledger_.store()[first->slot];
+            const bool meant = is_meant(*first, record);
             available_.pop();
-            Record& record = ledger_.store()[taken.slot];
-            if (!is_meant(taken, record)) {
+            if (!meant) [[unlikely]] {
                 continue;
             }
-            if (within_horizon(record)) {
+            if (within_horizon(record)) [[likely]] {
                 return &record;
             }
-            beyond_.push({record.ordinal, taken.slot, taken.generation, false});
+            beyond_.push({record.ordinal, record.slot, record.generation, false});
         }
         return nullptr;
     }
 
-    /// The message behind one in its group; null if it is the last.
-    [[gnu::always_inline]] [[nodiscard]] Record* next(Record& record) const noexcept {
-        const std::uint32_t slot = Layout::link(record).next;
+    /// The message at a place in a group; null if there is none.
+    [[gnu::always_inline]] [[nodiscard]] Record* at(std::uint32_t slot) const noexcept {
         return slot == none ? nullptr : &ledger_.store()[slot];
     }
-    [[nodiscard]] static std::uint32_t number(Record& record) noexcept { return Layout::link(record).group; }
     /// Puts the groups back that were taken and named, those that still exist and are available.
     void reopen_later(std::uint32_t group) { reopen_.push_back(group); }
     void reopen() {

@@ -39,7 +39,7 @@ public:
     [[gnu::always_inline]] void erase(std::uint32_t number) {
         Entry& entry = groups_[number];
         table_.erase_number(entry.id, number);
-        if (table_.size() == 0 && groups_.size() > 64) {
+        if (table_.size() == 0 && groups_.size() > 64) [[unlikely]] {
             clear();  // gives back what a crowd of groups took; a few groups that come and go keep their memory
             return;
         }

@@ -48,13 +48,17 @@ public:
         if (size_ == most_) [[unlikely]] {
             resize(buckets_.empty() ? smallest : buckets_.size() * 2);
         }
-        const std::uint32_t known = look_up(id, id_of);
-        if (known != none) [[unlikely]] {
-            return known;
+        const std::uint32_t hash = id_hash(id);
+        Bucket& home = buckets_[hash & mask_];
+        const std::uint32_t count = home.count();
+        if (home.passed() == 0 && count != places && !home.may_have(hash)) [[likely]] {
+            home.hashes[count] = hash;
+            home.numbers[count] = number;
+            home.count() = count + 1;
+            ++size_;
+            return number;
         }
-        put(id_hash(id), number);
-        ++size_;
-        return number;
+        return insert_otherwise(id, number, id_of);
     }
 
     /// Precondition: the id is in the table.
@@ -101,7 +105,8 @@ public:
     [[nodiscard]] std::size_t bytes() const noexcept { return buckets_.capacity() * sizeof(Bucket); }
 
 private:
-    static constexpr std::size_t places = 7;    // of a bucket
+    static constexpr std::size_t places = 7;  // of a bucket
+    static constexpr std::uint32_t all_places = (std::uint32_t{1} << places) - 1;
     static constexpr std::size_t smallest = 4;  // buckets
 
     // What is behind the seven places is compared, too: eight are as cheap. It is masked out.
@@ -115,13 +120,17 @@ private:
         [[nodiscard]] std::uint32_t& passed() noexcept { return numbers[places]; }
         [[nodiscard]] std::uint32_t passed() const noexcept { return numbers[places]; }
 
+        /// Whether some place may have this hash: one that is free may, too.
+        [[gnu::always_inline]] [[nodiscard]] bool may_have(std::uint32_t hash) const noexcept {
+            return (equal_lanes(hashes, hash) & all_places) != 0;
+        }
         /// As bits: the places that have this hash.
         [[gnu::always_inline]] [[nodiscard]] std::uint32_t places_with(std::uint32_t hash) const noexcept {
             return equal_lanes(hashes, hash) & ((std::uint32_t{1} << count()) - 1);
         }
         /// As a bit: the place that has this number.
         [[gnu::always_inline]] [[nodiscard]] std::uint32_t place_of(std::uint32_t number) const noexcept {
-            return equal_lanes(numbers, number) & ((std::uint32_t{1} << places) - 1);
+            return equal_lanes(numbers, number) & all_places;
         }
     };
     static_assert(sizeof(Bucket) == 64);
@@ -149,7 +158,19 @@ private:
         }
     }
 
-    [[gnu::always_inline]] void put(std::uint32_t hash, std::uint32_t number) noexcept {
+    /// An insert that the first look at the id's bucket does not settle. Precondition: the table has room.
+    template <class IdOf>
+    [[gnu::noinline]] std::uint32_t insert_otherwise(const Fingerprint& id, std::uint32_t number, IdOf id_of) noexcept {
+        const std::uint32_t known = look_up(id, id_of);
+        if (known != none) {
+            return known;
+        }
+        put(id_hash(id), number);
+        ++size_;
+        return number;
+    }
+
+    void put(std::uint32_t hash, std::uint32_t number) noexcept {
         std::size_t at = hash & mask_;
         while (buckets_[at].count() == places)
             [[unlikely]] {

@@ -12,6 +12,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -20,20 +21,22 @@ inline constexpr std::size_t short_text = 1024;
 
 /// Copies a text. Returns: the place behind it.
 [[gnu::always_inline]] inline std::byte* copy_text(std::byte* to, std::string_view text) noexcept {
-    constexpr std::size_t step = 16;
-    const char* from = text.data();
-    if (text.size() >= step && text.size() <= 8 * step) [[likely]] {  // ids, and most bodies: a call costs more
-        std::byte* const last = to + (text.size() - step);
-        std::memcpy(last, from + (text.size() - step), step);
-        for (; to < last; to += step, from += step) {
-            std::memcpy(to, from, step);
-        }
-        return last + step;
+    const std::size_t size = text.size();
+    const char* const from = text.data();
+    const auto copy = [&]<std::size_t Bytes>(std::integral_constant<std::size_t, Bytes>) {
+        // From both ends: what lies between is copied twice.
+        std::memcpy(to, from, Bytes);
+        std::memcpy(to + (size - Bytes), from + (size - Bytes), Bytes);
+    };
+    // Ids, and most bodies: a call costs more.
+    if (size - 16 <= 16) {
+        copy(std::integral_constant<std::size_t, 16>{});
+    } else if (size - 32 <= 32) {
+        copy(std::integral_constant<std::size_t, 32>{});
+    } else if (size != 0) {
+        std::memcpy(to, from, size);
     }
-    if (!text.empty()) {
-        std::memcpy(to, from, text.size());
-    }
-    return to + text.size();
+    return to + size;
 }
 
 /// A new record for a message of a group that has nothing beside its ids and a short text: what `MessageStore::store`

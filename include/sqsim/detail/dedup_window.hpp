@@ -30,24 +30,32 @@ public:
 
     /// Remembers an id until `ends`, which is no earlier than for all others. Precondition: it is not remembered yet.
     void insert(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
-        static_cast<void>(find_or_claim(id, ordinal, ends));
+        begin_run(ordinal, ends);
+        static_cast<void>(find_or_claim(id, ordinal));
         Claim{this, id}.confirm();
     }
 
     // The same in one search of the table: an id is claimed for a message, and then confirmed or given up again before
-    // anything else. All memory is had by the claim.
+    // anything else. All memory is had by the claim. If it fails, nothing has changed.
+
+    /// Tells that the ids that are claimed next end then, no earlier than all others, and that their messages come
+    /// after all others, this one first.
+    [[gnu::always_inline]] void begin_run(std::uint64_t ordinal, Nanos ends) {
+        if (runs_.empty() || runs_.back().ends != ends || runs_.back().high != ordinal >> 32) {
+            add_run(ordinal, ends);
+        }
+    }
 
     /// The message that was accepted for an id that is still remembered. If there is none, 0, and the id is claimed for
-    /// this message, which comes after all others, until `ends`. If memory fails, nothing has changed.
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id, std::uint64_t ordinal,
-                                                                     Nanos ends) {
+    /// this message.
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id, std::uint64_t ordinal) {
         if (accepted_ == entries_.end_position()) [[likely]] {
             entries_.push_back(Entry{id, ordinal});
         } else {
             entries_[accepted_] = Entry{id, ordinal};
         }
-        if (runs_.empty() || runs_.back().ends != ends || runs_.back().high != ordinal >> 32) {
-            begin_run(ordinal, ends);
+        if (static_cast<std::uint32_t>(ordinal) == 0) [[unlikely]] {
+            add_run(ordinal, runs_.back().ends);  // from here on their places have other high bits
         }
         const std::uint32_t claimed = number(accepted_);
         const std::uint32_t found = table_.insert(id, claimed, id_of());
@@ -167,7 +175,7 @@ private:
         return std::uint64_t{runs_[low].high} << 32 | entries_[at].ordinal();
     }
 
-    [[gnu::noinline]] void begin_run(std::uint64_t ordinal, Nanos ends) {
+    [[gnu::noinline]] void add_run(std::uint64_t ordinal, Nanos ends) {
         const Run run{ends, static_cast<std::uint32_t>(accepted_), static_cast<std::uint32_t>(ordinal >> 32)};
         if (!runs_.empty() && runs_.back().first == run.first) {
             runs_[runs_.end_position() - 1] = run;

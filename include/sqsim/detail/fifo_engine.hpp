@@ -69,6 +69,7 @@ public:
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
         if (times.remembers) {
+            dedup_.begin_run(ledger_.last_ordinal() + 1, times.deduplication_ends);
             note_event(times.deduplication_ends);
         }
         return times;
@@ -84,9 +85,7 @@ public:
     /// or `give_up` must follow.
     [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_original(const FifoKeys& keys, const SendTimes& times) {
         const std::uint64_t original =
-            times.remembers
-                ? dedup_.find_or_claim(keys.deduplication, ledger_.last_ordinal() + 1, times.deduplication_ends)
-                : 0;
+            times.remembers ? dedup_.find_or_claim(keys.deduplication, ledger_.last_ordinal() + 1) : 0;
         deduplicated_ += original != 0 ? 1U : 0U;
         return original;
     }
@@ -101,9 +100,10 @@ public:
     template <class From>
     std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
                        std::string_view deduplication_id, const FifoKeys& keys, const SendTimes& times) {
-        return send_stored(keys, times, [&]() -> Record& {
-            return ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
-        });
+        DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
+        return enter(
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true), keys,
+            times, claim);
     }
 
     /// The same for a message that has nothing beside its body and its ids.
@@ -113,9 +113,8 @@ public:
                                                     const SendTimes& times) {
         if constexpr (is_text<Body>) {
             if (std::string_view{body}.size() <= short_text) [[likely]] {
-                return send_stored(keys, times, [&]() -> Record& {
-                    return store_linked_text(ledger_.store(), body, group_id, deduplication_id);
-                });
+                DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
+                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), keys, times, claim);
             }
         }
         return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
@@ -147,24 +146,28 @@ public:
             if (record == nullptr) {
                 break;
             }
-            const std::uint32_t number = PayloadOf<Body>::link(*record).group;
+            GroupLink* link = &PayloadOf<Body>::link(*record);
+            const std::uint32_t number = link->group;
             typename FifoGroups<Body>::Taken group{groups_, number};
             bool may_be_available = !leases;
-            do {
-                GroupLink& link = PayloadOf<Body>::link(*record);
-                Record* const next = groups_.at(link.next);
+            while (true) {
+                Record* const next = groups_.at(link->next);
                 if (plan.max_receive_count > 0 && record->receives() >= most_receives) [[unlikely]] {
                     dead(take_away(*record, false));
                     may_be_available = true;
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
-                    group.note_lease(*record, link);
+                    group.note_lease(*record, *link);
                     take(*record);
                     ++result.messages;
                 }
+                if (next == nullptr || result.messages == maximum || next->state != State::visible ||
+                    !groups_.within_horizon(*next)) {
+                    break;
+                }
                 record = next;
-            } while (record != nullptr && result.messages < maximum && record->state == State::visible &&
-                     groups_.within_horizon(*record));
+                link = &PayloadOf<Body>::link(*record);
+            }
             if (may_be_available) [[unlikely]] {
                 groups_.reopen_later(number);
             }
@@ -318,10 +321,9 @@ private:
         return send(std::forward<From>(body), nullptr, group_id, deduplication_id, keys, times);
     }
 
-    template <class Store>
-    [[gnu::always_inline]] std::uint64_t send_stored(const FifoKeys& keys, const SendTimes& times, Store store) {
-        DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-        Record& record = store();
+    /// Gives a stored message its place in the order and in its group.
+    [[gnu::always_inline]] std::uint64_t enter(Record& record, const FifoKeys& keys, const SendTimes& times,
+                                               DedupWindow::Claim& claim) {
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());

@@ -19,16 +19,13 @@ struct FifoKeys {
 
     [[nodiscard]] static FifoKeys of(DeduplicationScope scope, std::string_view group_id,
                                      std::string_view deduplication_id) noexcept {
-        return of(scope, group_id, deduplication_id,
-                  [](std::string_view id, const Fingerprint& within) { return fingerprint(id, within); });
+        const Fingerprint group = fingerprint(group_id);
+        return {group, fingerprint(deduplication_id, within(scope, group))};
     }
 
-    /// The same by a function of an id and its scope.
-    template <class Hash>
-    [[gnu::always_inline]] [[nodiscard]] static FifoKeys of(DeduplicationScope scope, std::string_view group_id,
-                                                            std::string_view deduplication_id, Hash hash) noexcept {
-        const Fingerprint group = hash(group_id, Fingerprint{});
-        return {group, hash(deduplication_id, scope == DeduplicationScope::queue ? Fingerprint{} : group)};
+    /// What a deduplication id is unique in.
+    [[nodiscard]] static Fingerprint within(DeduplicationScope scope, const Fingerprint& group) noexcept {
+        return scope == DeduplicationScope::queue ? Fingerprint{} : group;
     }
 };
 
@@ -39,8 +36,8 @@ public:
 
     [[gnu::always_inline]] [[nodiscard]] FifoKeys make(std::string_view group_id,
                                                        std::string_view deduplication_id) noexcept {
-        return FifoKeys::of(scope_, group_id, deduplication_id,
-                            [this](std::string_view id, const Fingerprint& within) { return hash(id, within); });
+        const Fingerprint group = hash(group_id, {});
+        return {group, hash(deduplication_id, FifoKeys::within(scope_, group))};
     }
 
     /// Whether all ids were good, so that all keys are meant.
@@ -53,7 +50,7 @@ private:
         if (id.size() - decltype(bytes_)::step > longest - decltype(bytes_)::step) [[unlikely]] {
             return hash_other(id, within);
         }
-        return fingerprint_on_the_way(id, within, [this](const char* bytes) { bytes_.look_at(bytes); });
+        return fingerprint_on_the_way(id, within, bytes_);
     }
     [[gnu::noinline]] [[nodiscard]] Fingerprint hash_other(std::string_view id, const Fingerprint& within) noexcept {
         const bool is_good = is_identifier(id);

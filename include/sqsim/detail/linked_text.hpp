@@ -12,29 +12,28 @@
 #include <new>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
 /// Bodies up to this size go the short way of `store_linked_text`: for longer ones the copy is all that counts.
 inline constexpr std::size_t short_text = 1024;
 
+/// Copies so many bytes from both ends of a text that has no more than twice as many; what lies between, twice.
+template <std::size_t Bytes>
+[[gnu::always_inline]] inline void copy_ends(std::byte* to, const char* from, std::size_t size) noexcept {
+    std::memcpy(to, from, Bytes);
+    std::memcpy(to + (size - Bytes), from + (size - Bytes), Bytes);
+}
+
 /// Copies a text. Returns: the place behind it.
 [[gnu::always_inline]] inline std::byte* copy_text(std::byte* to, std::string_view text) noexcept {
     const std::size_t size = text.size();
-    const char* const from = text.data();
-    const auto copy = [&]<std::size_t Bytes>(std::integral_constant<std::size_t, Bytes>) {
-        // From both ends: what lies between is copied twice.
-        std::memcpy(to, from, Bytes);
-        std::memcpy(to + (size - Bytes), from + (size - Bytes), Bytes);
-    };
-    // Ids, and most bodies: a call costs more.
-    if (size - 16 <= 16) {
-        copy(std::integral_constant<std::size_t, 16>{});
+    if (size - 16 <= 16) {  // ids, and most bodies: a call costs more
+        copy_ends<16>(to, text.data(), size);
     } else if (size - 32 <= 32) {
-        copy(std::integral_constant<std::size_t, 32>{});
+        copy_ends<32>(to, text.data(), size);
     } else if (size != 0) {
-        std::memcpy(to, from, size);
+        std::memcpy(to, text.data(), size);
     }
     return to + size;
 }

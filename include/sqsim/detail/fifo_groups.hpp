@@ -22,10 +22,15 @@ namespace sqsim::inline SQSIM_ABI::detail {
 template <class Body>
 class FifoGroups {
     using Layout = PayloadOf<Body>;
-
-public:
     static constexpr std::uint32_t none = 0xFFFF'FFFF;
 
+    struct Group {
+        std::uint32_t head = none;
+        std::uint32_t tail = none;
+        std::uint32_t in_flight = 0;
+    };
+
+public:
     /// `window`: how many stored messages are looked at for available groups (R104).
     FifoGroups(Ledger<Body>& ledger, std::size_t window) noexcept : ledger_{ledger}, window_{window} {}
 
@@ -78,7 +83,7 @@ public:
 
     private:
         FifoGroups& groups_;
-        typename FifoGroups::Group& group_;
+        Group& group_;
     };
 
     /// Every other change of a message's state goes through here.
@@ -203,12 +208,6 @@ public:
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
 
 private:
-    struct Group {
-        std::uint32_t head = none;
-        std::uint32_t tail = none;
-        std::uint32_t in_flight = 0;
-    };
-
     // A group that may be new, until it has a message.
     struct NewGroup {
         NewGroup(GroupTable<Group>& groups_, std::uint32_t number_) noexcept : groups{&groups_}, number{number_} {}

@@ -5,7 +5,6 @@
 #include "sqsim/detail/lanes.hpp"
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -78,7 +77,7 @@ public:
                 found = buckets_[at].place_of(number);
             }
         Bucket& bucket = buckets_[at];
-        const auto place = static_cast<std::size_t>(std::countr_zero(found));
+        const auto place = first_lane(found);
         const std::uint32_t last = --bucket.count();
         bucket.hashes[place] = bucket.hashes[last];
         bucket.numbers[place] = bucket.numbers[last];
@@ -147,7 +146,7 @@ private:
             const Bucket& bucket = buckets_[at];
             for (std::uint32_t found = bucket.places_with(hash); found != 0; found &= found - 1)
                 [[unlikely]] {
-                    const std::uint32_t number = bucket.numbers[std::countr_zero(found)];
+                    const std::uint32_t number = bucket.numbers[first_lane(found)];
                     if (id_of(number) == id) {
                         return number;
                     }

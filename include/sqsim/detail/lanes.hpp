@@ -4,6 +4,8 @@
 #include "sqsim/config.hpp"
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -32,6 +34,11 @@ namespace sqsim::inline SQSIM_ABI::detail {
     }
     return found;
 #endif
+}
+
+/// The first of some lanes.
+[[nodiscard]] inline std::size_t first_lane(std::uint32_t lanes) noexcept {
+    return static_cast<std::size_t>(std::countr_zero(lanes));
 }
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -297,6 +297,9 @@ private:
     private:
         // Inlined for sure: compilers drop a call that does nothing but this.
         [[gnu::always_inline]] void prefetch(const Engine& engine) const noexcept {
+            if (!engine.is_large()) {
+                return;
+            }
             for (std::size_t i = 0; i != count_; ++i) {
                 engine.prefetch(keys_[i]);
             }

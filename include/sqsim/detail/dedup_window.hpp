@@ -89,6 +89,8 @@ public:
 
     /// Asks for the memory that the above will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return table_.is_large(); }
 
     /// When the oldest id will be forgotten; `never` if there is none.
     [[nodiscard]] Nanos next_end() const noexcept { return size() == 0 ? never : runs_.front().ends; }
@@ -195,8 +197,9 @@ private:
     /// Forgets the ids before a position. The places in a large table are asked for some ids ahead, those of the next
     /// call by this one.
     void forget(std::uint64_t end) noexcept {
+        const bool looks_ahead = table_.is_large();
         for (std::uint64_t at = entries_.begin_position(); at != end; ++at) {
-            if (at + lookahead < accepted_) {
+            if (looks_ahead && at + lookahead < accepted_) {
                 table_.prefetch(entries_[at + lookahead].id());
             }
             table_.erase_number(entries_.front().id(), number(at));

@@ -80,6 +80,8 @@ public:
         groups_.prefetch(keys.group);
         dedup_.prefetch(keys.deduplication);
     }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return dedup_.is_large() || groups_.are_many(); }
 
     /// The place of the message that an id was accepted for within the interval (R149). If there is none, 0, and `send`
     /// or `give_up` must follow.

@@ -36,6 +36,8 @@ public:
 
     /// Asks for the memory that `append` will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& group_id) const noexcept { groups_.prefetch(group_id); }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool are_many() const noexcept { return groups_.is_large(); }
 
     /// Adds a message at the end of its group, visible now or delayed until `visible_at`. If memory fails, at most an
     /// entry is left that is stale as soon as the record has another generation.

@@ -35,6 +35,8 @@ public:
 
     /// Asks for the memory that `find_or_create` will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return table_.is_large(); }
 
     [[gnu::always_inline]] void erase(std::uint32_t number) {
         Entry& entry = groups_[number];

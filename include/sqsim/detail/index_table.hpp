@@ -25,6 +25,9 @@ public:
     /// Not a number that can be in the table.
     static constexpr std::uint32_t none = 0xFFFF'FFFF;
 
+    /// Whether the table is so large that most of it is far from the core, and `prefetch` worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return buckets_.size() > nearby / sizeof(Bucket); }
+
     /// Asks for the memory that an operation on this id will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept {
 #if defined(__GNUC__)
@@ -107,6 +110,7 @@ private:
     static constexpr std::size_t places = 7;  // of a bucket
     static constexpr std::uint32_t all_places = (std::uint32_t{1} << places) - 1;
     static constexpr std::size_t smallest = 4;  // buckets
+    static constexpr std::size_t nearby = std::size_t{1} << 17;
 
     // What is behind the seven places is compared, too: eight are as cheap. It is masked out.
     struct alignas(64) Bucket {

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/byte_range.hpp"
 #include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/fifo_engine.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
@@ -30,6 +31,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -81,24 +83,38 @@ public:
     /// `request_throttled` above `maximum_calls_per_second`, as receives and deletes do (R162).
     SendMessageResult send_message(body_argument body, std::string_view message_group_id,
                                    FifoSendMessageOptions options = {}) {
-        return try_send_message(std::forward<body_argument>(body), message_group_id, std::move(options)).value();
+        return send_one(body, message_group_id, options).value();
     }
 
     /// As `send_message`, with the error `queue_full` as a value. A duplicate fits into a full queue.
     Result<SendMessageResult> try_send_message(body_argument body, std::string_view message_group_id,
                                                FifoSendMessageOptions options = {}) {
-        auto draft = make_draft(body, message_group_id, options, false);
-        detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(message_group_id, true);
-            return store(engine, times, body, message_group_id, options, draft);
-        });
+        return send_one(body, message_group_id, options);
     }
 
     /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
     /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
-        return is_plain(entries) ? send_plain(entries) : send_checked(entries);
+        const Limits& limits = core_.limits();
+        if (!entries.empty() && entries.size() <= std::min(most_plain, limits.maximum_batch_entries)) [[likely]] {
+            PlainSend<most_plain> send{*this};
+            for (const FifoSendMessageEntry<Body>& entry : entries) {
+                send.add(entry.message_group_id, entry.options);
+            }
+            send.ask();
+            for (const FifoSendMessageEntry<Body>& entry : entries) {
+                send.look_at(entry.body);
+            }
+            if (send.must_look_closer()) [[unlikely]] {
+                for (const FifoSendMessageEntry<Body>& entry : entries) {
+                    send.look_closer_at(entry.body);
+                }
+            }
+            if (send.is_good() && send.size() <= limits.maximum_batch_size) [[likely]] {
+                return send_plain(entries, send);
+            }
+        }
+        return send_checked(entries);
     }
 
     /// Receives one message, if a group is available. See `Queue::receive_message`; over the in-flight limit nothing is
@@ -185,6 +201,7 @@ public:
 private:
     friend struct detail::CoreAccess;
     using Engine = detail::FifoEngine<Body>;
+    static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;
 
     [[nodiscard]] detail::MaybeError missing_ids(std::string_view group_id, const FifoSendMessageOptions& options,
                                                  bool in_batch) const {
@@ -222,64 +239,155 @@ private:
         return detail::FifoKeys::of(core_.fixed_options().deduplication_scope, group_id, deduplication_id);
     }
 
-    // A batch of messages that have nothing but a body and ids, all of them good, takes a short cut: no errors, no
-    // memory but the answer's, every id hashed once.
+    // Messages that have nothing but a body and ids, all of them good, take a short cut: no drafts, no errors, no
+    // memory but the answer's, every id read once. Everything else, and what is wrong, goes the long way, which knows
+    // the words for it.
     static constexpr std::size_t most_plain = 16;
 
-    [[nodiscard]] bool is_plain(std::span<const FifoSendMessageEntry<Body>> entries) const noexcept {
-        const Limits& limits = core_.limits();
-        if (entries.empty() || entries.size() > std::min(most_plain, limits.maximum_batch_entries)) {
-            return false;
+    template <std::size_t Most>
+    class PlainSend {
+    public:
+        explicit PlainSend(FifoQueue& queue) noexcept
+            : queue_{queue}, makes_{queue.core_.fixed_options().deduplication_scope} {}
+
+        /// One more message: computes its keys.
+        [[gnu::always_inline]] void add(std::string_view group_id, const FifoSendMessageOptions& options) noexcept {
+            is_plain_ &=
+                options.message_attributes.empty() && options.aws_trace_header.empty() && !options.delay.has_value();
+            keys_[count_++] = makes_.make(group_id, options.message_deduplication_id);
         }
-        std::size_t all = 0;
-        for (const FifoSendMessageEntry<Body>& entry : entries) {
-            const FifoSendMessageOptions& options = entry.options;
-            if (!options.message_attributes.empty() || !options.aws_trace_header.empty() || options.delay ||
-                !detail::is_identifier(entry.message_group_id) ||
-                !detail::is_identifier(options.message_deduplication_id)) {
-                return false;
+
+        /// Asks for the memory that the keys lead to, so that it comes while the bodies are looked at. Where several
+        /// threads use the queue only its lock allows that.
+        [[gnu::always_inline]] void ask() const noexcept {
+            if constexpr (!is_shared) {
+                prefetch(queue_.core_.unlocked());
             }
-            if (!detail::is_good_body<Body>(entry.body, core_)) {
-                return false;
-            }
-            all += detail::body_size<Body>(entry.body);
         }
-        return all <= limits.maximum_batch_size;
+        [[gnu::always_inline]] void ask_under_lock(const Engine& engine) const noexcept {
+            if constexpr (is_shared) {
+                prefetch(engine);
+            }
+        }
+
+        /// Looks at the body of each message. What is not printable ASCII must be looked at again, more closely.
+        template <class From>
+        [[gnu::always_inline]] void look_at(const From& body) noexcept {
+            if constexpr (detail::is_text<Body>) {
+                const std::string_view text{body};
+                size_ += text.size();
+                if (text.size() < Bytes::step || text.size() > queue_.core_.maximum_message_size()) [[unlikely]] {
+                    look_closer_at(body);
+                } else if (queue_.core_.limits().check_characters) {
+                    bytes_.look_at_all(text);
+                }
+            }
+        }
+        [[nodiscard]] bool must_look_closer() const noexcept { return bytes_.has_seen_others(); }
+        template <class From>
+        [[gnu::noinline]] void look_closer_at(const From& body) noexcept {
+            is_plain_ = is_plain_ && detail::is_good_body<Body>(body, queue_.core_);
+        }
+
+        [[nodiscard]] bool is_good() const noexcept { return is_plain_ && makes_.all_good(); }
+        [[nodiscard]] std::size_t size() const noexcept { return size_; }
+        [[nodiscard]] std::size_t count() const noexcept { return count_; }
+        [[nodiscard]] const detail::FifoKeys& keys(std::size_t i) const noexcept { return keys_[i]; }
+        [[nodiscard]] bool are_distinct() const noexcept { return detail::are_distinct({keys_.data(), count_}); }
+
+    private:
+        // Inlined for sure: compilers drop a call that does nothing but this.
+        [[gnu::always_inline]] void prefetch(const Engine& engine) const noexcept {
+            if (!engine.is_large()) {
+                return;
+            }
+            for (std::size_t i = 0; i != count_; ++i) {
+                engine.prefetch(keys_[i]);
+            }
+        }
+
+        FifoQueue& queue_;
+        using Bytes = detail::ByteRange<0x20, 0x7F>;
+
+        detail::KeyMaker makes_;
+        Bytes bytes_{};
+        bool is_plain_ = true;
+        std::size_t count_ = 0;
+        std::size_t size_ = 0;
+        std::array<detail::FifoKeys, Most> keys_;
+    };
+
+    /// Stores one message, by reference to what the caller was given.
+    template <class From>
+    [[nodiscard]] Result<SendMessageResult> send_one(From& body, std::string_view group_id,
+                                                     FifoSendMessageOptions& options) {
+        PlainSend<1> send{*this};
+        send.add(group_id, options);
+        send.ask();
+        send.look_at(body);
+        if (send.must_look_closer()) [[unlikely]] {
+            send.look_closer_at(body);
+        }
+        if (!send.is_good()) [[unlikely]] {
+            return send_drafted(body, group_id, options);
+        }
+        return core_.locked([&](Engine& engine) {
+            const auto times = engine.begin_send(group_id, true);
+            if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
+                return Result<SendMessageResult>{result(original, true)};
+            }
+            if (engine.room() == 0) [[unlikely]] {
+                engine.give_up(send.keys(0), times);
+                return Result<SendMessageResult>{detail::queue_is_full(core_)};
+            }
+            const std::size_t size = detail::body_size<Body>(body);
+            const std::uint64_t ordinal =
+                engine.send_plain(std::move(body), group_id, options.message_deduplication_id, send.keys(0), times);
+            engine.ledger().count_sent(detail::one_size(size));
+            return Result<SendMessageResult>{result(ordinal, false)};
+        });
     }
 
-    std::vector<Result<SendMessageResult>> send_plain(std::span<FifoSendMessageEntry<Body>> entries) {
-        std::array<detail::FifoKeys, most_plain> all_keys;
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            all_keys[i] = keys(entries[i].message_group_id, entries[i].options.message_deduplication_id);
-        }
-        const bool distinct = core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() &&
-                              detail::are_distinct(std::span{all_keys}.first(entries.size()));
+    template <class From>
+    [[gnu::noinline]] Result<SendMessageResult> send_drafted(From& body, std::string_view group_id,
+                                                             FifoSendMessageOptions& options) {
+        auto draft = make_draft(body, group_id, options, false);
+        detail::raise_if(draft.error);
+        return core_.locked([&](Engine& engine) {
+            const auto times = engine.begin_send(group_id, true);
+            return store(engine, times, body, group_id, options, draft);
+        });
+    }
+
+    std::vector<Result<SendMessageResult>> send_plain(std::span<FifoSendMessageEntry<Body>> entries,
+                                                      const PlainSend<most_plain>& send) {
+        const bool distinct =
+            core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() && send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, distinct);
-            for (std::size_t i = 0; i < entries.size(); ++i) {
-                engine.prefetch(all_keys[i]);
-            }
+            send.ask_under_lock(engine);
             Tally tally{engine};
             std::size_t room = engine.room();
-            for (std::size_t i = 0; i < entries.size(); ++i) {
-                FifoSendMessageEntry<Body>& entry = entries[i];
-                const std::size_t size = detail::body_size<Body>(entry.body);
-                if (const std::uint64_t original = engine.find_original(all_keys[i], times); original != 0)
-                    [[unlikely]] {
-                    results.emplace_back(result(original, true));
-                } else if (room == 0) [[unlikely]] {
-                    engine.give_up(all_keys[i], times);
-                    results.emplace_back(detail::queue_is_full(core_));
-                } else {
+            const detail::FifoKeys* keys = &send.keys(0);
+            for (FifoSendMessageEntry<Body>& entry : entries) {
+                const std::uint64_t original = engine.find_original(*keys, times);
+                if (original == 0 && room != 0) [[likely]] {
+                    const std::size_t size = detail::body_size<Body>(entry.body);
                     const std::uint64_t ordinal =
-                        engine.send(std::move(entry.body), nullptr, entry.message_group_id,
-                                    entry.options.message_deduplication_id, all_keys[i], times);
+                        engine.send_plain(std::move(entry.body), entry.message_group_id,
+                                          entry.options.message_deduplication_id, *keys, times);
                     --room;
                     detail::add_sizes(tally.sizes, detail::one_size(size));
                     results.emplace_back(result(ordinal, false));
+                } else if (original != 0) {
+                    results.emplace_back(result(original, true));
+                } else {
+                    engine.give_up(*keys, times);
+                    results.emplace_back(detail::queue_is_full(core_));
                 }
+                ++keys;
             }
         });
         return results;

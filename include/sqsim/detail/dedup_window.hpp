@@ -7,37 +7,62 @@
 #include "sqsim/detail/ring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
 /// The deduplication ids accepted within the last interval, each with the message that it was accepted for (R149).
 /// The entries lie in the order they end; a table of their positions finds them. Both follow the window's content.
+///
+/// Ids that were accepted at one instant end together: they are a run, which has what they share. So an entry is 20
+/// bytes, and the end of many ids is one comparison.
 class DedupWindow {
 public:
     /// The message that was accepted for an id that is still remembered.
     [[nodiscard]] std::optional<std::uint64_t> find(const Fingerprint& id) const noexcept {
         const auto found = table_.find(id, id_of());
-        return found ? std::optional{entry(*found).ordinal} : std::nullopt;
+        return found ? std::optional{ordinal(position(*found))} : std::nullopt;
     }
 
     /// Remembers an id until `ends`, which is no earlier than for all others. Precondition: it is not remembered yet.
     void insert(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
-        static_cast<void>(find_or_claim(id));
-        Claim{this, id}.confirm(ordinal, ends);
+        begin_run(ordinal, ends);
+        static_cast<void>(find_or_claim(id, ordinal));
+        Claim{this, id}.confirm();
     }
 
-    // The same in one search of the table: an id is claimed, and then confirmed or given up again before anything else.
+    // The same in one search of the table: an id is claimed for a message, and then confirmed or given up again before
+    // anything else. All memory is had by the claim. If it fails, nothing has changed.
 
-    /// The message that was accepted for an id that is still remembered. If there is none, 0, and the id is claimed.
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id) {
-        const std::uint32_t claimed = number(entries_.end_position());
+    /// Tells that the ids that are claimed next end then, no earlier than all others, and that their messages come
+    /// after all others, this one first.
+    [[gnu::always_inline]] void begin_run(std::uint64_t ordinal, Nanos ends) {
+        if (runs_.empty() || runs_.back().ends != ends || runs_.back().high != ordinal >> 32) {
+            add_run(ordinal, ends);
+        }
+    }
+
+    /// The message that was accepted for an id that is still remembered. If there is none, 0, and the id is claimed for
+    /// this message.
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id, std::uint64_t ordinal) {
+        if (accepted_ == entries_.end_position()) [[likely]] {
+            entries_.push_back(Entry{id, ordinal});
+        } else {
+            entries_[accepted_] = Entry{id, ordinal};
+        }
+        if (static_cast<std::uint32_t>(ordinal) == 0) [[unlikely]] {
+            add_run(ordinal, runs_.back().ends);  // from here on their places have other high bits
+        }
+        const std::uint32_t claimed = number(accepted_);
         const std::uint32_t found = table_.insert(id, claimed, id_of());
-        return found == claimed ? 0 : entry(found).ordinal;
+        return found == claimed ? 0 : this->ordinal(position(found));
     }
-    void give_up(const Fingerprint& id) noexcept { table_.erase_number(id, number(entries_.end_position())); }
+    void give_up(const Fingerprint& id) noexcept { table_.erase_number(id, number(accepted_)); }
+    [[gnu::always_inline]] void confirm() noexcept { ++accepted_; }
 
     /// An id that was claimed (or not, if there is no window), for as long as its message is being stored.
     class Claim {
@@ -50,9 +75,9 @@ public:
                 window_->give_up(id_);
             }
         }
-        [[gnu::always_inline]] void confirm(std::uint64_t ordinal, Nanos ends) {
+        [[gnu::always_inline]] void confirm() noexcept {
             if (window_ != nullptr) {
-                window_->entries_.push_back({id_, ordinal, ends});
+                window_->confirm();
                 window_ = nullptr;
             }
         }
@@ -64,42 +89,63 @@ public:
 
     /// Asks for the memory that the above will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return table_.is_large(); }
 
     /// When the oldest id will be forgotten; `never` if there is none.
-    [[nodiscard]] Nanos next_end() const noexcept { return entries_.empty() ? never : entries_.front().ends; }
+    [[nodiscard]] Nanos next_end() const noexcept { return size() == 0 ? never : runs_.front().ends; }
 
     /// Forgets the ids whose time has come.
     void expire(Nanos now) {
-        if (entries_.empty() || entries_.front().ends > now) {
+        if (size() == 0 || runs_.front().ends > now) {
             return;
         }
-        // The places in a large table are asked for a few ids ahead.
-        std::uint64_t ahead = entries_.begin_position();
         do {
-            for (const std::uint64_t end = std::min(entries_.begin_position() + lookahead, entries_.end_position());
-                 ahead < end; ++ahead) {
-                table_.prefetch(entries_[ahead].id);
-            }
-            forget_oldest();
-        } while (!entries_.empty() && entries_.front().ends <= now);
+            forget(end_of_first_run());
+            runs_.pop_front();
+        } while (size() != 0 && runs_.front().ends <= now);
         table_.shrink();
     }
 
     void clear() {
         entries_.clear();
+        runs_.clear();
+        accepted_ = entries_.end_position();
         table_.clear();
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept {
+        return static_cast<std::size_t>(accepted_ - entries_.begin_position());
+    }
     [[nodiscard]] std::size_t table_bytes() const noexcept { return table_.bytes(); }
 
 private:
-    static constexpr std::uint64_t lookahead = 16;
+    static constexpr std::uint64_t lookahead = 32;
 
-    struct Entry {
-        Fingerprint id;
-        std::uint64_t ordinal;
+    // An id and the low bits of its message's place, without holes.
+    class Entry {
+    public:
+        Entry(const Fingerprint& id, std::uint64_t ordinal) noexcept : ordinal_{static_cast<std::uint32_t>(ordinal)} {
+            std::memcpy(id_.data(), &id, sizeof id);
+        }
+        [[nodiscard]] Fingerprint id() const noexcept {
+            Fingerprint id{};
+            std::memcpy(&id, id_.data(), sizeof id);
+            return id;
+        }
+        [[nodiscard]] std::uint32_t ordinal() const noexcept { return ordinal_; }
+
+    private:
+        std::array<std::uint32_t, 4> id_;
+        std::uint32_t ordinal_;
+    };
+    static_assert(sizeof(Entry) == 20);
+
+    // Where ids begin that end together. The last run may have none: then it is free to become another.
+    struct Run {
         Nanos ends;
+        std::uint32_t first;  // the low bits of a position
+        std::uint32_t high;   // the high bits of the places of all their messages
     };
 
     // The table keeps the low bits of positions, one less than it has room for.
@@ -107,25 +153,63 @@ private:
     [[nodiscard]] static std::uint32_t number(std::uint64_t position) noexcept {
         return static_cast<std::uint32_t>(position) & number_mask;
     }
-
-    [[nodiscard]] const Entry& entry(std::uint32_t number_in_table) const noexcept {
+    [[nodiscard]] std::uint64_t position(std::uint32_t number_in_table) const noexcept {
         const std::uint64_t oldest = entries_.begin_position();
-        return entries_[oldest + ((number_in_table - number(oldest)) & number_mask)];
+        return oldest + ((number_in_table - number(oldest)) & number_mask);
     }
+
     struct IdOf {
         const DedupWindow& window;
-        const Fingerprint& operator()(std::uint32_t number_in_table) const noexcept {
-            return window.entry(number_in_table).id;
+        Fingerprint operator()(std::uint32_t number_in_table) const noexcept {
+            return window.entries_[window.position(number_in_table)].id();
         }
     };
     [[nodiscard]] IdOf id_of() const noexcept { return {*this}; }
 
-    void forget_oldest() noexcept {
-        table_.erase_number(entries_.front().id, number(entries_.begin_position()));
-        entries_.pop_front();
+    /// The place of the message of the id at a position: its run knows the high bits.
+    [[nodiscard]] std::uint64_t ordinal(std::uint64_t at) const noexcept {
+        std::uint64_t low = runs_.begin_position();
+        std::uint64_t high = runs_.end_position();
+        while (high - low > 1) {
+            const std::uint64_t middle = low + (high - low) / 2;
+            (begin_of(runs_[middle]) <= at ? low : high) = middle;
+        }
+        return std::uint64_t{runs_[low].high} << 32 | entries_[at].ordinal();
     }
 
-    Ring<Entry> entries_{};
+    [[gnu::noinline]] void add_run(std::uint64_t ordinal, Nanos ends) {
+        const Run run{ends, static_cast<std::uint32_t>(accepted_), static_cast<std::uint32_t>(ordinal >> 32)};
+        if (!runs_.empty() && runs_.back().first == run.first) {
+            runs_[runs_.end_position() - 1] = run;
+        } else {
+            runs_.push_back(run);
+        }
+    }
+
+    [[nodiscard]] std::uint64_t begin_of(const Run& run) const noexcept {
+        const std::uint64_t oldest = entries_.begin_position();
+        return oldest + static_cast<std::uint32_t>(run.first - static_cast<std::uint32_t>(oldest));
+    }
+    [[nodiscard]] std::uint64_t end_of_first_run() const noexcept {
+        return runs_.size() == 1 ? accepted_ : begin_of(runs_[runs_.begin_position() + 1]);
+    }
+
+    /// Forgets the ids before a position. The places in a large table are asked for some ids ahead, those of the next
+    /// call by this one.
+    void forget(std::uint64_t end) noexcept {
+        const bool looks_ahead = table_.is_large();
+        for (std::uint64_t at = entries_.begin_position(); at != end; ++at) {
+            if (looks_ahead && at + lookahead < accepted_) {
+                table_.prefetch(entries_[at + lookahead].id());
+            }
+            table_.erase_number(entries_.front().id(), number(at));
+            entries_.pop_front();
+        }
+    }
+
+    Ring<Entry> entries_{};       // behind the accepted ones at most one more, for the next claim
+    Ring<Run> runs_{};            // in the order they end
+    std::uint64_t accepted_ = 0;  // the position behind the last id that is remembered
     IndexTable table_{};
 };
 

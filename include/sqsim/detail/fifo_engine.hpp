@@ -8,6 +8,7 @@
 #include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
+#include "sqsim/detail/linked_text.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
@@ -68,6 +69,7 @@ public:
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
         if (times.remembers) {
+            dedup_.begin_run(ledger_.last_ordinal() + 1, times.deduplication_ends);
             note_event(times.deduplication_ends);
         }
         return times;
@@ -78,11 +80,14 @@ public:
         groups_.prefetch(keys.group);
         dedup_.prefetch(keys.deduplication);
     }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return dedup_.is_large() || groups_.are_many(); }
 
     /// The place of the message that an id was accepted for within the interval (R149). If there is none, 0, and `send`
     /// or `give_up` must follow.
     [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_original(const FifoKeys& keys, const SendTimes& times) {
-        const std::uint64_t original = times.remembers ? dedup_.find_or_claim(keys.deduplication) : 0;
+        const std::uint64_t original =
+            times.remembers ? dedup_.find_or_claim(keys.deduplication, ledger_.last_ordinal() + 1) : 0;
         deduplicated_ += original != 0 ? 1U : 0U;
         return original;
     }
@@ -92,20 +97,29 @@ public:
         }
     }
 
-    /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing.
+    /// Stores a message. Returns: its place. Precondition: `find_original(keys)` found nothing. If memory fails,
+    /// nothing has changed, and the id is given up.
     template <class From>
-    [[gnu::always_inline]] std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras,
-                                              std::string_view group_id, std::string_view deduplication_id,
-                                              const FifoKeys& keys, const SendTimes& times) {
+    std::uint64_t send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
+                       std::string_view deduplication_id, const FifoKeys& keys, const SendTimes& times) {
         DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-        Record& record =
-            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true);
-        const std::uint64_t ordinal = ledger_.next_ordinal();
-        record.ordinal = ordinal;
-        record.sent_at = ledger_.send_time(ledger_.now());
-        claim.confirm(ordinal, times.deduplication_ends);
-        add(record, keys.group, times.visible_at);
-        return ordinal;
+        return enter(
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true), keys,
+            times, claim);
+    }
+
+    /// The same for a message that has nothing beside its body and its ids.
+    template <class From>
+    [[gnu::always_inline]] std::uint64_t send_plain(From&& body, std::string_view group_id,
+                                                    std::string_view deduplication_id, const FifoKeys& keys,
+                                                    const SendTimes& times) {
+        if constexpr (is_text<Body>) {
+            if (std::string_view{body}.size() <= short_text) [[likely]] {
+                DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
+                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), keys, times, claim);
+            }
+        }
+        return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
     }
 
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
@@ -119,36 +133,45 @@ public:
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
+        const std::size_t in_flight = ledger_.in_flight();
         const std::size_t most = options_.limits.maximum_in_flight;
-        if (ledger_.in_flight() >= most) {
+        if (in_flight >= most) {
             result.over_limit = true;
             return result;
         }
-        const auto may_go_on = [&] { return result.messages < plan.maximum && ledger_.in_flight() < most; };
-        while (may_go_on()) {
+        // With a timeout of zero nothing stays in flight.
+        const bool leases = plan.visibility_timeout != Nanos::zero();
+        const std::size_t maximum = leases ? std::min(plan.maximum, most - in_flight) : plan.maximum;
+        const auto most_receives = static_cast<std::uint32_t>(plan.max_receive_count);
+        while (result.messages < maximum) {
             Record* record = groups_.take();
             if (record == nullptr) {
                 break;
             }
-            const std::uint32_t group = groups_.number(*record);
-            bool may_be_available = plan.visibility_timeout == Nanos::zero();
-            do {
-                Record* const next = groups_.next(*record);
-                if (plan.max_receive_count > 0 &&
-                    record->receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
+            GroupLink* link = &PayloadOf<Body>::link(*record);
+            const std::uint32_t number = link->group;
+            typename FifoGroups<Body>::Taken group{groups_, number};
+            bool may_be_available = !leases;
+            while (true) {
+                Record* const next = groups_.at(link->next);
+                if (plan.max_receive_count > 0 && record->receives() >= most_receives) [[unlikely]] {
                     dead(take_away(*record, false));
                     may_be_available = true;
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
-                    groups_.note_lease(*record);
+                    group.note_lease(*record, *link);
                     take(*record);
                     ++result.messages;
                 }
+                if (next == nullptr || result.messages == maximum || next->state() != State::visible ||
+                    !groups_.within_horizon(*next)) {
+                    break;
+                }
                 record = next;
-            } while (record != nullptr && may_go_on() && record->state() == State::visible &&
-                     groups_.within_horizon(*record));
-            if (may_be_available) {
-                groups_.reopen_later(group);
+                link = &PayloadOf<Body>::link(*record);
+            }
+            if (may_be_available) [[unlikely]] {
+                groups_.reopen_later(number);
             }
         }
         groups_.reopen();  // only now: one call never returns a message twice (R146)
@@ -195,18 +218,14 @@ public:
 
     /// R110, R111: only the lease that lasts can delete.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
-        const auto [status, record] = ledger_.handles().find(handle);
-        if (status == HandleStatus::ok && record->state() != State::in_flight) {
-            return HandleStatus::expired;
+        Record* const record = ledger_.handles().find_in_flight(handle);
+        if (record == nullptr) [[unlikely]] {
+            return erase_nothing(handle);
         }
-        if (status == HandleStatus::ok) {
-            note_change(*record);
-            remove(*record);
-        }
-        if (status == HandleStatus::ok || status == HandleStatus::gone) {
-            ++ledger_.totals.number_of_messages_deleted;
-        }
-        return status;
+        note_change(*record);
+        remove(*record);
+        ++ledger_.totals.number_of_messages_deleted;
+        return HandleStatus::ok;
     }
 
     /// The same for many, and what became of each.
@@ -282,12 +301,55 @@ public:
     }
 
 private:
+    /// What a delete answers that has no effect.
+    [[gnu::noinline]] HandleStatus erase_nothing(const ReceiptHandle& handle) {
+        const HandleStatus status = ledger_.handles().find(handle).status;
+        ledger_.totals.number_of_messages_deleted += status == HandleStatus::gone ? 1U : 0U;
+        return status == HandleStatus::ok ? HandleStatus::expired : status;
+    }
+
+    // Gives a record back that could not be added.
+    struct Unadded {
+        Unadded(MessageStore<Body>& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
+        Unadded(const Unadded&) = delete;
+        Unadded& operator=(const Unadded&) = delete;
+        ~Unadded() {
+            if (record != nullptr) {
+                record->place = record->place.next();  // what names it already is stale
+                record->born = record->generation();
+                store.take_back(store, *record);
+            }
+        }
+        MessageStore<Body>& store;
+        Record* record;
+    };
+
+    template <class From>
+    [[gnu::noinline]] std::uint64_t send_long(From&& body, std::string_view group_id, std::string_view deduplication_id,
+                                              const FifoKeys& keys, const SendTimes& times) {
+        return send(std::forward<From>(body), nullptr, group_id, deduplication_id, keys, times);
+    }
+
+    /// Gives a stored message its place in the order and in its group.
+    [[gnu::always_inline]] std::uint64_t enter(Record& record, const FifoKeys& keys, const SendTimes& times,
+                                               DedupWindow::Claim& claim) {
+        const std::uint64_t ordinal = ledger_.next_ordinal();
+        record.ordinal = ordinal;
+        record.sent_at = ledger_.send_time(ledger_.now());
+        add(record, keys.group, times.visible_at);
+        claim.confirm();
+        return ordinal;
+    }
+
+    /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.
     [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
-        groups_.append(record, group_id, visible_at);
-        if (record.state() == State::delayed) {
+        Unadded unadded{ledger_.store(), record};
+        if (visible_at > ledger_.now()) [[unlikely]] {
             delays_.add(record);
             note_event(visible_at);
         }
+        groups_.append(record, group_id, visible_at);
+        unadded.record = nullptr;
     }
 
     /// A client deletes a message or changes its visibility: its receive is not to be repeated (R100).

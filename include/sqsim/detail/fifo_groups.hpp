@@ -22,46 +22,71 @@ namespace sqsim::inline SQSIM_ABI::detail {
 template <class Body>
 class FifoGroups {
     using Layout = PayloadOf<Body>;
-
-public:
     static constexpr std::uint32_t none = 0xFFFF'FFFF;
 
+    struct Group {
+        std::uint32_t head = none;
+        std::uint32_t tail = none;
+        std::uint32_t in_flight = 0;
+    };
+
+public:
     /// `window`: how many stored messages are looked at for available groups (R104).
     FifoGroups(Ledger<Body>& ledger, std::size_t window) noexcept : ledger_{ledger}, window_{window} {}
 
     /// Asks for the memory that `append` will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& group_id) const noexcept { groups_.prefetch(group_id); }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool are_many() const noexcept { return groups_.is_large(); }
 
-    /// Adds a message at the end of its group, visible now or delayed until `visible_at`.
+    /// Adds a message at the end of its group, visible now or delayed until `visible_at`. If memory fails, at most an
+    /// entry is left that is stale as soon as the record has another generation.
     [[gnu::always_inline]] void append(Record& record, const Fingerprint& group_id, Nanos visible_at) {
+        const bool is_visible = visible_at <= ledger_.now();
         const std::uint32_t number = groups_.find_or_create(group_id);
+        NewGroup unused{groups_, number};
+        const bool is_alone = groups_[number].tail == none;
+        if (is_alone && is_visible) [[likely]] {
+            available_.push({visible_sequence_ + 1, record.slot(), record.generation(), false});
+            ++opened_;
+        }
+        ledger_.add(record, visible_at);
+        // From here on nothing fails.
+        unused.groups = nullptr;
+        visible_sequence_ += is_visible ? 1U : 0U;
         Group& group = groups_[number];
         GroupLink& link = Layout::link(record);
         link.group = number;
         link.previous = group.tail;
         link.next = none;
-        (group.tail == none ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot();
+        link.visible_sequence = visible_sequence_;
+        (is_alone ? group.head : Layout::link(ledger_.store()[group.tail]).next) = record.slot();
         group.tail = record.slot();
-        if (horizon_ == boundless && ledger_.counts().total() >= window_) [[unlikely]] {
+        if (horizon_ == boundless && ledger_.counts().total() > window_) [[unlikely]] {
             horizon_ = record.ordinal - 1;
-            within_horizon_ = ledger_.counts().total();
-        }
-        ledger_.add(record, visible_at);
-        if (record.state() == State::visible) {
-            link.visible_sequence = ++visible_sequence_;
-            open_if_head(record);
+            within_horizon_ = ledger_.counts().total() - 1;
         }
     }
 
-    /// A visible message was leased: it is in flight, or with a timeout of zero visible again.
-    [[gnu::always_inline]] void note_lease(Record& record) noexcept {
-        GroupLink& link = Layout::link(record);
-        if (record.state() == State::in_flight) {
-            in_flight_ += ++groups_[link.group].in_flight == 1 ? 1U : 0U;
-        } else {
-            link.visible_sequence = ++visible_sequence_;
+    /// A group whose messages one receive takes.
+    class Taken {
+    public:
+        Taken(FifoGroups& groups, std::uint32_t number) noexcept : groups_{groups}, group_{groups.groups_[number]} {}
+
+        /// A visible message of the group was leased: it is in flight, or with a timeout of zero visible again.
+        /// Precondition: the group has lost no message since it was taken, or has messages still.
+        [[gnu::always_inline]] void note_lease(const Record& record, GroupLink& link) noexcept {
+            if (record.state() == State::in_flight) [[likely]] {
+                groups_.in_flight_ += ++group_.in_flight == 1 ? 1U : 0U;
+            } else {
+                link.visible_sequence = ++groups_.visible_sequence_;
+            }
         }
-    }
+
+    private:
+        FifoGroups& groups_;
+        Group& group_;
+    };
 
     /// Every other change of a message's state goes through here.
     template <class Change>
@@ -85,21 +110,23 @@ public:
         const GroupLink& link = Layout::link(record);
         const std::uint32_t number = link.group;
         Group& group = groups_[number];
-        if (record.state() == State::in_flight) {
+        if (record.state() == State::in_flight) [[likely]] {
             in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
         }
         if (horizon_ != boundless && within_horizon(record)) [[unlikely]] {
             --within_horizon_;
             opened_ += beyond_.empty() ? 0U : 1U;  // a group may come within the horizon
         }
-        if (link.previous == none && link.next == none) {
+        const std::uint32_t previous = link.previous;
+        const std::uint32_t next = link.next;
+        if ((previous & next) == none) {
             groups_.erase(number);
             return;
         }
-        (link.previous == none ? group.head : Layout::link(ledger_.store()[link.previous]).next) = link.next;
-        (link.next == none ? group.tail : Layout::link(ledger_.store()[link.next]).previous) = link.previous;
-        if (link.previous == none) {
-            open_if_head(ledger_.store()[group.head]);
+        (previous == none ? group.head : Layout::link(ledger_.store()[previous]).next) = next;
+        (next == none ? group.tail : Layout::link(ledger_.store()[next]).previous) = previous;
+        if (previous == none) {
+            open_if_head(ledger_.store()[next]);
         }
     }
 
@@ -110,26 +137,24 @@ public:
             widen_horizon();
         }
         while (const Ready* first = available_.peek()) {
-            const Ready taken = *first;
+            Record& record = ledger_.store()[first->slot];
+            const bool meant = is_meant(*first, record);
             available_.pop();
-            Record& record = ledger_.store()[taken.slot];
-            if (!is_meant(taken, record)) {
+            if (!meant) [[unlikely]] {
                 continue;
             }
-            if (within_horizon(record)) {
+            if (within_horizon(record)) [[likely]] {
                 return &record;
             }
-            beyond_.push({record.ordinal, taken.slot, taken.generation, false});
+            beyond_.push({record.ordinal, record.slot(), record.generation(), false});
         }
         return nullptr;
     }
 
-    /// The message behind one in its group; null if it is the last.
-    [[gnu::always_inline]] [[nodiscard]] Record* next(Record& record) const noexcept {
-        const std::uint32_t slot = Layout::link(record).next;
+    /// The message at a place in a group; null if there is none.
+    [[gnu::always_inline]] [[nodiscard]] Record* at(std::uint32_t slot) const noexcept {
         return slot == none ? nullptr : &ledger_.store()[slot];
     }
-    [[nodiscard]] static std::uint32_t number(Record& record) noexcept { return Layout::link(record).group; }
     /// Puts the groups back that were taken and named, those that still exist and are available.
     void reopen_later(std::uint32_t group) { reopen_.push_back(group); }
     void reopen() {
@@ -185,10 +210,18 @@ public:
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
 
 private:
-    struct Group {
-        std::uint32_t head = none;
-        std::uint32_t tail = none;
-        std::uint32_t in_flight = 0;
+    // A group that may be new, until it has a message.
+    struct NewGroup {
+        NewGroup(GroupTable<Group>& groups_, std::uint32_t number_) noexcept : groups{&groups_}, number{number_} {}
+        NewGroup(const NewGroup&) = delete;
+        NewGroup& operator=(const NewGroup&) = delete;
+        ~NewGroup() {
+            if (groups != nullptr && (*groups)[number].tail == none) {
+                groups->erase(number);
+            }
+        }
+        GroupTable<Group>* groups;
+        std::uint32_t number;
     };
 
     static constexpr std::uint64_t boundless = ~std::uint64_t{0};

@@ -35,11 +35,13 @@ public:
 
     /// Asks for the memory that `find_or_create` will need soon.
     [[gnu::always_inline]] void prefetch(const Fingerprint& id) const noexcept { table_.prefetch(id); }
+    /// Whether that is worth its time.
+    [[nodiscard]] bool is_large() const noexcept { return table_.is_large(); }
 
     [[gnu::always_inline]] void erase(std::uint32_t number) {
         Entry& entry = groups_[number];
         table_.erase_number(entry.id, number);
-        if (table_.size() == 0 && groups_.size() > 64) {
+        if (table_.size() == 0 && groups_.size() > 64) [[unlikely]] {
             clear();  // gives back what a crowd of groups took; a few groups that come and go keep their memory
             return;
         }

@@ -112,6 +112,9 @@ public:
         return operation(engine_);
     }
 
+    /// The engine of a queue that only one thread uses, between two operations.
+    [[nodiscard]] const Engine& unlocked() const noexcept requires(!is_shared) { return engine_; }
+
     /// The id of the message with this place.
     [[nodiscard]] MessageId message_id(std::uint64_t ordinal) const noexcept {
         return IdAccess::message_id(engine_.ledger().store().id_key(), ordinal);

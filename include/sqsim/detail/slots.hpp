@@ -205,7 +205,9 @@ private:
         if (blocks < 7) {
             const std::size_t slots = blocks == 0 ? 16 : std::size_t{8} << blocks;
             const std::size_t size = slots * stride;
-            memories_.emplace_back(static_cast<std::byte*>(SpareMemory::allocate(size, alignof(Record))), Free{size});
+            std::unique_ptr<std::byte, Free> memory{
+                static_cast<std::byte*>(SpareMemory::allocate(size, alignof(Record))), Free{size}};
+            memories_.push_back(std::move(memory));
             add_blocks(number, memories_.back().get(), slots, false);
         } else {
             const std::size_t size = (1024 * stride + Pages::unit - 1) / Pages::unit * Pages::unit;

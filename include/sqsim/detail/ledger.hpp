@@ -309,6 +309,7 @@ public:
     /// cursor. Linear in what was removed since the last time.
     void tidy(bool all_fresh) {
         removed_since_trim_ += std::exchange(removed_, 0);
+        store_->sweep_held();
         const std::size_t timed = count_of(State::in_flight) + count_of(State::delayed);
         timers_.sweep(timed);
         if (timed == 0 && all_fresh) {
@@ -328,6 +329,7 @@ public:
         if (may_trim()) {
             removed_since_trim_ = 0;
             store_->collect();
+            store_->free_held();
             store_->slots().trim();
         }
     }

@@ -162,6 +162,7 @@ public:
 
     /// Gets the memory that the last send, of so many messages, has missed. Errors: `std::bad_alloc`.
     void obtain(Store& store, std::size_t count) {
+        store.free_held();
         stock_.obtain_missing(store.slots(), count);
         if (prepared_ == nullptr) {
             prepared_ = std::make_unique<PreparedMessage[]>(most_prepared);

@@ -55,6 +55,9 @@ public:
     /// A free slot of a class. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] [[nodiscard]] Record* take(std::uint8_t number) {
         collect();
+        if (held_ != nullptr && !slots_.has_freed(number)) [[unlikely]] {
+            free_held();
+        }
         return &slots_.take(number);
     }
     void put_back(Record& record) noexcept { slots_.recycle(record); }
@@ -130,7 +133,7 @@ public:
                                                        bool linked) {
         const std::size_t size = size_of(body);
         Record& record = allocate(layout_for(size, extras != nullptr, linked), size, group_id, deduplication_id);
-        Unfinished unfinished{*this, record};
+        Unfinished<MessageStore> unfinished{*this, record};
         write_body(record, std::forward<From>(body), std::move(extras));
         unfinished.record = nullptr;
         return record;
@@ -156,19 +159,41 @@ public:
         record.status = 0;
         record.place = record.place.next();
         record.born = record.generation();
-        drop(record);
+        if (is_concurrent() && has_plain_payload(record) && record.references.load(std::memory_order_acquire) != 1) {
+            hold(record);
+        } else {
+            drop(record);
+        }
     }
 
-    /// Gives a reference back, under the queue's lock. What must be destroyed is, once the lock has been let go.
-    [[gnu::always_inline]] void drop(Record& record) noexcept {
-        if (!drop_reference(record)) {
-            return;
-        }
-        if (has_plain_payload(record)) {
-            slots_.recycle(record);
+    /// Gives a `Message`'s reference back, under the queue's lock.
+    [[gnu::always_inline]] void let_go(Record& record) noexcept {
+        if (is_concurrent() && has_plain_payload(record)) {
+            drop_beside_the_queue(record);  // which has one as long as somebody else has
         } else {
-            record.next_free = doomed_;
-            doomed_ = &record;
+            drop(record);
+        }
+    }
+
+    /// Frees the slots of removed messages that somebody referred to and nobody does any more, once there may be many.
+    void sweep_held() noexcept {
+        if (held_count_ >= enough_held_) {
+            free_held();
+            enough_held_ = 2 * held_count_ + 64;
+        }
+    }
+
+    /// Frees every slot that nobody refers to any more. Linear in the removed messages that somebody does.
+    [[gnu::noinline]] void free_held() noexcept {
+        Record** link = &held_;
+        while (Record* const record = *link) {
+            if (record->references.load(std::memory_order_acquire) == 1) {
+                *link = record->next_held;
+                --held_count_;
+                slots_.recycle(*record);
+            } else {
+                link = &record->next_held;
+            }
         }
     }
 
@@ -197,6 +222,25 @@ public:
     }
 
 private:
+    // A removed record keeps the queue's reference as long as somebody else has one: so nobody need count it down.
+    [[gnu::always_inline]] void hold(Record& record) noexcept {
+        record.next_held = std::exchange(held_, &record);
+        ++held_count_;
+    }
+
+    /// Gives a reference of the queue's back, under its lock. What must be destroyed is, once the lock has been let go.
+    [[gnu::always_inline]] void drop(Record& record) noexcept {
+        if (!drop_reference(record)) {
+            return;
+        }
+        if (has_plain_payload(record)) {
+            slots_.recycle(record);
+        } else {
+            record.next_free = doomed_;
+            doomed_ = &record;
+        }
+    }
+
     static constexpr std::size_t largest_inline_body = 4096;
     static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= SlotSizes::largest);
 
@@ -245,7 +289,7 @@ private:
 
     template <class Source, class From>
     [[gnu::noinline]] void write_large(Source& source, Record& record, From&& body) {
-        Unfinished unfinished{source, record};
+        Unfinished<Source> unfinished{source, record};
         write_body(record, std::forward<From>(body), nullptr);
         unfinished.record = nullptr;
     }
@@ -319,6 +363,9 @@ private:
             }
         });
         bury(take_doomed());
+        while (held_ != nullptr) {
+            drop(*std::exchange(held_, held_->next_held));
+        }
         collect();
         close(static_cast<std::uint32_t>(slots_.count_taken()));
     }
@@ -331,6 +378,9 @@ private:
 
     Slots slots_;
     Record* doomed_ = nullptr;
+    Record* held_ = nullptr;  // removed, but referred to when last looked at
+    std::size_t held_count_ = 0;
+    std::size_t enough_held_ = 64;  // to look at them
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

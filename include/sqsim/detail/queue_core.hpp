@@ -277,7 +277,7 @@ public:
         if (record == nullptr) {
             return !message;
         }
-        store.drop(*record);
+        store.let_go(*record);
         return true;
     }
 

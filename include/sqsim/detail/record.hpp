@@ -100,8 +100,11 @@ struct alignas(64) Record {
     std::uint8_t status = 0;                   // the state and marks
     std::atomic<std::uint32_t> references{0};  // the queue's and every Message's
     std::uint32_t born = 0;
-    Nanos deadline{};           // of the delay or the lease; once visible: since when
-    Nanos received_at{};        // when the lease began
+    Nanos deadline{};  // of the delay or the lease; once visible: since when
+    union {
+        Nanos received_at{};  // when the lease began
+        Record* next_held;    // once it was removed although somebody refers to it
+    };
     Nanos first_received_at{};  // never: not yet
 
     static constexpr std::uint8_t state_mask = 3;
@@ -212,7 +215,7 @@ template <class Body>
 /// What a store of records offers to those who hold a reference without knowing its type.
 ///
 /// References are counted with as few locked instructions as can be: who holds the only reference shares the count with
-/// nobody, and the queue, under whose lock alone new references come from nothing, may hand one out without.
+/// nobody, and who has the queue's lock shares two of them with nobody if one is the queue's.
 class RecordOwner {
 public:
     RecordOwner(const RecordOwner&) = delete;
@@ -275,6 +278,15 @@ protected:
         }
         record.references.store(count - 1, std::memory_order_relaxed);
         return false;
+    }
+
+    /// Drops a `Message`'s reference to a record that the queue refers to, too. Under the queue's lock.
+    [[gnu::always_inline]] static void drop_beside_the_queue(Record& record) noexcept {
+        if (record.references.load(std::memory_order_acquire) == 2) [[likely]] {
+            record.references.store(1, std::memory_order_release);
+        } else {
+            record.references.fetch_sub(1, std::memory_order_acq_rel);
+        }
     }
 
     /// Returns the slot of a record that nobody refers to, from any thread.

@@ -46,6 +46,7 @@ public:
         free_[number] = record->next_free;
         return *record;
     }
+    [[nodiscard]] bool has_freed(std::uint8_t number) const noexcept { return free_[number] != nullptr; }
     /// A slot of a class that was freed; null if there is none.
     [[nodiscard]] Record* take_freed(std::uint8_t number) noexcept {
         Record* const record = free_[number];

@@ -26,7 +26,10 @@ constexpr int per_sender = 4'000;
 template <class Queue>
 void send_all(Queue& queue, int sender, std::atomic<int>& done) {
     const std::string pad(static_cast<std::size_t>(1 + sender * 90), '.');  // slots of several sizes
-    const auto body = [&](int number) { return std::to_string(sender) + " " + std::to_string(number) + " " + pad; };
+    const std::string long_pad(700, '.');                                   // such bodies are copied without a lock
+    const auto body = [&](int number) {
+        return std::to_string(sender) + " " + std::to_string(number) + " " + (number % 7 == 0 ? long_pad : pad);
+    };
     for (int number = 0; number < per_sender;) {
         if (number % 3 == 0 && number + 4 <= per_sender) {
             const std::array<std::string, 4> bodies{body(number), body(number + 1), body(number + 2), body(number + 3)};

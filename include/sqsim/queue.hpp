@@ -226,7 +226,7 @@ public:
     /// Lets `source` decide whatever the service may do one way or another; null is exact delivery. It replaces the
     /// `DeliveryModel` and must outlive its use.
     void decide_by(ChoiceSource* source) {
-        core_.locked([&](Engine& engine) { engine.decide_by(source); });
+        core_.locked_with_mailbox([&](Engine& engine) { engine.decide_by(source); });
     }
 
     // Inspection: nothing of this receives a message or counts as a call.

@@ -206,3 +206,70 @@ TEMPLATE_TEST_CASE("A body that cannot be moved stays with its sender, and its s
     CHECK(queue.metrics().sent_message_size.value().count == 100);
     CHECK(queue.peek(sqsim::MessageState::visible, 1000).size() == 100);
 }
+
+TEST_CASE("Long texts, which are copied without a lock, are stored whole, in order, all or none", "[detail][mailbox]") {
+    sqsim::ManualClock clock;
+    sqsim::QueueOptions options;
+    options.capacity = 300;
+    sqsim::Queue<sqsim::ManualClock, std::string, std::mutex> queue{clock, options};
+    sqsim::detail::SplitMix random{11};
+    std::vector<std::string> expected;
+    while (expected.size() < 290) {
+        std::vector<std::string> texts;
+        for (std::uint32_t count = 1 + random.below(10); count != 0; --count) {
+            const std::size_t size = texts.empty() ? 257 + random.below(5'000) : 1 + random.below(5'000);
+            texts.emplace_back(size, static_cast<char>('a' + random.below(26)));
+        }
+        const bool is_bad = random.below(4) == 0;
+        if (is_bad) {
+            texts[random.below(static_cast<std::uint32_t>(texts.size()))].back() = '\x02';
+        }
+        const std::vector<std::string_view> views(texts.begin(), texts.end());
+        if (is_bad) {
+            CHECK_THROWS_AS(queue.send_messages(std::span<const std::string_view>{views}), sqsim::Error);
+        } else if (queue.send_messages(std::span<const std::string_view>{views}) != 0) {
+            expected.insert(expected.end(), texts.begin(), texts.end());
+        } else {
+            CHECK(expected.size() + texts.size() > 300);
+            break;
+        }
+        CHECK(queue.counts().visible == expected.size());
+    }
+    std::vector<std::string> found;
+    while (const auto message = queue.receive_message()) {
+        found.emplace_back(message->body());
+        CHECK(queue.delete_message(message->receipt_handle()));
+    }
+    CHECK(found == expected);
+    CHECK(queue.metrics().number_of_messages_sent == expected.size());
+}
+
+TEST_CASE("A receive that has enough leaves the mailbox alone, and misses nothing when it has not",
+          "[detail][mailbox]") {
+    sqsim::ManualClock clock;
+    sqsim::QueueOptions options;
+    options.limits.maximum_in_flight = 4;
+    sqsim::Queue<sqsim::ManualClock, std::string, std::mutex> dead_letters{clock};
+    sqsim::Queue<sqsim::ManualClock, std::string, std::mutex> queue{clock, options};
+    queue.set_redrive_policy({dead_letters, 1});
+    for (const char* const body : {"a", "b", "c"}) {
+        queue.send_message(body);
+    }
+    CHECK(queue.receive_messages({.max_number_of_messages = 3}).size() == 3);
+    clock.advance(std::chrono::seconds{31});  // all of them are visible again, and dead at the next receive
+    queue.send_message("d");
+    queue.send_message("e");
+    const auto messages = queue.receive_messages({.max_number_of_messages = 2});
+    REQUIRE(messages.size() == 2);
+    CHECK(messages[0].body() == "d");
+    CHECK(messages[1].body() == "e");
+    CHECK(dead_letters.counts().visible == 3);
+
+    // Deletes make room for more in flight within one call.
+    for (const char* const body : {"f", "g", "h", "i"}) {
+        queue.send_message(body);
+    }
+    std::array<decltype(queue)::message_type, 10> out;
+    const std::array done{messages[0].receipt_handle(), messages[1].receipt_handle()};
+    CHECK(queue.delete_and_receive(done, out, {.max_number_of_messages = 10}) == 4);
+}

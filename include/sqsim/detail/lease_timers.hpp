@@ -76,9 +76,8 @@ private:
     /// their order is that of the groups: a deadline may be changed and changed back.
     [[gnu::always_inline]] [[nodiscard]] bool is_meant(const Timer& timer) const noexcept {
         Record& record = store_[timer.slot];
-        const State state = record.state();
         return record.place == Place{timer.slot, timer.generation} && record.deadline == timer.deadline &&
-               (state == State::in_flight || state == State::delayed) &&
+               (record.state() == State::in_flight || record.state() == State::delayed) &&
                ((record.layout & layout_linked) == 0 ||
                 Layout::link(record).timer == static_cast<std::uint32_t>(timer.sequence));
     }

@@ -9,6 +9,7 @@
 #include "sqsim/metrics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -115,6 +116,60 @@ public:
         return Posted::stored;
     }
 
+    /// Slots that one send has taken, to write into them without this lock: `SlotStock` for `write_plain`.
+    class Slots {
+    public:
+        static constexpr std::size_t most = 16;
+
+        [[nodiscard]] Record* take(std::uint8_t) noexcept { return records_[used_++]; }
+        void put_back(Record&) noexcept {}  // all of them go back together
+        [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+
+    private:
+        friend class Mailbox;
+        std::array<Record*, most> records_{};
+        std::size_t count_ = 0;
+        std::size_t used_ = 0;
+    };
+    /// Takes a slot for each text, of which there are no more than `Slots::most`. Returns: whether there were so many.
+    [[nodiscard]] bool take_slots(std::span<const std::string_view> bodies, Slots& slots) noexcept {
+        if (credit_ < bodies.size()) {
+            return false;
+        }
+        for (const std::string_view body : bodies) {
+            Record* const record = stock_.take(Store::plain_class(body));
+            if (record == nullptr) {
+                put_back(slots);
+                return false;
+            }
+            slots.records_[slots.count_++] = record;
+        }
+        return true;
+    }
+    void put_back(Slots& slots) noexcept {
+        while (slots.count_ != 0) {
+            stock_.put_back(*slots.records_[--slots.count_]);
+        }
+    }
+    /// Prepares what was written into slots. Returns: whether that is possible still.
+    [[nodiscard]] bool prepare_written(Slots& slots, Nanos now) noexcept {
+        if (credit_ < slots.count_) {
+            return false;
+        }
+        const Nanos sent_at = std::max(now, last_sent_at_);
+        SentMessageSizes sizes;
+        for (std::size_t i = 0; i != slots.count_; ++i) {
+            Record* const record = slots.records_[i];
+            record->ordinal = last_ordinal_ + i + 1;
+            record->sent_at = sent_at;
+            prepared_[count_ + i] = {record->place, record};
+            add_sizes(sizes, {1, record->body_size, record->body_size, record->body_size});
+        }
+        commit(sizes, sent_at);
+        slots.count_ = 0;
+        return true;
+    }
+
     /// The ordinal of the last message.
     [[nodiscard]] std::uint64_t last_ordinal() const noexcept { return last_ordinal_; }
 
@@ -168,6 +223,9 @@ public:
             prepared_ = std::make_unique<PreparedMessage[]>(most_prepared);
         }
     }
+
+    /// Puts free slots aside.
+    void refill(Store& store) noexcept { stock_.refill(store.slots()); }
 
     /// Gives the free slots back.
     void return_slots(Store& store) noexcept { stock_.empty_into(store.slots()); }

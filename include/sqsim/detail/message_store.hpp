@@ -72,6 +72,13 @@ public:
         }
     }
 
+    /// The class of slots for a message with this body and nothing else.
+    template <class From>
+    [[nodiscard]] static std::uint8_t plain_class(const From& body) noexcept {
+        const std::size_t size = size_of(body);
+        return Slots::class_for(Layout::ids_offset(layout_for(size, false, false), size));
+    }
+
     /// What became of a plain message.
     enum class Plain : std::uint8_t { written, no_slot, refused };
 
@@ -101,7 +108,7 @@ public:
         record->status = Record::plain_status;
         if constexpr (is_text<Body>) {
             const std::string_view text{body};
-            if (layout != 0) [[unlikely]] {
+            if (layout != 0 || !rules.checks_characters) [[unlikely]] {
                 write_large(source, *record, text);
             } else if (copy_text(reinterpret_cast<char*>(Layout::begin(*record)), text)) [[likely]] {
                 return Plain::written;

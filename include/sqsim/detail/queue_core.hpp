@@ -17,6 +17,7 @@
 #include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -85,6 +87,13 @@ public:
                     }
                 }
             } else if constexpr (!may_go_back) {
+                if constexpr (is_text<Body>) {
+                    if (are_long(bodies)) [[unlikely]] {
+                        if (const std::uint64_t last = send_long_texts(as_span(bodies), rules)) {
+                            return last;
+                        }
+                    }
+                }
                 const Nanos now = to_nanos(clock_.now());
                 const auto lock = lock_soon(mailbox_.mutex);
                 const auto posted =
@@ -127,6 +136,16 @@ public:
         return locked_now(std::move(operation));
     }
 
+    /// The same for what concerns only messages that were received: what has come meanwhile stays in the mailbox.
+    template <class Operation>
+    auto locked_past_mailbox(Operation operation) {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        engine_.advance_to(now);
+        return operation(engine_);
+    }
+
     /// The same for a move task, which must not run itself.
     template <class Operation>
     auto locked_now(Operation operation) {
@@ -145,7 +164,7 @@ public:
         run_tasks();
         const auto start = clock_.now();
         Section section{*this};
-        catch_up(to_nanos(start));
+        std::size_t fresh = catch_up_to_receive(to_nanos(start), maximum);
         if constexpr (is_fifo) {
             if (engine_.is_void(options.receive_request_attempt_id, done)) {
                 raise(attempt_is_void(options.receive_request_attempt_id));
@@ -162,7 +181,10 @@ public:
             return 0;
         }
         if constexpr (!is_fifo) {
-            if (const std::size_t fresh = options.visibility_timeout ? 0 : engine_.fresh(maximum)) {
+            if (!done.empty()) {
+                fresh = engine_.fresh(maximum);  // more may be in flight now
+            }
+            if (fresh != 0 && !options.visibility_timeout) {
                 if constexpr (requires { take.reserve(fresh); }) {
                     take.reserve(fresh);
                 }
@@ -184,12 +206,10 @@ public:
         }
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
-        catch_up(now);
-        auto& store = engine_.ledger().store();
+        const std::size_t fresh = catch_up_to_receive(now, std::min(maximum, out.size()));
         if constexpr (is_shared) {
-            store.collect();  // what this thread has freed is still near
+            engine_.ledger().store().collect();  // what this thread has freed is still near
         }
-        const std::size_t fresh = engine_.fresh(std::min(maximum, out.size()));
         for (message_type& message : out.first(fresh)) {
             if (is_of_another(message)) [[unlikely]] {
                 return 0;
@@ -204,7 +224,7 @@ public:
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
-        const HandleStatus status = locked([&](Engine& engine) {
+        const HandleStatus status = locked_past_mailbox([&](Engine& engine) {
             engine.count_call(Call::erase);
             return engine.erase(handle);
         });
@@ -323,7 +343,7 @@ private:
 
     using Section = detail::Section<QueueCore>;
     /// Held for less time than a sleep takes, and never while another lock is waited for.
-    using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
+    using Mailbox = detail::Mailbox<Body, Lock>;
 
     /// At the end of an operation under both locks: the mailbox knows what the engine knows.
     struct Follower {
@@ -346,6 +366,69 @@ private:
         QueueCore& core;
     };
 
+    // Longer texts are copied without the mailbox's lock: others would wait for it.
+    static constexpr std::size_t short_text = 256;
+
+    [[nodiscard]] static std::span<const std::string_view> as_span(const std::string_view& body) noexcept {
+        return {&body, 1};
+    }
+    [[nodiscard]] static std::span<const std::string_view> as_span(std::span<const std::string_view> bodies) noexcept {
+        return bodies;
+    }
+    template <class Bodies>
+    [[nodiscard]] static bool are_long(const Bodies& bodies) noexcept {
+        const std::span<const std::string_view> texts = as_span(bodies);
+        return !texts.empty() && texts.front().size() > short_text && texts.size() <= Mailbox::Slots::most;
+    }
+
+    /// Sends texts whose copies take longer than the mailbox's lock. Returns: as `send_plain`, and 0 if that needs the
+    /// queue's lock.
+    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies, const PlainRules& rules) {
+        TakenSlots taken{*this};
+        {
+            const auto lock = lock_soon(mailbox_.mutex);
+            if (!mailbox_.take_slots(bodies, taken.slots)) {
+                return 0;
+            }
+        }
+        auto& store = engine_.ledger().store();
+        for (const std::string_view body : bodies) {
+            if (store.write_plain(taken.slots, body, rules, taken.records[taken.written]) !=
+                MessageStore<Body>::Plain::written) {
+                return 0;
+            }
+            ++taken.written;
+        }
+        const Nanos now = to_nanos(clock_.now());
+        const auto lock = lock_soon(mailbox_.mutex);
+        if (!mailbox_.prepare_written(taken.slots, now)) {
+            return 0;
+        }
+        taken.written = 0;
+        return mailbox_.last_ordinal();
+    }
+
+    /// Gives the slots of a send back that does not come to its end.
+    struct TakenSlots {
+        explicit TakenSlots(QueueCore& core_) noexcept : core{core_} {}
+        TakenSlots(const TakenSlots&) = delete;
+        TakenSlots& operator=(const TakenSlots&) = delete;
+        ~TakenSlots() {
+            if (slots.empty()) {
+                return;
+            }
+            while (written != 0) {
+                core.engine_.ledger().store().take_back(slots, *records[--written]);
+            }
+            const auto lock = lock_soon(core.mailbox_.mutex);
+            core.mailbox_.put_back(slots);
+        }
+        QueueCore& core;
+        typename Mailbox::Slots slots{};
+        std::array<Record*, Mailbox::Slots::most> records{};
+        std::size_t written = 0;
+    };
+
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
         return options.name;
@@ -364,6 +447,23 @@ private:
         engine_.advance_to(now);
         if (mailbox_.is_filled()) [[unlikely]] {
             empty_mailbox(now);
+        }
+    }
+
+    /// The same for a receive. A standard queue that has as many fresh messages as the call takes leaves what has come
+    /// in the mailbox: it is younger. Returns: how many fresh ones the call takes.
+    [[gnu::always_inline]] std::size_t catch_up_to_receive(Nanos now, std::size_t maximum) {
+        if constexpr (is_fifo) {
+            catch_up(now);
+            return 0;
+        } else {
+            engine_.advance_to(now);
+            std::size_t fresh = engine_.fresh(maximum);
+            if (fresh < maximum && mailbox_.is_filled()) {
+                empty_mailbox(now);
+                fresh = engine_.fresh(maximum);
+            }
+            return fresh;
         }
     }
 
@@ -391,14 +491,19 @@ private:
         if (ledger.is_untidy()) {
             engine_.tidy();
         }
-        if (!ledger.is_wasteful()) {
+        const bool is_wasteful = ledger.is_wasteful();
+        if (!is_wasteful && (is_fifo || !is_shared)) {
             return;
         }
         const std::unique_lock lock{mailbox_.mutex, std::try_to_lock};
-        if (lock.owns_lock()) {  // what is worth doing now is worth it after the next send
+        if (!lock.owns_lock()) {
+            return;  // what is worth doing now is worth it after the next send
+        }
+        if (is_wasteful) {
             mailbox_.return_slots(ledger.store());
             ledger.compact();
-            mailbox_.follow(engine_);
+        } else {
+            mailbox_.refill(ledger.store());  // before the senders have to ask for slots
         }
     }
 

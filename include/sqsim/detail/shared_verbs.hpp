@@ -113,7 +113,7 @@ template <class Core>
 [[nodiscard]] HandleResults erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
     raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
     HandleResults results{handles.size()};
-    core.locked([&](auto& engine) {
+    core.locked_past_mailbox([&](auto& engine) {
         engine.count_call(Call::erase);
         engine.erase(handles, results.data());
     });

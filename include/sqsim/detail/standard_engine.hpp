@@ -52,10 +52,10 @@ public:
         return ledger_.send_plain(std::forward<Bodies>(bodies), now, rules);
     }
 
-    /// Whether messages without options may be prepared elsewhere and taken in later: none is delayed, and nothing else
-    /// is given a place in the order.
+    /// Whether messages without options may be prepared elsewhere and taken in later: none is delayed, nothing else is
+    /// given a place in the order, and nothing chooses among all that there are.
     [[nodiscard]] bool accepts_prepared() const noexcept {
-        return options_.delay == Nanos::zero() && !options_.back_of_queue_after_three_receives;
+        return choices_.are_made() && options_.delay == Nanos::zero() && !options_.back_of_queue_after_three_receives;
     }
     /// Takes in messages that were prepared elsewhere. Precondition: memory is reserved in the ledger.
     template <class Prepared>

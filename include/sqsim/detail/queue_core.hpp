@@ -343,7 +343,7 @@ private:
 
     using Section = detail::Section<QueueCore>;
     /// Held for less time than a sleep takes, and never while another lock is waited for.
-    using Mailbox = detail::Mailbox<Body, Lock>;
+    using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
 
     /// At the end of an operation under both locks: the mailbox knows what the engine knows.
     struct Follower {

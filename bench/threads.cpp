@@ -43,13 +43,14 @@ const std::vector<std::size_t> processors = [] {
 #endif
 
 /// Binds this thread to one of two processors, if there are two: where threads run, and whether they wander, must not
-/// be luck. Producers and consumers alternate, so four threads are one of each on either.
+/// be luck. Producers and consumers alternate, and every second pair the other way round: of four threads there is one
+/// of each on either.
 void bind_thread(std::size_t index) {
 #if defined(__linux__)
     if (processors.size() >= 2) {
         ::cpu_set_t set;
         CPU_ZERO(&set);
-        CPU_SET(processors[index % 2], &set);
+        CPU_SET(processors[(index + index / 2) % 2], &set);
         ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
     }
 #else

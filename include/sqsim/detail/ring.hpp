@@ -54,7 +54,7 @@ public:
     /// The same whatever is removed meanwhile, until the next call of this. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] void keep_room(std::size_t count) {
         kept_room_ = count;
-        if (room() < count) [[unlikely]] {
+        if (spares_ * chunk_size < count && room() < count) [[unlikely]] {
             reserve_chunks(count);
         }
     }

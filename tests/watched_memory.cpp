@@ -16,10 +16,12 @@
 namespace {
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
-    if (watched::counting.load(std::memory_order_relaxed) &&
-        watched::allocations.fetch_add(1, std::memory_order_relaxed) + 1 ==
-            watched::fails_at.load(std::memory_order_relaxed)) {
-        return nullptr;
+    if (watched::counting.load(std::memory_order_relaxed)) {
+        const std::uint64_t number = watched::allocations.fetch_add(1, std::memory_order_relaxed) + 1;
+        const std::uint64_t fails_at = watched::fails_at.load(std::memory_order_relaxed);
+        if (number == fails_at || (number > fails_at && watched::goes_on_failing.load(std::memory_order_relaxed))) {
+            return nullptr;
+        }
     }
     watched::living.fetch_add(1, std::memory_order_relaxed);
     const std::size_t bytes = size == 0 ? 1 : size;

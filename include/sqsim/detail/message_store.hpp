@@ -130,7 +130,7 @@ public:
                                                        bool linked) {
         const std::size_t size = size_of(body);
         Record& record = allocate(layout_for(size, extras != nullptr, linked), size, group_id, deduplication_id);
-        Unfinished unfinished{*this, record};
+        Unfinished<MessageStore> unfinished{*this, record};
         write_body(record, std::forward<From>(body), std::move(extras));
         unfinished.record = nullptr;
         return record;
@@ -245,7 +245,7 @@ private:
 
     template <class Source, class From>
     [[gnu::noinline]] void write_large(Source& source, Record& record, From&& body) {
-        Unfinished unfinished{source, record};
+        Unfinished<Source> unfinished{source, record};
         write_body(record, std::forward<From>(body), nullptr);
         unfinished.record = nullptr;
     }

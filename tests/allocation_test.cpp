@@ -1,78 +1,27 @@
 // SPDX-License-Identifier: MIT
 
-// Catches a path of a message's life that allocates memory once the queue has reached its size. The global operators
-// are replaced for the whole test program; outside of this file's measurements they do what the usual ones do.
+// Catches a path of a message's life that allocates memory once the queue has reached its size.
 
 #include "catch.hpp"
+#include "watched_memory.hpp"
 
 #include "sqsim/sqsim.hpp"
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#if defined(__GNUC__) && !defined(__clang__)
-// g++ takes the replaced operators for a mismatch where it inlines one of a pair but not the other.
-#    pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
 using namespace std::chrono_literals;
 
 namespace {
 
-std::atomic<bool> counting{false};
-std::atomic<std::uint64_t> allocations{0};
-
-void* allocate(std::size_t size, std::size_t alignment) noexcept {
-    if (counting.load(std::memory_order_relaxed)) {
-        allocations.fetch_add(1, std::memory_order_relaxed);
-    }
-    const std::size_t bytes = size == 0 ? 1 : size;
-    return alignment <= alignof(std::max_align_t)
-               ? std::malloc(bytes)
-               : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-    void* const memory = allocate(size, alignment);
-    if (memory == nullptr) {
-        throw std::bad_alloc{};
-    }
-    return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate_or_throw(size, 1); }
-void* operator new[](std::size_t size) { return allocate_or_throw(size, 1); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-    return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, std::align_val_t alignment) {
-    return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 1); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 1); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-
-namespace {
+using watched::allocations;
+using watched::counting;
 
 constexpr std::size_t lifecycles = 100'000;
 constexpr std::size_t batch = 10;

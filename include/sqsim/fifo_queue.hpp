@@ -12,6 +12,7 @@
 #include "sqsim/detail/sha256.hpp"
 #include "sqsim/detail/shared_verbs.hpp"
 #include "sqsim/detail/text.hpp"
+#include "sqsim/detail/unfinished_batch.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
 #include "sqsim/handle_results.hpp"
@@ -355,7 +356,10 @@ private:
         detail::raise_if(draft.error);
         return core_.locked([&](Engine& engine) {
             const auto times = engine.begin_send(group_id, true);
-            return store(engine, times, body, group_id, options, draft);
+            SentMessageSizes sizes;
+            auto result = store(engine, times, body, group_id, options, draft, sizes);
+            engine.ledger().count_sent(sizes);
+            return result;
         });
     }
 
@@ -368,7 +372,8 @@ private:
         core_.locked([&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, distinct);
             send.ask_under_lock(engine);
-            Tally tally{engine};
+            detail::UnfinishedBatch<Engine> unfinished{engine};
+            SentMessageSizes sizes;
             std::size_t room = engine.room();
             const detail::FifoKeys* keys = &send.keys(0);
             for (FifoSendMessageEntry<Body>& entry : entries) {
@@ -379,7 +384,7 @@ private:
                         engine.send_plain(std::move(entry.body), entry.message_group_id,
                                           entry.options.message_deduplication_id, *keys, times);
                     --room;
-                    detail::add_sizes(tally.sizes, detail::one_size(size));
+                    detail::add_sizes(sizes, detail::one_size(size));
                     results.emplace_back(result(ordinal, false));
                 } else if (original != 0) {
                     results.emplace_back(result(original, true));
@@ -389,6 +394,8 @@ private:
                 }
                 ++keys;
             }
+            unfinished.keep();
+            engine.ledger().count_sent(sizes);
         });
         return results;
     }
@@ -407,20 +414,25 @@ private:
         results.reserve(entries.size());
         core_.locked([&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, false);
+            detail::UnfinishedBatch<Engine> unfinished{engine};
+            SentMessageSizes sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
                                                   : store(engine, times, entry.body, entry.message_group_id,
-                                                          entry.options, drafts[i]));
+                                                          entry.options, drafts[i], sizes));
             }
+            unfinished.keep();
+            engine.ledger().count_sent(sizes);
         });
         return results;
     }
 
-    /// Stores a message that was found good, unless it is a duplicate. Under the lock.
+    /// Stores a message that was found good, unless it is a duplicate, and adds its size. Under the lock.
     template <class From>
     Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From& body,
-                                    std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft) {
+                                    std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft,
+                                    SentMessageSizes& sizes) {
         const std::string_view deduplication_id =
             draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
         const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
@@ -434,20 +446,13 @@ private:
         }
         const std::uint64_t ordinal =
             engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
-        engine.ledger().count_sent(detail::one_size(draft.size));
+        detail::add_sizes(sizes, detail::one_size(draft.size));
         return result(ordinal, false);
     }
 
     [[nodiscard]] SendMessageResult result(std::uint64_t ordinal, bool deduplicated) const noexcept {
         return {core_.message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
     }
-
-    // Counts the messages that a batch stored, also if it ends early.
-    struct Tally {
-        ~Tally() { engine.ledger().count_sent(sizes); }
-        Engine& engine;
-        SentMessageSizes sizes{};
-    };
 
     mutable detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions> core_;
 };

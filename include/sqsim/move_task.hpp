@@ -4,6 +4,7 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/core_access.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/task.hpp"
 #include "sqsim/error.hpp"
@@ -41,33 +42,33 @@ public:
 
     ~MoveTaskState() override { leave_clock(); }
 
-    /// Does what is due at once and leaves the rest to the clock.
-    void start() {
-        run_due(started_at);
+    /// Lets the clock drive the task. Errors: `std::bad_alloc`.
+    void attach() {
         if constexpr (Core::is_driven) {
-            if (next_due() != never) {
-                attached_ = true;
-                clock_->attach(*this);
-            }
+            clock_->attach(*this);
+            attached_ = true;
         }
     }
 
-    void run_due([[maybe_unused]] Nanos now) override {
+    /// If there is no memory to move a message, the next try comes a little later.
+    void run_due([[maybe_unused]] Nanos now) noexcept override {
         {
             const std::scoped_lock lock{mutex_};
             if constexpr (Core::may_go_back) {
                 now = follow_clock();
             }
             while (next_due() <= now && next_due() != never) {
-                move_one();
+                if (!obtained([this] { move_one(); })) {
+                    next_due_.store(saturating_add(now, patience).count(), std::memory_order_release);
+                }
             }
         }
         leave_clock_if_ended();
     }
 
-    [[nodiscard]] Nanos next_due() override { return Nanos{next_due_.load(std::memory_order_acquire)}; }
+    [[nodiscard]] Nanos next_due() noexcept override { return Nanos{next_due_.load(std::memory_order_acquire)}; }
 
-    void queue_ends(const void* queue) override {
+    void queue_ends(const void* queue) noexcept override {
         {
             const std::scoped_lock lock{mutex_};
             if (queue == source_ || queue == destination_) {
@@ -84,7 +85,7 @@ public:
         }
     }
 
-    [[nodiscard]] std::size_t cancel() {
+    std::size_t cancel() noexcept {
         {
             const std::scoped_lock lock{mutex_};
             end(MoveTaskStatus::cancelled, "");
@@ -99,10 +100,12 @@ public:
     }
 
     [[nodiscard]] std::chrono::nanoseconds next_event() override { return next_due(); }
-    void run_until(std::chrono::nanoseconds now) override { run_due(now); }
+    void run_until(std::chrono::nanoseconds now) noexcept override { run_due(now); }
     [[nodiscard]] bool acts_on_others() const override { return status.load() == MoveTaskStatus::running; }
 
 private:
+    static constexpr Nanos patience = std::chrono::milliseconds{1};
+
     /// The time now. If the clock was set back, the next message moves when it would have, by the time that passes.
     [[nodiscard]] Nanos follow_clock() {
         const Nanos now =
@@ -118,7 +121,7 @@ private:
     void move_one() {
         Core* destination = destination_;
         bool without_source = false;
-        std::optional<MovedMessage> message = source_->locked_now([&](auto& engine) {
+        std::unique_ptr<MovedMessage> message = source_->locked_now([&](auto& engine) {
             return engine.take_for_redrive([&](Record& record) {
                 if (destination_ == nullptr) {
                     const Extras* extras = Ledger<typename Core::message_type::body_type>::Layout::extras(record);
@@ -133,7 +136,7 @@ private:
         } else if (!message) {
             end(MoveTaskStatus::completed, "");
         } else {
-            destination->post(std::move(*message));
+            destination->post(std::move(message));
             destination->take_in();
             const std::size_t count = ++moved;
             const auto step = rate ? Nanos{static_cast<std::int64_t>(count) * 1'000'000'000 / *rate} : Nanos{};
@@ -141,7 +144,7 @@ private:
         }
     }
 
-    void end(MoveTaskStatus how, const char* reason) {
+    void end(MoveTaskStatus how, const char* reason) noexcept {
         if (status.load() == MoveTaskStatus::running) {
             status = how;
             failure_reason_ = reason;
@@ -169,7 +172,7 @@ private:
     std::remove_reference_t<decltype(std::declval<Core&>().clock())>* clock_;
     std::atomic<bool> attached_{false};
     ElapsedTime time_{};
-    std::string failure_reason_{};
+    const char* failure_reason_ = "";
     std::atomic<Nanos::rep> next_due_{Nanos::min().count()};
 
 public:
@@ -221,6 +224,19 @@ private:
     using Core = std::remove_reference_t<decltype(detail::CoreAccess::core(std::declval<QueueType&>()))>;
     using State = detail::MoveTaskState<Core>;
 
+    // A task that not everybody knows who is to drive it: it ends before it has begun.
+    struct Unstarted {
+        explicit Unstarted(State* state_) noexcept : state{state_} {}
+        Unstarted(const Unstarted&) = delete;
+        Unstarted& operator=(const Unstarted&) = delete;
+        ~Unstarted() {
+            if (state != nullptr) {
+                state->cancel();
+            }
+        }
+        State* state;
+    };
+
     explicit MessageMoveTask(std::shared_ptr<State> state) noexcept : state_{std::move(state)} {}
 
     /// The state, after what is due has been done.
@@ -261,14 +277,17 @@ private:
             }
         }
         auto state = std::make_shared<State>(source, destination, rate);
-        source.tasks().add_history(state);
-        state->start();
-        source.drive(state);
         const auto destinations =
             destination != nullptr ? std::vector{destination} : source.locked([&](auto&) { return source.sources(); });
+        Unstarted unstarted{state.get()};
+        source.drive(state);
         for (Core* queue : destinations) {
             queue->drive(state);
         }
+        state->attach();
+        source.tasks().add_history(state);
+        unstarted.state = nullptr;
+        state->run_due(state->started_at);
         return MessageMoveTask{std::move(state)};
     }
 

@@ -9,6 +9,7 @@
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/shared_verbs.hpp"
 #include "sqsim/detail/standard_engine.hpp"
+#include "sqsim/detail/unfinished_batch.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
 #include "sqsim/handle_results.hpp"
@@ -97,7 +98,12 @@ public:
     Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
         auto draft = detail::draft<Body>(body, options, core_, false);
         detail::raise_if(draft.error);
-        return core_.locked_with_mailbox([&](Engine& engine) { return store(engine, body, options, draft); });
+        return core_.locked_with_mailbox([&](Engine& engine) {
+            SentMessageSizes sizes;
+            auto result = store(engine, body, options, draft, sizes);
+            engine.ledger().count_sent(sizes);
+            return result;
+        });
     }
 
     /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
@@ -108,10 +114,15 @@ public:
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked_with_mailbox([&](Engine& engine) {
+            detail::UnfinishedBatch<Engine> unfinished{engine};
+            SentMessageSizes sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
-                results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
-                                                  : store(engine, entries[i].body, entries[i].options, drafts[i]));
+                results.push_back(drafts[i].error
+                                      ? Result<SendMessageResult>{*drafts[i].error}
+                                      : store(engine, entries[i].body, entries[i].options, drafts[i], sizes));
             }
+            unfinished.keep();
+            engine.ledger().count_sent(sizes);
         });
         return results;
     }
@@ -126,9 +137,11 @@ public:
             if (bodies.size() > engine.room()) {
                 return 0;
             }
+            detail::UnfinishedBatch<Engine> unfinished{engine};
             for (const std::string_view body : bodies) {
                 engine.send(body, detail::make_extras(options), options.message_group_id, options.delay);
             }
+            unfinished.keep();
             engine.ledger().count_sent(sizes);
             return bodies.size();
         });
@@ -266,16 +279,17 @@ private:
     friend struct detail::CoreAccess;
     using Engine = detail::StandardEngine<Body>;
 
-    /// Stores a message that was found good. Under the lock.
+    /// Stores a message that was found good, and adds its size. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft) {
+    Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft,
+                                    SentMessageSizes& sizes) {
         if (engine.room() == 0) {
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         detail::Record& record =
             engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
-        engine.ledger().count_sent(detail::one_size(draft.size));
+        detail::add_sizes(sizes, detail::one_size(draft.size));
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }
 

@@ -172,7 +172,7 @@ TEST_CASE("A bucket of timers is a list that loses what is refused", "[detail][t
     TimerBucket bucket = nullptr;
     TimerBucket other = nullptr;
     for (std::uint32_t slot = 0; slot < 1000; ++slot) {
-        pool.append(slot < 500 ? bucket : other, {Nanos{0}, slot, slot, 0});
+        REQUIRE(pool.append(slot < 500 ? bucket : other, {Nanos{0}, slot, slot, 0}));
     }
     TimerPool::append_all(bucket, other);
     CHECK(other == nullptr);
@@ -198,7 +198,7 @@ TEST_CASE("A bucket of timers is a list that loses what is refused", "[detail][t
     }
     CHECK(same);
     CHECK(expected == 0);
-    pool.append(bucket, {Nanos{0}, 1, 1, 0});
+    REQUIRE(pool.append(bucket, {Nanos{0}, 1, 1, 0}));
     const auto keep_none = [](const Timer&) { return false; };
     CHECK(pool.remove_unless(bucket, keep_none) == 0);
     CHECK(bucket == nullptr);

@@ -35,14 +35,20 @@ public:
         order_.take_back(end);
     }
 
+    /// Sees to it that one `add_late` throws nothing. Errors: `std::bad_alloc`.
+    void reserve_late() {
+        if (late_.size() == late_.capacity()) {
+            late_.reserve(2 * late_.size() + 4);
+        }
+    }
     /// Tells that a message was sent before others that came earlier: it was moved here with its sent time.
-    void add_late(const Record& record) {
+    void add_late(const Record& record) noexcept {
         late_.push_back({record.sent_at, record.ordinal, record.place});
         std::push_heap(late_.begin(), late_.end());
     }
 
     /// Forgets stale entries at the front; `stored` are not stale.
-    void drop_stale(std::size_t stored) {
+    void drop_stale(std::size_t stored) noexcept {
         drop_stale_front();
         if (late_.size() > 2 * stored + 64) {
             std::erase_if(late_, [this](const Late& late) { return !is_stored(late.place); });
@@ -52,7 +58,7 @@ public:
 
     /// Whether most entries are stale; `stored` are not. `compact` forgets these.
     [[nodiscard]] bool is_mostly_stale(std::size_t stored) const noexcept { return order_.size() > 2 * stored + 64; }
-    void compact() {
+    void compact() noexcept {
         order_.compact([this](Place entry) { return is_stored(entry); }, cursor_);
     }
 
@@ -60,7 +66,7 @@ public:
     void drop_until_cursor() noexcept { order_.drop_until(cursor_); }
 
     /// The message that was sent first; null if there is none.
-    [[nodiscard]] Record* first_sent() {
+    [[nodiscard]] Record* first_sent() noexcept {
         drop_stale_front();
         while (!late_.empty() && !is_stored(late_.front().place)) {
             std::pop_heap(late_.begin(), late_.end());

@@ -3,8 +3,10 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/plans.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -28,19 +30,28 @@ public:
             return {.not_retryable = true};
         }
         if (const std::vector<Lease>* const earlier = find(id, plan.maximum, engine.ledger().store())) {
+            if constexpr (requires { take.reserve(earlier->size()); }) {
+                take.reserve(earlier->size());
+            }
+            engine.reserve_repeating(plan, earlier->size());
             for (const Lease& lease : *earlier) {
                 engine.repeat(engine.ledger().store()[lease.slot], plan, take);
             }
             return {.messages = earlier->size()};
         }
+        const std::size_t most = std::min(plan.maximum, engine.ledger().visible());
+        if constexpr (requires { take.reserve(most); }) {
+            take.reserve(most);
+        }
         std::vector<Lease> leases;
+        leases.reserve(most);
         const auto note_and_take = [&](Record& record) {
             leases.push_back({record.slot(), record.generation()});
             take(record);
         };
         const Received result = engine.receive(plan, note_and_take, dead);
-        if (!leases.empty()) {
-            remember(id, std::move(leases), engine.ledger().now());
+        if (!leases.empty() && !obtained([&] { remember(id, std::move(leases), engine.ledger().now()); })) {
+            forget(id);  // what was received is; it cannot be repeated
         }
         return result;
     }
@@ -69,7 +80,7 @@ public:
         return by_age_.empty() ? never : by_age_.begin()->second->second.end;
     }
 
-    void expire(Nanos now) {
+    void expire(Nanos now) noexcept {
         while (!by_age_.empty() && next_end() <= now) {
             erase(by_age_.begin()->second);
         }

@@ -64,6 +64,15 @@ public:
     void give_up(const Fingerprint& id) noexcept { table_.erase_number(id, number(accepted_)); }
     [[gnu::always_inline]] void confirm() noexcept { ++accepted_; }
 
+    /// The position behind the last accepted id, to which `take_back` returns: the ids since are forgotten.
+    [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
+    void take_back(std::uint64_t accepted) noexcept {
+        while (accepted_ != accepted) {
+            --accepted_;
+            table_.erase_number(entries_[accepted_].id(), number(accepted_));
+        }
+    }
+
     /// An id that was claimed (or not, if there is no window), for as long as its message is being stored.
     class Claim {
     public:
@@ -96,7 +105,7 @@ public:
     [[nodiscard]] Nanos next_end() const noexcept { return size() == 0 ? never : runs_.front().ends; }
 
     /// Forgets the ids whose time has come.
-    void expire(Nanos now) {
+    void expire(Nanos now) noexcept {
         if (size() == 0 || runs_.front().ends > now) {
             return;
         }
@@ -207,7 +216,7 @@ private:
         }
     }
 
-    Ring<Entry> entries_{};       // behind the accepted ones at most one more, for the next claim
+    Ring<Entry> entries_{};       // those behind the accepted ones are for the next claims
     Ring<Run> runs_{};            // in the order they end
     std::uint64_t accepted_ = 0;  // the position behind the last id that is remembered
     IndexTable table_{};

@@ -6,6 +6,7 @@
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -37,8 +38,24 @@ public:
         [[nodiscard]] Ready ready() const noexcept { return {order, record->slot(), record->generation(), duplicate}; }
     };
 
-    /// Adds a message that is visible but not for the first time.
-    void give_back(const Ready& ready) { returned_.push(ready); }
+    /// Sees to it that so many `give_back` throw nothing, beside those of the leases and delays that last. Errors:
+    /// `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve(std::size_t count) { returned_.keep_room(ledger_.timed() + count); }
+
+    /// Sees to it that so many `take` throw nothing, and that what is taken can be given back, twice. Errors:
+    /// `std::bad_alloc`.
+    void reserve_taking(std::size_t count, ChoiceSource* choices) {
+        std::size_t others = 0;
+        if (choices != nullptr && choices->reorder_window() != 0) {
+            others = std::min<std::size_t>(choices->reorder_window(), ledger_.counts().total());
+            window_.reserve(others + 1);
+        }
+        reserve(count * (others + 2));
+    }
+
+    /// Adds a message that is visible but not for the first time. Precondition: there is room, which was reserved when
+    /// its lease or delay began.
+    void give_back(const Ready& ready) noexcept { returned_.push(ready); }
 
     /// Whether the next messages are simply those that nobody has received yet.
     [[nodiscard]] bool is_that_of_arrival() const noexcept { return returned_.empty() && !tenants_.used(); }
@@ -49,8 +66,9 @@ public:
         return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
     }
 
-    /// Forgets stale entries if they may be most of all.
-    void sweep() {
+    /// Forgets stale entries if they may be most of all, and lets go of room that is not needed.
+    void sweep() noexcept {
+        returned_.limit_room(ledger_.timed());
         if (returned_.size() > 2 * ledger_.counts().total() + 64) {
             returned_.remove_unless([this](const Ready& ready) { return is_meant(ready); });
         }
@@ -65,7 +83,6 @@ private:
         }
         // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
         const std::uint64_t youngest = first->order + window;
-        window_.reserve(window + 1);
         window_.assign(1, *first);
         while (const std::optional<Ready> other = take_first(youngest)) {
             window_.push_back(*other);
@@ -146,6 +163,9 @@ private:
         }
         const std::uint32_t tenant = Ledger<Body>::Layout::link(record).group;
         if (!tenants_.noisy(tenant, ledger_.now(), ledger_.in_flight())) {
+            return false;
+        }
+        if (!tenants_.may_defer(tenant)) {  // out of memory: better unfair than not at all
             return false;
         }
         take_main(ready);

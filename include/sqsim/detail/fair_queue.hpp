@@ -25,16 +25,21 @@ public:
     [[nodiscard]] Tenants& tenants() noexcept { return tenants_; }
     [[nodiscard]] bool is_used() const noexcept { return tenants_.used(); }
 
-    /// A message has come.
-    void enter(Record& record) {
+    /// Finds the tenant of a message that comes: `enter` must follow. Errors: `std::bad_alloc`.
+    void expect(Record& record) {
         if (is_grouped(record)) {
             Layout::link(record).group = tenants_.number(Layout::group_id(record));
+        }
+    }
+    /// A message has come.
+    void enter(Record& record) noexcept {
+        if (is_grouped(record)) {
             track(record, State::free, record.state());
         }
     }
 
     /// A message went from one state to another.
-    void track(Record& record, State before, State after) {
+    void track(Record& record, State before, State after) noexcept {
         if (tenants_.used()) [[unlikely]] {
             track_used(record, before, after);
         }
@@ -79,7 +84,7 @@ private:
         return tenants_.noisy(number, ledger_.now(), ledger_.in_flight());
     }
 
-    void track_used(Record& record, State before, State after) {
+    void track_used(Record& record, State before, State after) noexcept {
         if (before == State::in_flight && after != State::in_flight) {
             count_processing_time(record);
         }

@@ -10,8 +10,10 @@
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/linked_text.hpp"
 #include "sqsim/detail/moved_message.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
+#include "sqsim/detail/unadded.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
@@ -39,7 +41,7 @@ public:
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
     /// Lets everything happen that is due.
-    [[gnu::always_inline]] void advance_to(Nanos now) {
+    [[gnu::always_inline]] void advance_to(Nanos now) noexcept {
         reading_ = now;
         ledger_.advance(now);
         if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
@@ -50,7 +52,9 @@ public:
     /// How many groups became available since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return groups_.take_opened(); }
 
-    [[nodiscard]] Nanos next_event() { return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()}); }
+    [[nodiscard]] Nanos next_event() noexcept {
+        return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
+    }
 
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
     void count_call(Call call) { throttle_.count(call, reading_); }
@@ -122,14 +126,31 @@ public:
         return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
     }
 
+    // For a batch that does not come to its end.
+    struct BeforeBatch {
+        typename Arrivals<Body>::End end;
+        std::uint64_t accepted;
+        std::uint64_t deduplicated;
+    };
+    [[nodiscard]] BeforeBatch before_batch() noexcept {
+        return {ledger_.arrivals().end(), dedup_.accepted(), deduplicated_};
+    }
+    [[gnu::noinline]] void take_back(const BeforeBatch& before) noexcept {
+        ledger_.take_back_since(before.end, [this](Record& record) { remove(record); });
+        dedup_.take_back(before.accepted);
+        deduplicated_ = before.deduplicated;
+    }
+
     /// Stores a message that another queue moved here; its enqueue time is now (R176, R191).
-    void admit(MovedMessage&& moved) {
-        Record& record = detail::admit(ledger_, std::move(moved), false, true);
+    /// Errors: `std::bad_alloc`; nothing has changed then.
+    void admit(MovedMessage& moved) {
+        Record& record = detail::admit(ledger_, moved, false, true);
         add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
     }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
-    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178).
+    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`,
+    /// with no message received.
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
@@ -143,7 +164,16 @@ public:
         const bool leases = plan.visibility_timeout != Nanos::zero();
         const std::size_t maximum = leases ? std::min(plan.maximum, most - in_flight) : plan.maximum;
         const auto most_receives = static_cast<std::uint32_t>(plan.max_receive_count);
-        while (result.messages < maximum) {
+        const std::size_t expected = std::min(maximum, ledger_.visible());
+        if constexpr (requires { take.reserve(expected); }) {
+            take.reserve(expected);
+        }
+        ledger_.reserve_leases(plan.visibility_timeout, plan.default_timeout, expected);
+        if (!leases) {
+            groups_.reserve_reopening(expected);
+        }
+        bool lacks_memory = false;
+        while (result.messages < maximum && !lacks_memory) {
             Record* record = groups_.take();
             if (record == nullptr) {
                 break;
@@ -155,8 +185,11 @@ public:
             while (true) {
                 Record* const next = groups_.at(link->next);
                 if (plan.max_receive_count > 0 && record->receives() >= most_receives) [[unlikely]] {
-                    dead(take_away(*record, false));
-                    may_be_available = true;
+                    if (!bury(*record, dead)) {
+                        groups_.open_if_head(*record);
+                        lacks_memory = true;
+                        break;
+                    }
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
                     group.note_lease(*record, *link);
@@ -176,6 +209,9 @@ public:
         }
         groups_.reopen();  // only now: one call never returns a message twice (R146)
         ledger_.totals.number_of_messages_received += result.messages;
+        if (lacks_memory && result.messages == 0) {
+            raise_out_of_memory();
+        }
         return result;
     }
 
@@ -207,9 +243,13 @@ public:
         return result;
     }
 
+    /// Sees to it that so many `repeat` throw nothing. Errors: `std::bad_alloc`.
+    void reserve_repeating(const ReceivePlan& plan, std::size_t count) {
+        ledger_.reserve_leases(plan.visibility_timeout, plan.default_timeout, count);
+    }
     /// Repeats the receive of a message that is in flight: its timeout begins anew.
     template <class Take>
-    void repeat(Record& record, const ReceivePlan& plan, Take& take) {
+    void repeat(Record& record, const ReceivePlan& plan, Take& take) noexcept {
         set_deadline(record, plan.visibility_timeout, plan.default_timeout);
         take(record);
         groups_.open_if_head(record);
@@ -244,6 +284,7 @@ public:
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
+        ledger_.reserve_leases(timeout, false, 1);
         note_change(*record);
         set_deadline(*record, timeout, false);
         groups_.open_if_head(*record);
@@ -251,7 +292,7 @@ public:
     }
 
     /// Forgets what is stale where that costs little.
-    void tidy() {
+    void tidy() noexcept {
         ledger_.tidy(false);
         groups_.sweep();
     }
@@ -272,12 +313,14 @@ public:
     /// Takes the oldest deliverable message away, for a move task, if `accept(record)`. Linear in the messages before
     /// it, which are those that wait for one in flight.
     template <class Accept>
-    [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
+    [[nodiscard]] std::unique_ptr<MovedMessage> take_for_redrive(Accept accept) {
+        auto moved = prepare_move(options_.name);
         Record* const oldest = groups_.oldest_available();
         if (oldest == nullptr || !accept(*oldest)) {
-            return std::nullopt;
+            return nullptr;
         }
-        return take_away(*oldest, true);
+        take_away(*oldest, true, *moved);
+        return moved;
     }
 
     /// Changes the delay, also of the messages that are delayed now (R130).
@@ -308,21 +351,21 @@ private:
         return status == HandleStatus::ok ? HandleStatus::expired : status;
     }
 
-    // Gives a record back that could not be added.
-    struct Unadded {
-        Unadded(MessageStore<Body>& store_, Record& record_) noexcept : store{store_}, record{&record_} {}
-        Unadded(const Unadded&) = delete;
-        Unadded& operator=(const Unadded&) = delete;
-        ~Unadded() {
-            if (record != nullptr) {
-                record->place = record->place.next();  // what names it already is stale
-                record->born = record->generation();
-                store.take_back(store, *record);
-            }
+    /// Moves a message that was received too often. Returns whether there was memory; nothing has changed if not.
+    template <class Dead>
+    [[gnu::noinline]] [[nodiscard]] bool bury(Record& record, Dead& dead) noexcept {
+        std::unique_ptr<MovedMessage> moved;
+        if (!obtained([&] {
+                groups_.reserve_reopening(1);
+                moved = prepare_move(options_.name);
+            })) {
+            return false;
         }
-        MessageStore<Body>& store;
-        Record* record;
-    };
+        groups_.reopen_later(PayloadOf<Body>::link(record).group);
+        take_away(record, false, *moved);
+        dead(std::move(moved));
+        return true;
+    }
 
     template <class From>
     [[gnu::noinline]] std::uint64_t send_long(From&& body, std::string_view group_id, std::string_view deduplication_id,
@@ -343,13 +386,13 @@ private:
 
     /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.
     [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
-        Unadded unadded{ledger_.store(), record};
+        Unadded<Body> unadded{ledger_.store(), record};
         if (visible_at > ledger_.now()) [[unlikely]] {
             delays_.add(record);
             note_event(visible_at);
         }
         groups_.append(record, group_id, visible_at);
-        unadded.record = nullptr;
+        unadded.release();
     }
 
     /// A client deletes a message or changes its visibility: its receive is not to be repeated (R100).
@@ -359,14 +402,15 @@ private:
         }
     }
 
-    void set_deadline(Record& record, Nanos timeout, bool is_default) {
+    /// Precondition: memory is reserved, as for a lease.
+    void set_deadline(Record& record, Nanos timeout, bool is_default) noexcept {
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
     }
 
     /// Something will happen then that is not the ledger's: `advance_to` must not pass it.
     void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
 
-    void let_happen() {
+    void let_happen() noexcept {
         end_delays_and_leases();
         while (Record* record = ledger_.next_past_retention()) {
             remove(*record);
@@ -382,7 +426,7 @@ private:
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
     /// end first.
-    void end_delays_and_leases() {
+    void end_delays_and_leases() noexcept {
         while (true) {
             const Nanos delay_end = next_delay_end();
             const Nanos lease_end = ledger_.next_lease_end();
@@ -406,7 +450,7 @@ private:
         return first != nullptr ? saturating_add(first->sent_at, options_.delay) : never;
     }
 
-    [[gnu::always_inline]] void remove(Record& record) {
+    [[gnu::always_inline]] void remove(Record& record) noexcept {
         if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
@@ -414,9 +458,9 @@ private:
         ledger_.remove(record);
     }
 
-    [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
+    void take_away(Record& record, bool redriven, MovedMessage& moved) noexcept {
         groups_.leave(record);
-        return detail::take_away(ledger_, record, redriven, options_.name);
+        detail::take_away(ledger_, record, redriven, moved);
     }
 
     FifoQueueOptions options_;

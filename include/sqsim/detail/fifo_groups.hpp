@@ -46,8 +46,14 @@ public:
         const std::uint32_t number = groups_.find_or_create(group_id);
         NewGroup unused{groups_, number};
         const bool is_alone = groups_[number].tail == none;
+        if (groups_.size() > prepared_) [[unlikely]] {
+            prepare();
+        }
+        if (horizon_ == boundless && ledger_.counts().total() >= window_) [[unlikely]] {
+            beyond_.keep_room(room_for(prepared_));
+        }
         if (is_alone && is_visible) [[likely]] {
-            available_.push({visible_sequence_ + 1, record.slot(), record.generation(), false});
+            push(available_, {visible_sequence_ + 1, record.slot(), record.generation(), false});
             ++opened_;
         }
         ledger_.add(record, visible_at);
@@ -90,7 +96,7 @@ public:
 
     /// Every other change of a message's state goes through here.
     template <class Change>
-    void change_state(Record& record, Change change) {
+    void change_state(Record& record, Change change) noexcept {
         Group& group = groups_[Layout::link(record).group];
         const bool was_in_flight = record.state() == State::in_flight;
         change();
@@ -106,7 +112,7 @@ public:
     }
 
     /// Takes a message that leaves the queue out of its group, which may thereby become available.
-    [[gnu::always_inline]] void leave(Record& record) {
+    [[gnu::always_inline]] void leave(Record& record) noexcept {
         const GroupLink& link = Layout::link(record);
         const std::uint32_t number = link.group;
         Group& group = groups_[number];
@@ -132,7 +138,7 @@ public:
 
     /// Takes the next available group out of the order, and returns its head, from which on its messages are
     /// delivered; null if there is none.
-    [[gnu::always_inline]] [[nodiscard]] Record* take() {
+    [[gnu::always_inline]] [[nodiscard]] Record* take() noexcept {
         if (horizon_ != boundless) [[unlikely]] {
             widen_horizon();
         }
@@ -146,7 +152,7 @@ public:
             if (within_horizon(record)) [[likely]] {
                 return &record;
             }
-            beyond_.push({record.ordinal, record.slot(), record.generation(), false});
+            push(beyond_, {record.ordinal, record.slot(), record.generation(), false});
         }
         return nullptr;
     }
@@ -155,9 +161,19 @@ public:
     [[gnu::always_inline]] [[nodiscard]] Record* at(std::uint32_t slot) const noexcept {
         return slot == none ? nullptr : &ledger_.store()[slot];
     }
+    /// Sees to it that so many more groups can be named. Errors: `std::bad_alloc`.
+    void reserve_reopening(std::size_t count) {
+        if (reopen_.capacity() - reopen_.size() < count) [[unlikely]] {
+            reopen_.reserve(2 * reopen_.size() + count);
+        }
+    }
     /// Puts the groups back that were taken and named, those that still exist and are available.
-    void reopen_later(std::uint32_t group) { reopen_.push_back(group); }
-    void reopen() {
+    void reopen_later(std::uint32_t group) noexcept {
+        if (reopen_.empty() || reopen_.back() != group) {
+            reopen_.push_back(group);
+        }
+    }
+    void reopen() noexcept {
         for (const std::uint32_t group : reopen_) {
             if (groups_.contains(group)) {
                 open_if_head(ledger_.store()[groups_[group].head]);
@@ -166,9 +182,9 @@ public:
         reopen_.clear();
     }
 
-    [[gnu::always_inline]] void open_if_head(Record& record) {
+    [[gnu::always_inline]] void open_if_head(Record& record) noexcept {
         if (is_available_head(record)) {
-            available_.push({Layout::link(record).visible_sequence, record.slot(), record.generation(), false});
+            push(available_, {Layout::link(record).visible_sequence, record.slot(), record.generation(), false});
             ++opened_;
         }
     }
@@ -194,12 +210,16 @@ public:
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
     /// Forgets stale entries if they may be most of all.
-    void sweep() {
+    void sweep() noexcept {
+        if (prepared_ > 4 * groups_.size() + 64) {
+            prepared_ = 2 * groups_.size();
+            available_.limit_room(room_for(prepared_));
+            beyond_.limit_room(room_for(prepared_));
+        }
         const std::size_t bound = 2 * ledger_.counts().total() + 64;
         if (available_.size() > bound || beyond_.size() > bound) [[unlikely]] {
-            const auto meant = [this](const Ready& entry) { return is_meant(entry, ledger_.store()[entry.slot]); };
-            available_.remove_unless(meant);
-            beyond_.remove_unless(meant);
+            drop_stale(available_);
+            drop_stale(beyond_);
         }
     }
 
@@ -230,9 +250,30 @@ private:
         return record.generation() == entry.generation && is_available_head(record);
     }
 
+    // Both lists have room for an entry of each group, so that a group can become available without an error: when a
+    // list is full, it is so of stale entries.
+    [[nodiscard]] static std::size_t room_for(std::size_t groups) noexcept { return groups + groups / 2 + 64; }
+    [[gnu::noinline]] void prepare() {
+        const std::size_t groups = groups_.size() + groups_.size() / 2;
+        available_.keep_room(room_for(groups));
+        if (horizon_ != boundless) {
+            beyond_.keep_room(room_for(groups));
+        }
+        prepared_ = groups;
+    }
+    [[gnu::always_inline]] void push(ReadyList& list, const Ready& entry) noexcept {
+        if (list.room() == 0) [[unlikely]] {
+            drop_stale(list);
+        }
+        list.push(entry);
+    }
+    [[gnu::noinline]] void drop_stale(ReadyList& list) noexcept {
+        list.remove_unless([this](const Ready& entry) { return is_meant(entry, ledger_.store()[entry.slot]); });
+    }
+
     /// Widens the part of the backlog that is looked at, up to the window, and finds the groups that begin there. Once
     /// the backlog is small again, it is looked at as a whole.
-    void widen_horizon() {
+    void widen_horizon() noexcept {
         if (ledger_.counts().total() <= window_ / 2) {
             horizon_ = boundless;
         }
@@ -269,6 +310,7 @@ private:
     std::size_t within_horizon_ = 0;     // stored messages up to there, if there is one
     std::size_t in_flight_ = 0;
     std::size_t opened_ = 0;
+    std::size_t prepared_ = 0;  // the lists have room for so many groups
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -38,7 +38,7 @@ public:
     /// Whether that is worth its time.
     [[nodiscard]] bool is_large() const noexcept { return table_.is_large(); }
 
-    [[gnu::always_inline]] void erase(std::uint32_t number) {
+    [[gnu::always_inline]] void erase(std::uint32_t number) noexcept {
         Entry& entry = groups_[number];
         table_.erase_number(entry.id, number);
         if (table_.size() == 0 && groups_.size() > 64) [[unlikely]] {
@@ -51,7 +51,7 @@ public:
         table_.shrink();
     }
 
-    void clear() {
+    void clear() noexcept {
         groups_ = std::vector<Entry>{};
         first_unused_ = none;
         table_.clear();

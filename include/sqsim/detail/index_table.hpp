@@ -3,6 +3,7 @@
 
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/lanes.hpp"
+#include "sqsim/detail/obtain.hpp"
 
 #include <array>
 #include <cstddef>
@@ -88,14 +89,15 @@ public:
         --size_;
     }
 
-    /// Gives back memory that the content no longer needs. Amortised: only when seven eighths are empty.
-    [[gnu::always_inline]] void shrink() {
+    /// Gives back memory that the content no longer needs; or later, if there is none for that. Amortised: only when
+    /// seven eighths are empty.
+    [[gnu::always_inline]] void shrink() noexcept {
         if (size_ < least_) [[unlikely]] {
             resize_down();
         }
     }
 
-    void clear() {
+    void clear() noexcept {
         buckets_ = std::vector<Bucket>{};
         mask_ = 0;
         size_ = 0;
@@ -199,12 +201,12 @@ private:
         }
     }
 
-    [[gnu::noinline]] void resize_down() {
+    [[gnu::noinline]] void resize_down() noexcept {
         std::size_t count = buckets_.size();
         while (count > smallest && size_ * 8 < count * places) {
             count /= 2;
         }
-        resize(count);
+        static_cast<void>(obtained([&] { resize(count); }));
     }
 
     std::vector<Bucket> buckets_{};  // a power of two of them, at most half full

@@ -21,11 +21,13 @@ class LeaseTimers {
 public:
     explicit LeaseTimers(const MessageStore<Body>& store) noexcept : store_{store} {}
 
-    /// Sees to it that one `schedule` throws nothing. Errors: `std::bad_alloc`.
-    [[gnu::always_inline]] void reserve() { timers_.reserve(); }
+    /// As `Timers::reserve`.
+    [[gnu::always_inline]] void reserve(Nanos deadline, bool is_default, std::size_t count) {
+        timers_.reserve(deadline, is_default, count);
+    }
 
-    /// Adds the record's deadline. `is_default`: as for `Timers`.
-    [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
+    /// Adds the record's deadline, for which memory is reserved. `is_default`: as for `Timers`.
+    [[gnu::always_inline]] void schedule(Record& record, bool is_default) noexcept {
         const std::uint64_t sequence = timers_.schedule(record.deadline, record.place, is_default);
         if ((record.layout & layout_linked) != 0) {
             Layout::link(record).timer = static_cast<std::uint32_t>(sequence);
@@ -38,7 +40,7 @@ public:
     [[gnu::always_inline]] [[nodiscard]] Timers& list() noexcept { return timers_; }
 
     /// The next delay or lease that ends; null if there is none.
-    [[nodiscard]] const Timer* peek() {
+    [[nodiscard]] const Timer* peek() noexcept {
         const Timer* timer = timers_.peek();
         while (timer != nullptr && !is_meant(*timer)) {
             timers_.pop();
@@ -53,7 +55,7 @@ public:
     /// Removes the timers that `Timers::end_run` says, and calls `visit(record)` for the messages whose leases end with
     /// them; none of these is in a group.
     template <class Visit>
-    void end_run(Nanos now, Visit visit) {
+    void end_run(Nanos now, Visit visit) noexcept {
         timers_.end_run(now, [&](Place place, Nanos deadline) {
             Record& record = store_[place.slot()];
             if (record.place == place && record.deadline == deadline && record.state() == State::in_flight) {
@@ -63,7 +65,7 @@ public:
     }
 
     /// Forgets stale timers where they may be most of all; `lasting` delays and leases are not stale.
-    void sweep(std::size_t lasting) {
+    void sweep(std::size_t lasting) noexcept {
         if (lasting == 0) {
             timers_.drop_all();
         } else {

@@ -6,6 +6,7 @@
 #include "sqsim/detail/handles.hpp"
 #include "sqsim/detail/lease_timers.hpp"
 #include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/timers.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
@@ -75,12 +76,13 @@ public:
     /// Whether it is certain that nothing is due.
     [[nodiscard]] bool is_quiet() const noexcept { return now_ < quiet_until_; }
     /// Tells that nothing is due before the next event.
-    void settle() { quiet_until_ = next_event(); }
+    void settle() noexcept { quiet_until_ = next_event(); }
 
     /// Sees to it that so many messages can be added without an error. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] void reserve(std::size_t count) { arrivals_.reserve(count); }
 
-    /// Adds a message that is visible now, or is delayed until `visible_at`.
+    /// Adds a message that is visible now, or is delayed until `visible_at`. Errors: `std::bad_alloc`; nothing has
+    /// changed then.
     [[gnu::always_inline]] void add(Record& record, Nanos visible_at) {
         arrivals_.reserve(1);
         record.deadline = std::max(visible_at, now_);
@@ -156,15 +158,33 @@ public:
         }
     }
 
+    /// Calls `leave(record)`, which removes it, for the messages that were added since; nobody has looked at them.
+    template <class Leave>
+    [[gnu::noinline]] void take_back_since(const typename Arrivals<Body>::End& end, Leave leave) noexcept {
+        arrivals_.take_back(end, leave);
+    }
+
     void set_state(Record& record, State state) noexcept {
         --count_of(record.state());
         record.set_state(state);
         ++count_of(state);
     }
 
-    /// Begins a new lease of a message. With a timeout of zero the message is visible at once (R115).
-    [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) {
-        timers_.reserve();
+    /// How many messages will be visible again by themselves.
+    [[nodiscard]] std::size_t timed() const noexcept { return count_of(State::in_flight) + count_of(State::delayed); }
+
+    /// Sees to it that so many leases in a row with this timeout throw nothing. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void reserve_leases(Nanos timeout, bool is_default, std::size_t count) {
+        if (timeout != Nanos::zero()) {
+            timers_.reserve(saturating_add(now_, timeout), is_default, count);
+        }
+    }
+    /// The same for a delay.
+    void reserve_delay() { timers_.reserve(now_, false, 1); }
+
+    /// Begins a new lease of a message, for which memory is reserved. With a timeout of zero the message is visible at
+    /// once (R115).
+    [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) noexcept {
         const Nanos first = record.first_receive();
         record.place = record.place.next();
         record.received_at = now_;
@@ -175,9 +195,9 @@ public:
 
     /// Begins leases of the default timeout, which is above zero, of so many messages that were never received, in the
     /// order they came; none of them is in a group. Returns: how many there were, each given to `take(record)`, which
-    /// throws nothing. Errors: `std::bad_alloc`, with some of them leased and given.
+    /// throws nothing. Precondition: memory is reserved.
     template <class Take>
-    [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, Take& take) {
+    [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, Take& take) noexcept {
         const Nanos now = now_;
         const Nanos deadline = saturating_add(now, timeout);
         if (!timers_.may_rise_to(deadline)) [[unlikely]] {
@@ -232,21 +252,17 @@ public:
         return count;
     }
 
-    /// Lets the lease end `timeout` from now.
-    [[gnu::always_inline]] void set_deadline(Record& record, Nanos timeout, bool is_default) {
-        timers_.reserve();
+    /// Lets the lease end `timeout` from now. Precondition: memory is reserved, as for a lease.
+    [[gnu::always_inline]] void set_deadline(Record& record, Nanos timeout, bool is_default) noexcept {
         begin_lease(record, timeout, is_default);
     }
 
-    void schedule_delay(Record& record) {
-        timers_.reserve();
-        schedule(record, false);
-    }
+    void schedule_delay(Record& record) noexcept { schedule(record, false); }
 
     /// Ends the leases of the default timeout that are due, as long as no other timer comes between them: each message
-    /// is visible then, and given to `visit(record)`. Returns: how many there were.
+    /// is visible then, and given to `visit(record)`, which throws nothing. Returns: how many there were.
     template <class Visit>
-    std::size_t end_default_leases(Visit visit) {
+    std::size_t end_default_leases(Visit visit) noexcept {
         std::size_t count = 0;
         timers_.end_run(now_, [&](Record& record) {
             record.set_state(State::visible);
@@ -259,7 +275,7 @@ public:
     }
 
     /// The next message whose delay or lease has ended, still in its old state; null if there is none.
-    [[nodiscard]] Record* next_due() {
+    [[nodiscard]] Record* next_due() noexcept {
         const Timer* timer = timers_.peek();
         if (timer == nullptr || timer->deadline > now_) {
             return nullptr;
@@ -270,19 +286,19 @@ public:
     }
 
     /// When the next delay or lease that was scheduled ends; `never` if there is none.
-    [[nodiscard]] Nanos next_lease_end() {
+    [[nodiscard]] Nanos next_lease_end() noexcept {
         const Timer* timer = timers_.peek();
         return timer != nullptr ? timer->deadline : never;
     }
 
     /// The oldest message whose retention has ended (R193); null if there is none.
-    [[nodiscard]] Record* next_past_retention() {
+    [[nodiscard]] Record* next_past_retention() noexcept {
         Record* const first = arrivals_.first_sent();
         return first != nullptr && first->sent_at <= saturating_add(now_, -retention_) ? first : nullptr;
     }
 
     /// The next instant at which something happens by itself.
-    [[nodiscard]] Nanos next_event() {
+    [[nodiscard]] Nanos next_event() noexcept {
         const Record* const first = arrivals_.first_sent();
         const Nanos retention_end = first != nullptr ? saturating_add(first->sent_at, retention_) : never;
         return std::min(next_lease_end(), retention_end);
@@ -307,12 +323,11 @@ public:
 
     /// Forgets stale entries where they come to the front. `all_fresh`: the visible messages are those behind the
     /// cursor. Linear in what was removed since the last time.
-    void tidy(bool all_fresh) {
+    void tidy(bool all_fresh) noexcept {
         removed_since_trim_ += std::exchange(removed_, 0);
         store_->sweep_held();
-        const std::size_t timed = count_of(State::in_flight) + count_of(State::delayed);
-        timers_.sweep(timed);
-        if (timed == 0 && all_fresh) {
+        timers_.sweep(timed());
+        if (timed() == 0 && all_fresh) {
             arrivals_.drop_until_cursor();
         } else {
             arrivals_.drop_stale(stored());
@@ -321,8 +336,9 @@ public:
 
     /// Whether most arrivals are stale, or much memory is unused.
     [[nodiscard]] bool is_wasteful() const noexcept { return arrivals_.is_mostly_stale(stored()) || may_trim(); }
-    /// Ends that. Linear in the stale entries and the free slots. Precondition: all free slots are the store's.
-    void compact() {
+    /// Ends that; or later, if there is no memory. Linear in the stale entries and the free slots. Precondition: all
+    /// free slots are the store's.
+    void compact() noexcept {
         if (arrivals_.is_mostly_stale(stored())) {
             arrivals_.compact();
         }
@@ -330,7 +346,7 @@ public:
             removed_since_trim_ = 0;
             store_->collect();
             store_->free_held();
-            store_->slots().trim();
+            static_cast<void>(obtained([this] { store_->slots().trim(); }));
         }
     }
 
@@ -375,7 +391,7 @@ private:
 
     /// As `lease_fresh`, whatever the timeout.
     template <class Take>
-    [[gnu::noinline]] std::size_t lease_fresh_singly(std::size_t most, Nanos timeout, Take& take) {
+    [[gnu::noinline]] std::size_t lease_fresh_singly(std::size_t most, Nanos timeout, Take& take) noexcept {
         std::size_t count = 0;
         while (count != most) {
             Record* const record = arrivals_.next_fresh();
@@ -400,7 +416,7 @@ private:
         return removed_since_trim_ > returnable / 2 && stored() < returnable / 4;
     }
 
-    [[gnu::always_inline]] void begin_lease(Record& record, Nanos timeout, bool is_default) {
+    [[gnu::always_inline]] void begin_lease(Record& record, Nanos timeout, bool is_default) noexcept {
         record.deadline = saturating_add(now_, timeout);
         if (timeout == Nanos::zero()) [[unlikely]] {
             set_state(record, State::visible);
@@ -410,7 +426,7 @@ private:
         }
     }
 
-    [[gnu::always_inline]] void schedule(Record& record, bool is_default) {
+    [[gnu::always_inline]] void schedule(Record& record, bool is_default) noexcept {
         quiet_until_ = std::min(quiet_until_, record.deadline);
         timers_.schedule(record, is_default);
     }

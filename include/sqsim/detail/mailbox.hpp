@@ -18,7 +18,6 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -38,8 +37,8 @@ public:
     Mailbox(const Mailbox&) = delete;
     Mailbox& operator=(const Mailbox&) = delete;
     ~Mailbox() {
-        for (const MovedMessage& moved : moved_) {
-            moved.owner->release(*moved.record);
+        while (moved_ != nullptr) {  // one by one: a long chain would end deep in the stack
+            moved_ = std::move(moved_->next);
         }
     }
 
@@ -52,10 +51,12 @@ public:
 
     void note_latest(std::uint64_t ordinal) noexcept { latest_.store(ordinal, std::memory_order_relaxed); }
 
-    /// Leaves a message that another queue moves here. Errors: `std::bad_alloc`.
-    void post(MovedMessage&& moved) {
+    /// Leaves a message that another queue moves here. It brings its own memory.
+    void post(std::unique_ptr<MovedMessage> moved) noexcept {
         const std::scoped_lock lock{mutex};
-        moved_.push_back(std::move(moved));
+        MovedMessage* const posted = moved.get();
+        (moved_ == nullptr ? moved_ : last_moved_->next) = std::move(moved);
+        last_moved_ = posted;
         is_filled_.store(true, std::memory_order_release);
     }
 
@@ -196,7 +197,7 @@ public:
                 stock_.refill(engine.ledger().store().slots());
             }
         }
-        if (!moved_.empty()) [[unlikely]] {
+        if (moved_ != nullptr) [[unlikely]] {
             admit_moved(engine);
         }
         is_filled_.store(false, std::memory_order_release);
@@ -262,9 +263,9 @@ private:
 
     template <class Engine>
     [[gnu::noinline]] void admit_moved(Engine& engine) {
-        while (!moved_.empty()) {
-            engine.admit(std::move(moved_.front()));
-            moved_.erase(moved_.begin());
+        while (moved_ != nullptr) {
+            engine.admit(*moved_);
+            moved_ = std::move(moved_->next);
         }
         follow(engine);
     }
@@ -292,7 +293,8 @@ private:
     SentMessageSizes sizes_{};  // of what is prepared
     std::size_t room_ = 0;      // what the engine had room for when it last took something in
     std::size_t sleepers_ = 0;
-    std::vector<MovedMessage> moved_{};
+    std::unique_ptr<MovedMessage> moved_{};  // and those behind it
+    MovedMessage* last_moved_ = nullptr;
     alignas(two_cache_lines) std::atomic<bool> is_filled_{false};
     std::atomic<std::uint64_t> latest_{0};
 };

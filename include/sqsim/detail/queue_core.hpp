@@ -6,6 +6,7 @@
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/receive_attempt.hpp"
 #include "sqsim/detail/redrive_link.hpp"
 #include "sqsim/detail/section.hpp"
@@ -245,13 +246,13 @@ public:
     void set_redrive_policy(QueueCore& dead_letter_queue, int max_receive_count) {
         RedriveLink<QueueCore>::set(*this, dead_letter_queue, max_receive_count);
     }
-    void clear_redrive_policy() { RedriveLink<QueueCore>::clear(*this); }
+    void clear_redrive_policy() noexcept { RedriveLink<QueueCore>::clear(*this); }
 
     /// Takes a message that another queue moves here: into the mailbox. `take_in` must follow, without that queue's
-    /// lock.
-    void post(MovedMessage&& moved) { mailbox_.post(std::move(moved)); }
-    void take_in() {
-        locked_now([](Engine&) {});
+    /// lock. If there is no memory for it now, it stays there until the next operation.
+    void post(std::unique_ptr<MovedMessage> moved) noexcept { mailbox_.post(std::move(moved)); }
+    void take_in() noexcept {
+        static_cast<void>(obtained([this] { locked_now([](Engine&) {}); }));
     }
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
@@ -302,10 +303,15 @@ public:
     }
 
     [[nodiscard]] std::chrono::nanoseconds next_event() override {
-        return locked([](Engine& engine) { return engine.next_event(); });
+        std::chrono::nanoseconds next{};
+        if (!obtained([&] { next = locked([](Engine& engine) { return engine.next_event(); }); })) {
+            const Section section{*this};  // what has come in cannot be taken in now
+            next = engine_.next_event();
+        }
+        return next;
     }
 
-    void run_until(std::chrono::nanoseconds now) override {
+    void run_until(std::chrono::nanoseconds now) noexcept override {
         Section section{*this};
         engine_.advance_to(now);
         if constexpr (is_driven) {
@@ -486,7 +492,7 @@ private:
         });
     }
 
-    void tidy() {
+    void tidy() noexcept {
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
             engine_.tidy();

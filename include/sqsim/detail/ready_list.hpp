@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/ring.hpp"
 
 #include <algorithm>
@@ -23,6 +24,15 @@ struct Ready {
 template <class = void>
 class BasicReadyList {
 public:
+    /// Sees to it that so many `push` throw nothing, whatever is removed meanwhile, until the next call of this.
+    /// Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void keep_room(std::size_t count) { rising_.keep_room(count); }
+    /// Lets go of the room beyond this that is not needed otherwise.
+    void limit_room(std::size_t count) noexcept { rising_.limit_room(count); }
+    /// How many `push` throw nothing.
+    [[nodiscard]] std::size_t room() const noexcept { return rising_.room(); }
+
+    /// Errors: `std::bad_alloc`, but not if there is room.
     [[gnu::always_inline]] void push(const Ready& ready) {
         if (rising_.empty() || rising_.back().order < ready.order) [[likely]] {
             rising_.push_back({ready.order, ready.slot, ready.generation, ready.duplicate});
@@ -68,9 +78,22 @@ private:
         [[nodiscard]] bool operator()(const Ready& a, const Ready& b) const noexcept { return a.order > b.order; }
     };
 
-    void push_late(Ready ready) {
+    void push_late(const Ready& ready) {
+        if (heap_.size() == heap_.capacity() && !obtained([this] { heap_.reserve(2 * heap_.size() + 16); })) {
+            insert(ready);
+            return;
+        }
         heap_.push_back(ready);
         std::push_heap(heap_.begin(), heap_.end(), Later{});
+    }
+    /// Adds an entry to the list at its place: slow, but there is room.
+    [[gnu::noinline]] void insert(const Ready& ready) {
+        rising_.push_back(ready);
+        std::uint64_t place = rising_.end_position() - 1;
+        for (; place != rising_.begin_position() && rising_[place - 1].order > ready.order; --place) {
+            rising_[place] = rising_[place - 1];
+        }
+        rising_[place] = ready;
     }
     void pop_late() noexcept {
         std::pop_heap(heap_.begin(), heap_.end(), Later{});

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <stop_token>
 #include <utility>
 
@@ -82,7 +83,7 @@ public:
         // Both may have changed during the wait.
         plan_.visibility_timeout = options_.visibility_timeout.value_or(core_.engine_.options().visibility_timeout);
         plan_.max_receive_count = core_.redrive_.dead_letter_queue != nullptr ? core_.redrive_.max_receive_count : 0;
-        const auto dead = [&](MovedMessage&& moved) {
+        const auto dead = [&](std::unique_ptr<MovedMessage> moved) {
             dead_letter_queue_ = core_.redrive_.dead_letter_queue;
             dead_letter_queue_->post(std::move(moved));
         };

@@ -35,26 +35,29 @@ struct RedriveLink {
                                                      "' must use the same clock object as the source '" +
                                                      std::string{source.name()} + "'.");
         }
-        clear(source);
         {
             const std::scoped_lock lock{dead_letter_queue.mutex_};
-            dead_letter_queue.redrive_.sources.push_back(&source);
+            dead_letter_queue.redrive_.sources.push_back(&source);  // first, for only this can fail
         }
-        const std::scoped_lock lock{source.mutex_};
-        source.redrive_.dead_letter_queue = &dead_letter_queue;
-        source.redrive_.max_receive_count = max_receive_count;
+        replace(source, &dead_letter_queue, max_receive_count);
     }
 
-    static void clear(Core& source) {
+    static void clear(Core& source) noexcept { replace(source, nullptr, 0); }
+
+    /// Precondition: the dead-letter queue, if there is one, has the source among its own.
+    static void replace(Core& source, Core* dead_letter_queue, int max_receive_count) noexcept {
         Core* old = nullptr;
         {
             const std::scoped_lock lock{source.mutex_};
-            old = std::exchange(source.redrive_.dead_letter_queue, nullptr);
-            source.redrive_.max_receive_count = 0;
+            old = std::exchange(source.redrive_.dead_letter_queue, dead_letter_queue);
+            source.redrive_.max_receive_count = max_receive_count;
         }
         if (old != nullptr) {
             const std::scoped_lock lock{old->mutex_};
-            std::erase(old->redrive_.sources, &source);
+            auto& sources = old->redrive_.sources;  // may have it twice: the old one comes first
+            if (const auto found = std::find(sources.begin(), sources.end(), &source); found != sources.end()) {
+                sources.erase(found);
+            }
         }
     }
 

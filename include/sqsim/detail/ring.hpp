@@ -44,11 +44,28 @@ public:
     [[nodiscard]] T& back() noexcept { return end_[-1]; }
     [[nodiscard]] const T& back() const noexcept { return end_[-1]; }
 
-    /// Sees to it that up to 64 `push_back` throw nothing. Errors: `std::bad_alloc`.
+    /// Sees to it that so many `push_back` throw nothing, if nothing is removed before. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] void reserve(std::size_t count) {
-        if (static_cast<std::size_t>(chunk_end_ - end_) < count && spares_ == 0) [[unlikely]] {
-            add_spare();
+        if (static_cast<std::size_t>(chunk_end_ - end_) < count) [[unlikely]] {
+            reserve_chunks(count);
         }
+    }
+
+    /// The same whatever is removed meanwhile, until the next call of this. Errors: `std::bad_alloc`.
+    [[gnu::always_inline]] void keep_room(std::size_t count) {
+        kept_room_ = count;
+        if (spares_ * chunk_size < count && room() < count) [[unlikely]] {
+            reserve_chunks(count);
+        }
+    }
+    /// Lets go of the room beyond this that is not needed otherwise.
+    void limit_room(std::size_t count) noexcept {
+        kept_room_ = count;
+        trim();
+    }
+    /// How many `push_back` throw nothing.
+    [[nodiscard]] std::size_t room() const noexcept {
+        return static_cast<std::size_t>(chunk_end_ - end_) + static_cast<std::size_t>(spares_ * chunk_size);
     }
 
     /// Errors: `std::bad_alloc`, but not for what was reserved.
@@ -103,14 +120,20 @@ private:
     [[nodiscard]] std::uint64_t first_chunk() const noexcept { return head_ / chunk_size; }
     [[nodiscard]] std::uint64_t end_chunk() const noexcept { return (tail_ + chunk_size - 1) / chunk_size; }
 
+    [[gnu::noinline]] void reserve_chunks(std::size_t count) {
+        while (room() < count) {
+            add_spare();
+        }
+    }
+
     [[gnu::noinline]] void add_spare() {
-        const std::uint64_t used = end_chunk() - first_chunk();
+        const std::uint64_t used = end_chunk() - first_chunk() + spares_;
         if (used == chunks_.size()) {
             resize_table(chunks_.empty() ? 2 : chunks_.size() * 2);
         } else if (chunks_.size() > 64 && used * 8 < chunks_.size()) {
             resize_table(chunks_.size() / 2);
         }
-        chunk(end_chunk()).reset(static_cast<T*>(SpareMemory::allocate(chunk_bytes, alignof(T))));
+        chunk(end_chunk() + spares_).reset(static_cast<T*>(SpareMemory::allocate(chunk_bytes, alignof(T))));
         ++spares_;
     }
 
@@ -152,7 +175,8 @@ private:
     /// Frees the chunks that are too many.
     void trim() noexcept {
         const std::uint64_t used = end_chunk() - first_chunk();
-        while (spares_ > used + 4) {
+        const std::uint64_t kept = std::max(used + 4, kept_room_ / chunk_size + 1);
+        while (spares_ > kept) {
             chunk(end_chunk() + --spares_).reset();
         }
     }
@@ -194,6 +218,7 @@ private:
     std::uint64_t mask_ = 0;
     std::vector<Chunk> chunks_{};  // a power of two of them, addressed by number modulo their count
     std::uint64_t spares_ = 0;     // chunks behind the last one in use
+    std::size_t kept_room_ = 0;    // so many entries find spares
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -208,20 +208,35 @@ private:
             const std::size_t size = slots * stride;
             std::unique_ptr<std::byte, Free> memory{
                 static_cast<std::byte*>(SpareMemory::allocate(size, alignof(Record))), Free{size}};
+            reserve_blocks(number, 1);
             memories_.push_back(std::move(memory));
             add_blocks(number, memories_.back().get(), slots, false);
         } else {
             const std::size_t size = (1024 * stride + Pages::unit - 1) / Pages::unit * Pages::unit;
             const auto first = static_cast<std::uint32_t>(blocks_.size());
             const bool is_returnable = regions_.size() >= kept_regions;
+            reserve_blocks(number, (size / stride + place_mask) / (place_mask + 1));
             regions_.push_back({Pages{size}, first, first});  // owns the memory before a block refers to it
             Region& region = regions_.back();
             region.end_block = add_blocks(number, region.pages.memory(), size / stride, is_returnable);
         }
     }
 
-    /// Returns the number behind the last of the new blocks.
-    std::uint32_t add_blocks(std::uint8_t number, std::byte* memory, std::size_t slots, bool returnable) {
+    template <class T>
+    static void reserve(std::vector<T>& vector, std::size_t size) {
+        if (vector.capacity() < size) {
+            vector.reserve(std::max(size, 2 * vector.capacity()));
+        }
+    }
+    /// Sees to it that so many blocks of a class can be added, and be open.
+    void reserve_blocks(std::uint8_t number, std::size_t count) {
+        reserve(blocks_, blocks_.size() + count);
+        table_ = blocks_.data();
+        reserve(classes_[number].open, classes_[number].blocks + count);
+    }
+
+    /// Returns the number behind the last of the new blocks. Precondition: memory is reserved.
+    std::uint32_t add_blocks(std::uint8_t number, std::byte* memory, std::size_t slots, bool returnable) noexcept {
         SizeClass& size_class = classes_[number];
         const std::size_t stride = sizeof(Record) + SlotSizes::payloads[number];
         for (std::size_t start = 0; start < slots; start += place_mask + 1) {
@@ -238,7 +253,7 @@ private:
         return static_cast<std::uint32_t>(blocks_.size());
     }
 
-    void forget(Region& region) {
+    void forget(Region& region) noexcept {
         for (std::uint32_t number = region.first_block; number != region.end_block; ++number) {
             Block& block = blocks_[number];
             if (block.used == block.size) {

@@ -8,9 +8,11 @@
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/moved_message.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/throttle.hpp"
+#include "sqsim/detail/unadded.hpp"
 #include "sqsim/options.hpp"
 
 #include <algorithm>
@@ -67,7 +69,7 @@ public:
     }
 
     /// Lets everything happen that is due.
-    [[gnu::always_inline]] void advance_to(Nanos now) {
+    [[gnu::always_inline]] void advance_to(Nanos now) noexcept {
         ledger_.advance(now);
         if (!ledger_.is_quiet()) [[unlikely]] {
             catch_up();
@@ -77,7 +79,7 @@ public:
     /// How many deliveries became possible since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
-    [[nodiscard]] Nanos next_event() { return ledger_.next_event(); }
+    [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }
 
     /// A standard queue serves any number of calls (R163).
     static constexpr void count_call(Call) noexcept {}
@@ -86,31 +88,56 @@ public:
     template <class From>
     Record& send(From&& body, std::unique_ptr<const Extras> extras, std::string_view group_id,
                  const std::optional<Nanos>& delay) {
+        const Nanos visible_at = saturating_add(ledger_.now(), delay.value_or(options_.delay));
+        ledger_.reserve(1);
+        if (visible_at > ledger_.now()) {
+            ledger_.reserve_delay();
+            order_.reserve(1);
+        }
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, {}, !group_id.empty());
+        Unadded<Body> unadded{ledger_.store(), record};
+        fair_queue_.expect(record);
+        unadded.release();
         record.ordinal = ledger_.next_ordinal();
         record.sent_at = ledger_.send_time(ledger_.now());
-        add(record, saturating_add(ledger_.now(), delay.value_or(options_.delay)));
+        add(record, visible_at);
         return record;
+    }
+
+    // For a batch that does not come to its end.
+    using BeforeBatch = typename Arrivals<Body>::End;
+    [[nodiscard]] BeforeBatch before_batch() noexcept { return ledger_.arrivals().end(); }
+    void take_back(const BeforeBatch& before) noexcept {
+        ledger_.take_back_since(before, [this](Record& record) { remove(record); });
     }
 
     /// How many more messages the capacity allows.
     [[nodiscard]] std::size_t room() const noexcept { return ledger_.room(options_.capacity); }
 
     /// Forgets what is stale where that costs little.
-    void tidy() {
+    void tidy() noexcept {
         ledger_.tidy(order_.is_that_of_arrival());
         order_.sweep();
     }
 
     /// Stores a message that another queue moved here. A dead-letter move keeps its times (R174, R175).
-    void admit(MovedMessage&& moved) {
-        const bool keep_times = !moved.redriven;
-        add(detail::admit(ledger_, std::move(moved), keep_times, false), ledger_.now());
+    /// Errors: `std::bad_alloc`; nothing has changed then.
+    void admit(MovedMessage& moved) {
+        ledger_.reserve(1);
+        ledger_.arrivals().reserve_late();
+        Record& record = detail::admit(ledger_, moved, !moved.redriven, false);
+        Unadded<Body> unadded{ledger_.store(), record};
+        fair_queue_.expect(record);
+        unadded.release();
+        if (record.sent_at < ledger_.now()) {
+            ledger_.arrivals().add_late(record);
+        }
+        add(record, ledger_.now());
     }
 
     /// Leases visible messages in the order sent and hands each to `take(record)`; those received too often go to
-    /// `dead(moved)` instead (R171).
+    /// `dead(moved)` instead (R171). Errors: `std::bad_alloc`, with no message received.
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
@@ -133,9 +160,12 @@ public:
         return std::min({maximum, ledger_.visible(), options_.limits.maximum_in_flight - ledger_.in_flight(),
                          static_cast<std::size_t>(options_.limits.maximum_number_of_messages)});
     }
-    /// Leases so many of them for the default timeout, and hands each to `take(record)`, which throws nothing.
+    /// Leases so many of them for the default timeout, and hands each to `take(record)`, which throws nothing. Errors:
+    /// `std::bad_alloc`, with none of them leased.
     template <class Take>
     [[gnu::always_inline]] std::size_t receive_fresh(std::size_t count, Take& take) {
+        order_.reserve(count);
+        ledger_.reserve_leases(options_.visibility_timeout, true, count);
         const std::size_t received = ledger_.lease_fresh(count, options_.visibility_timeout, take);
         ledger_.totals.number_of_messages_received += received;
         return received;
@@ -183,6 +213,7 @@ public:
         if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
+        ledger_.reserve_leases(timeout, false, 1);
         ledger_.set_deadline(*record, timeout, false);
         fair_queue_.track(*record, State::in_flight, record->state());
         if (record->state() == State::visible) {
@@ -198,21 +229,25 @@ public:
         }
     }
 
-    /// Takes the next visible message away, for a move task, if `accept(record)`.
+    /// Takes the next visible message away, for a move task, if `accept(record)`, which throws nothing. Errors:
+    /// `std::bad_alloc`; nothing has changed then.
     template <class Accept>
-    [[nodiscard]] std::optional<MovedMessage> take_for_redrive(Accept accept) {
+    [[nodiscard]] std::unique_ptr<MovedMessage> take_for_redrive(Accept accept) {
+        auto moved = prepare_move(options_.name);
+        order_.reserve(1);
         auto next = order_.take(nullptr);
         while (next.duplicate) {
             next = order_.take(nullptr);
         }
         if (next.record == nullptr) {
-            return std::nullopt;
+            return nullptr;
         }
         if (!accept(*next.record)) {
             order_.give_back(next.ready());
-            return std::nullopt;
+            return nullptr;
         }
-        return take_away(*next.record, true);
+        take_away(*next.record, true, *moved);
+        return moved;
     }
 
     /// Not for what was sent already (R130).
@@ -237,9 +272,13 @@ private:
     std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {
         std::size_t count = 0;
         const std::size_t maximum = choices_.seen_by_poll(plan, [&] { return returnable(plan); });
-        if constexpr (requires { take.reserve(maximum); }) {
-            take.reserve(std::min(maximum, ledger_.counts().total()));
+        const std::size_t most = std::min(maximum, ledger_.counts().total());
+        if constexpr (requires { take.reserve(most); }) {
+            take.reserve(most);
         }
+        ledger_.reserve_leases(plan.visibility_timeout, plan.default_timeout, most);
+        again_.reserve(2 * most);
+        order_.reserve_taking(most + 1, choices_.source());  // and one that stays after all
         while (count < maximum && ledger_.in_flight() < options_.limits.maximum_in_flight) {
             const auto next = order_.take(choices_.source());
             if (next.record == nullptr) {
@@ -247,8 +286,11 @@ private:
             }
             Record& record = *next.record;
             if (plan.max_receive_count > 0 && record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
-                if (!next.duplicate) {
-                    dead(take_away(record, false));
+                if (!next.duplicate && !bury(next, dead)) {
+                    if (count == 0) {
+                        raise_out_of_memory();
+                    }
+                    break;
                 }
                 continue;
             }
@@ -266,6 +308,19 @@ private:
             again_.clear();
         }
         return count;
+    }
+
+    /// Moves a message that was received too often. Returns whether there was memory; it is where it was if not.
+    template <class Dead>
+    [[nodiscard]] bool bury(const typename DeliveryOrder<Body>::Next& next, Dead& dead) noexcept {
+        std::unique_ptr<MovedMessage> moved;
+        if (!obtained([&] { moved = prepare_move(options_.name); })) {
+            order_.give_back(next.ready());
+            return false;
+        }
+        take_away(*next.record, false, *moved);
+        dead(std::move(moved));
+        return true;
     }
 
     /// How many visible messages a receive returns if it misses none. Linear in the stored messages if some may become
@@ -305,7 +360,7 @@ private:
         return status;
     }
 
-    void catch_up() {
+    void catch_up() noexcept {
         const bool is_tracked = fair_queue_.is_used();
         ledger_.end_default_leases([&](Record& record) {
             if (is_tracked) [[unlikely]] {
@@ -322,7 +377,8 @@ private:
         ledger_.settle();
     }
 
-    void add(Record& record, Nanos visible_at) {
+    /// Precondition: memory is reserved.
+    void add(Record& record, Nanos visible_at) noexcept {
         ledger_.add(record, visible_at);
         if (record.state() == State::delayed) {
             ledger_.schedule_delay(record);
@@ -332,7 +388,7 @@ private:
         fair_queue_.enter(record);
     }
 
-    void become_visible(Record& record) {
+    void become_visible(Record& record) noexcept {
         const State before = record.state();
         ledger_.set_state(record, State::visible);
         fair_queue_.track(record, before, record.state());
@@ -340,7 +396,7 @@ private:
     }
 
     /// The place of a message that is visible again: that of its send, or as an option the last (R114).
-    [[nodiscard]] Ready returning(const Record& record) {
+    [[nodiscard]] Ready returning(const Record& record) noexcept {
         Ready entry = order_.entry(record);
         if (options_.back_of_queue_after_three_receives && record.receives() >= 3) {
             entry.order = ledger_.next_ordinal();
@@ -348,12 +404,12 @@ private:
         return entry;
     }
 
-    void give_back(const Ready& entry) {
+    void give_back(const Ready& entry) noexcept {
         order_.give_back(entry);
         ++opened_;
     }
 
-    void lease(Record& record, const ReceivePlan& plan) {
+    void lease(Record& record, const ReceivePlan& plan) noexcept {
         const State before = record.state();
         if (before == State::in_flight) {
             fair_queue_.note_second_lease(record);
@@ -365,7 +421,7 @@ private:
         }
     }
 
-    [[gnu::always_inline]] void remove(Record& record) {
+    [[gnu::always_inline]] void remove(Record& record) noexcept {
         if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             ++opened_;  // a receive may wait for the limit
         }
@@ -373,9 +429,9 @@ private:
         ledger_.remove(record);
     }
 
-    [[nodiscard]] MovedMessage take_away(Record& record, bool redriven) {
+    void take_away(Record& record, bool redriven, MovedMessage& moved) noexcept {
         fair_queue_.track(record, record.state(), State::free);
-        return detail::take_away(ledger_, record, redriven, options_.name);
+        detail::take_away(ledger_, record, redriven, moved);
     }
 
     QueueOptions options_;

@@ -15,13 +15,13 @@ public:
     virtual ~Task() = default;
 
     /// Does what is due. Concurrency: takes queues' locks, so the caller holds none.
-    virtual void run_due(Nanos now) = 0;
+    virtual void run_due(Nanos now) noexcept = 0;
 
     /// When there will be something to do; `never` if the task has ended. Concurrency: takes no queue's lock.
-    [[nodiscard]] virtual Nanos next_due() = 0;
+    [[nodiscard]] virtual Nanos next_due() noexcept = 0;
 
     /// A queue that the task works on is about to end.
-    virtual void queue_ends(const void* queue) = 0;
+    virtual void queue_ends(const void* queue) noexcept = 0;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -49,10 +50,8 @@ public:
     [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
 
     /// Lets all tasks do what is due. Concurrency: the caller holds no lock.
-    void run_due(Nanos now) {
-        for (const std::shared_ptr<Task>& task : working()) {
-            task->run_due(now);
-        }
+    void run_due(Nanos now) noexcept {
+        for_each([&](Task& task) { task.run_due(now); });
         const std::scoped_lock lock{mutex_};
         any_.store(earliest() != never, std::memory_order_release);
     }
@@ -66,16 +65,26 @@ public:
         return earliest();
     }
 
-    void queue_ends(const void* queue) {
-        for (const std::shared_ptr<Task>& task : working()) {
-            task->queue_ends(queue);
-        }
+    void queue_ends(const void* queue) noexcept {
+        for_each([&](Task& task) { task.queue_ends(queue); });
     }
 
 private:
-    [[nodiscard]] std::vector<std::shared_ptr<Task>> working() const {
-        const std::scoped_lock lock{mutex_};
-        return working_;
+    /// Calls `visit(task)` for the tasks at work, without the lock. One that is passed over because another has ended
+    /// meanwhile has its turn the next time.
+    template <class Visit>
+    void for_each(Visit visit) const noexcept {
+        for (std::size_t i = 0;; ++i) {
+            std::shared_ptr<Task> task;
+            {
+                const std::scoped_lock lock{mutex_};
+                if (i >= working_.size()) {
+                    return;
+                }
+                task = working_[i];
+            }
+            visit(*task);
+        }
     }
 
     [[nodiscard]] Nanos earliest() const {

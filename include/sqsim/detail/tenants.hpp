@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/detail/group_table.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/metrics.hpp"
@@ -56,7 +57,14 @@ public:
 
     [[nodiscard]] std::uint32_t number(std::string_view group_id) {
         used_ = true;
-        return tenants_.find_or_create(group_id);
+        const std::uint32_t number = tenants_.find_or_create(group_id);
+        if (deferring_.capacity() < tenants_.size() && !obtained([this] { deferring_.reserve(2 * tenants_.size()); })) {
+            if (tenants_[number].counts.total() == 0) {
+                tenants_.erase(number);
+            }
+            raise_out_of_memory();
+        }
+        return number;
     }
 
     /// A message of a tenant changed its state, with so many messages of all tenants in flight.
@@ -95,12 +103,19 @@ public:
         return tenant.noisy;
     }
 
-    /// Sets a visible message of a noisy tenant aside.
-    void defer(std::uint32_t number, const Ready& ready) {
+    /// Sees to it that one message of a tenant can be set aside. Returns whether it could.
+    [[nodiscard]] bool may_defer(std::uint32_t number) noexcept {
         Tenant& tenant = tenants_[number];
-        if (tenant.deferred == nullptr) {
-            tenant.deferred = std::make_unique<ReadyList>();
-        }
+        return obtained([&] {
+            if (tenant.deferred == nullptr) {
+                tenant.deferred = std::make_unique<ReadyList>();
+            }
+            tenant.deferred->keep_room(1);
+        });
+    }
+    /// Sets a visible message of a noisy tenant aside. Precondition: `may_defer`.
+    void defer(std::uint32_t number, const Ready& ready) noexcept {
+        Tenant& tenant = tenants_[number];
         if (tenant.deferred->empty()) {
             deferring_.push_back(number);
         }

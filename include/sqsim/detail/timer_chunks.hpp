@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -58,11 +59,36 @@ public:
         trim(0);
     }
 
-    void append(TimerBucket& bucket, const Timer& timer) {
-        if (bucket == nullptr || bucket->size == TimerChunk::capacity) {
-            add_chunk(bucket);
+    /// Sees to it that so many `append` find a chunk each, if none is given back before. Returns whether it could.
+    [[nodiscard]] bool reserve(std::size_t chunks) noexcept {
+        while (spares_ < chunks) {
+            auto* const chunk = new (std::nothrow) TimerChunk;
+            if (chunk == nullptr) {
+                return false;
+            }
+            chunk->next = std::exchange(spare_, chunk);
+            ++spares_;
+        }
+        return true;
+    }
+    [[nodiscard]] std::size_t spares() const noexcept { return spares_; }
+
+    /// Returns whether there was memory.
+    [[nodiscard]] bool append(TimerBucket& bucket, const Timer& timer) noexcept {
+        if ((bucket == nullptr || bucket->size == TimerChunk::capacity) && !add_chunk(bucket)) [[unlikely]] {
+            return false;
         }
         bucket->timers[bucket->size++] = timer;
+        return true;
+    }
+
+    /// Puts a chunk that was taken first back.
+    static void put_first(TimerBucket& bucket, TimerChunk* chunk) noexcept {
+        if (bucket == nullptr) {
+            link_last(bucket, chunk);
+        } else {
+            chunk->next = std::exchange(bucket->next, chunk);
+        }
     }
 
     /// Unlinks the first chunk of a bucket that is not empty. It is returned by `give_back`.
@@ -133,17 +159,16 @@ private:
         bucket = chunk;
     }
 
-    void add_chunk(TimerBucket& bucket) {
-        TimerChunk* chunk = spare_;
-        if (chunk != nullptr) {
-            spare_ = chunk->next;
-            --spares_;
-        } else {
-            chunk = new TimerChunk;
+    [[nodiscard]] bool add_chunk(TimerBucket& bucket) noexcept {
+        if (spares_ == 0 && !reserve(1)) [[unlikely]] {
+            return false;
         }
+        TimerChunk* const chunk = std::exchange(spare_, spare_->next);
+        --spares_;
         ++used_;
         chunk->size = 0;
         link_last(bucket, chunk);
+        return true;
     }
 
     /// Adds a chunk to the end, or what is in it to the last one if it fits.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/timer_chunks.hpp"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -31,8 +33,24 @@ public:
     TimerWheel& operator=(const TimerWheel&) = delete;
     ~TimerWheel() { clear(); }
 
-    /// Precondition: the deadline is not `never`.
-    void push(const Timer& timer) {
+    /// Sees to it that so many `add` in a row throw nothing. Errors: `std::bad_alloc`; nothing has changed then.
+    void reserve(std::size_t count) {
+        if (late_.capacity() < late_limit) {
+            late_.reserve(late_limit);
+        }
+        const std::size_t most = run_.size() + late_.size() + count;
+        const std::size_t wanted = most > merge_limit ? std::max(run_limit, most) : most;
+        if (run_.capacity() < wanted) {
+            run_.reserve(std::max(wanted, 2 * run_.capacity()));
+        }
+        if (wheel_ != nullptr && !wheel_->pool.reserve(count)) {
+            raise_out_of_memory();
+        }
+        reserved_ = count;
+    }
+
+    /// Adds a timer for which memory is reserved. Precondition: the deadline is not `never`.
+    void add(const Timer& timer) noexcept {
         ++size_;
         if (key(timer) >= limit_) {
             put(timer);
@@ -40,9 +58,14 @@ public:
             push_late(timer);
         }
     }
+    /// The same, with the memory. Errors: `std::bad_alloc`.
+    void push(const Timer& timer) {
+        reserve(1);
+        add(timer);
+    }
 
     /// The earliest timer; null if there is none.
-    [[nodiscard]] const Timer* peek() {
+    [[nodiscard]] const Timer* peek() noexcept {
         if (!late_.empty()) {
             from_late_ = run_.empty() || late_.back() < run_.back();
             return from_late_ ? &late_.back() : &run_.back();
@@ -113,12 +136,11 @@ private:
     [[nodiscard]] static std::uint64_t key(const Timer& timer) noexcept {
         return static_cast<std::uint64_t>(timer.deadline.count()) ^ (std::uint64_t{1} << 63);
     }
-    void push_late(const Timer& timer) {
+    void push_late(const Timer& timer) noexcept {
         if (late_.size() == late_limit) {
-            if (run_.size() <= merge_limit) {
+            if (run_.size() <= merge_limit || !lower_limit()) {
                 merge_late();
             } else {
-                lower_limit();
                 if (key(timer) >= limit_) {
                     put(timer);
                     return;
@@ -133,7 +155,7 @@ private:
         late_[place] = timer;
     }
 
-    void merge_late() {
+    void merge_late() noexcept {
         std::size_t from = run_.size();
         std::size_t to = from + late_.size();
         run_.resize(to);
@@ -147,11 +169,15 @@ private:
         }
     }
 
-    /// Moves everything to the wheel: too many timers are earlier than its limit.
-    void lower_limit() {
+    /// Moves everything to the wheel: too many timers are earlier than its limit. Returns whether there was memory;
+    /// nothing has changed if not.
+    [[nodiscard]] bool lower_limit() noexcept {
         const std::uint64_t lowest = key(*peek());
         if (wheel_ == nullptr) {
-            wheel_ = std::make_unique<Wheel>();
+            wheel_.reset(new (std::nothrow) Wheel);
+        }
+        if (wheel_ == nullptr || !wheel_->pool.reserve(chunks_from(lowest) + reserved_)) {
+            return false;
         }
         if (limit_ == no_wheel) {
             wheel_->base = lowest;
@@ -181,6 +207,22 @@ private:
             wheel_->occupied[changed] |= std::uint64_t{1} << digit;
         }
         limit_ = lowest;
+        return true;
+    }
+
+    /// As many chunks as the run and the late ones need in a wheel with this base, at most.
+    [[nodiscard]] std::size_t chunks_from(std::uint64_t base) const noexcept {
+        std::array<std::uint8_t, levels * 64> counts{};
+        std::size_t chunks = 0;
+        for (const auto* const list : {&run_, &late_}) {
+            for (const Timer& timer : *list) {
+                const std::size_t level = level_of(key(timer) ^ base);
+                std::uint8_t& count = counts[level * 64 + digit_of(key(timer), level)];
+                chunks += count == 0 ? 1 : 0;
+                count = count + 1U == TimerChunk::capacity ? std::uint8_t{0} : static_cast<std::uint8_t>(count + 1);
+            }
+        }
+        return chunks;
     }
 
     [[nodiscard]] static std::size_t level_of(std::uint64_t differing) noexcept {
@@ -190,11 +232,17 @@ private:
         return static_cast<std::size_t>(key >> (6 * level) & 63);
     }
 
-    void put(const Timer& timer) {
+    /// Precondition: the pool has a chunk.
+    void put(const Timer& timer) noexcept { static_cast<void>(try_put(timer)); }
+
+    [[nodiscard]] bool try_put(const Timer& timer) noexcept {
         const std::size_t level = level_of(key(timer) ^ wheel_->base);
         const std::size_t digit = digit_of(key(timer), level);
-        wheel_->pool.append(wheel_->buckets[level][digit], timer);
+        if (!wheel_->pool.append(wheel_->buckets[level][digit], timer)) [[unlikely]] {
+            return false;
+        }
         wheel_->occupied[level] |= std::uint64_t{1} << digit;
+        return true;
     }
 
     /// Calls `visit(bucket)`, which returns whether there is something left in it, for every bucket with something.
@@ -210,7 +258,7 @@ private:
     }
 
     /// Makes the earliest timers the run. Precondition: there is none, but something in the wheel.
-    void refill() {
+    void refill() noexcept {
         while (true) {
             std::size_t level = 0;
             while (wheel_->occupied[level] == 0) {
@@ -219,6 +267,7 @@ private:
             const auto digit = static_cast<std::size_t>(std::countr_zero(wheel_->occupied[level]));
             TimerBucket& bucket = wheel_->buckets[level][digit];
             const std::uint64_t above = level + 1 == levels ? 0 : ~std::uint64_t{0} << (6 * (level + 1));
+            const std::uint64_t old_base = wheel_->base;
             wheel_->base = (wheel_->base & above) | std::uint64_t{digit} << (6 * level);
             if (level == 0) {
                 take_equal(bucket);
@@ -237,16 +286,62 @@ private:
                 if (rest != nullptr) {
                     rest->next->prefetch();
                 }
-                for (std::uint32_t i = 0; i < chunk->size; ++i) {
-                    put(chunk->timers[i]);
+                std::uint32_t done = 0;
+                while (done < chunk->size && try_put(chunk->timers[done])) {
+                    ++done;
+                }
+                if (done < chunk->size) [[unlikely]] {
+                    chunk->size -= done;
+                    std::copy_n(chunk->timers.begin() + done, chunk->size, chunk->timers.begin());
+                    TimerPool::put_first(rest, chunk);
+                    wheel_->base = old_base;
+                    take_back(bucket, level, rest);
+                    wheel_->occupied[level] |= std::uint64_t{1} << digit;
+                    select(bucket);
+                    return;
                 }
                 wheel_->pool.give_back(chunk);
             }
         }
     }
 
+    /// Undoes that a bucket of this level was spread until no memory was left: what is below it and then `rest` is the
+    /// bucket again.
+    void take_back(TimerBucket& bucket, std::size_t level, TimerBucket& rest) noexcept {
+        for (std::size_t below = 0; below < level; ++below) {
+            for (std::uint64_t& bits = wheel_->occupied[below]; bits != 0; bits &= bits - 1) {
+                TimerPool::append_all(bucket, wheel_->buckets[below][static_cast<std::size_t>(std::countr_zero(bits))]);
+            }
+        }
+        TimerPool::append_all(bucket, rest);
+    }
+
+    /// Makes the earliest timers of a bucket, which has more than fit, the run. Linear in the bucket, but needs no
+    /// memory. Those that come meanwhile with the deadline of the last one belong behind the rest.
+    [[gnu::noinline]] void select(TimerBucket& bucket) noexcept {
+        const TimerChunk* chunk = bucket;
+        do {
+            chunk = chunk->next;
+            for (std::uint32_t i = 0; i < chunk->size; ++i) {
+                if (run_.size() == run_limit) {
+                    if (!(chunk->timers[i] < run_.front())) {
+                        continue;
+                    }
+                    std::pop_heap(run_.begin(), run_.end());
+                    run_.pop_back();
+                }
+                run_.push_back(chunk->timers[i]);
+                std::push_heap(run_.begin(), run_.end());
+            }
+        } while (chunk != bucket);
+        const Timer last = run_.front();
+        static_cast<void>(wheel_->pool.remove_unless(bucket, [&](const Timer& timer) { return last < timer; }));
+        std::sort(run_.begin(), run_.end(), [](const Timer& a, const Timer& b) { return b < a; });
+        limit_ = key(last);
+    }
+
     /// Makes some of a bucket whose deadlines are all equal the run. Those that come meanwhile belong behind the rest.
-    void take_equal(TimerBucket& bucket) {
+    void take_equal(TimerBucket& bucket) noexcept {
         limit_ = wheel_->base;
         TimerChunk* const chunk = TimerPool::take_first(bucket);
         run_.assign(chunk->timers.rend() - chunk->size, chunk->timers.rend());
@@ -255,7 +350,7 @@ private:
 
     /// Makes a bucket the run unless it is too large. Linear if its deadlines are spread evenly over some time: each
     /// timer then finds its place by the highest bits of its deadline, up to a few neighbours.
-    [[nodiscard]] bool order(TimerBucket& bucket) {
+    [[nodiscard]] bool order(TimerBucket& bucket) noexcept {
         std::size_t size = 0;
         std::uint64_t differing = 0;
         const std::uint64_t first = key(bucket->timers[0]);
@@ -328,6 +423,7 @@ private:
     std::unique_ptr<Wheel> wheel_{};
     std::uint64_t limit_ = no_wheel;  // the wheel holds only keys from here on
     std::size_t size_ = 0;
+    std::size_t reserved_ = 0;  // how many `add` may follow at once
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

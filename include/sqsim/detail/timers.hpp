@@ -21,15 +21,20 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// not once that is most of it.
 class Timers {
 public:
-    /// Sees to it that one `schedule` throws nothing, unless it is for the wheel. Errors: `std::bad_alloc`.
-    [[gnu::always_inline]] void reserve() {
-        places_.reserve(1);
-        runs_.reserve(1);
+    /// Sees to it that so many `schedule` in a row with this deadline throw nothing, or so much between `begin` and
+    /// `finish`. Errors: `std::bad_alloc`; nothing has changed then.
+    [[gnu::always_inline]] void reserve(Nanos deadline, bool is_default, std::size_t count) {
+        if (is_default && may_rise_to(deadline)) [[likely]] {
+            places_.reserve(count);
+            runs_.reserve(count / longest + 2);
+        } else {
+            reserve_others(count);
+        }
     }
 
     /// Adds a deadline, for which memory is reserved. `is_default`: it is later than all others so marked, unless the
     /// default was changed meanwhile. Returns: the timer's sequence number.
-    [[gnu::always_inline]] std::uint64_t schedule(Nanos deadline, Place place, bool is_default) {
+    [[gnu::always_inline]] std::uint64_t schedule(Nanos deadline, Place place, bool is_default) noexcept {
         const std::uint64_t sequence = ++sequence_;
         if (deadline == never) {
             room_ = 0;
@@ -48,10 +53,8 @@ public:
     /// Whether deadlines so marked may be `append`ed.
     [[nodiscard]] bool may_rise_to(Nanos deadline) const noexcept { return last_deadline_ <= deadline; }
     /// Begins to add some default deadlines in a row, not `never`: up to as many calls of `append` as this returns, at
-    /// most `count`, and `finish` follow, which throw nothing. Precondition: `may_rise_to`. Errors: `std::bad_alloc`.
-    [[gnu::always_inline]] [[nodiscard]] std::size_t begin(Nanos deadline, std::size_t count) {
-        places_.reserve(longest);
-        runs_.reserve(1);
+    /// most `count`, and `finish` follow. Precondition: `may_rise_to`, and memory is reserved.
+    [[gnu::always_inline]] [[nodiscard]] std::size_t begin(Nanos deadline, std::size_t count) const noexcept {
         return std::min<std::size_t>(count, goes_on(deadline) ? room_ : longest);
     }
     [[gnu::always_inline]] void append(Place place) noexcept { places_.push_back(place); }
@@ -63,7 +66,7 @@ public:
     }
 
     /// The next entry, stale or not; null if there is none. Valid until the next call.
-    [[nodiscard]] const Timer* peek() {
+    [[nodiscard]] const Timer* peek() noexcept {
         const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
         if (runs_.empty()) {
             from_wheel_ = true;
@@ -84,9 +87,9 @@ public:
     }
 
     /// Removes the default deadlines that are due, up to the first that another one comes before, and calls
-    /// `visit(place, deadline)` for each. An error of `visit` leaves the others.
+    /// `visit(place, deadline)` for each, which throws nothing.
     template <class Visit>
-    void end_run(Nanos now, Visit visit) {
+    void end_run(Nanos now, Visit visit) noexcept {
         while (!runs_.empty() && runs_.front().deadline <= now) {
             const Nanos deadline = runs_.front().deadline;
             const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
@@ -107,7 +110,7 @@ public:
     /// than these, those at the front, where those of messages that are deleted in order are; and all once they
     /// may be most of all.
     template <class IsMeant>
-    void sweep(std::size_t live, IsMeant is_meant) {
+    void sweep(std::size_t live, IsMeant is_meant) noexcept {
         if (size() <= live) {
             return;
         }
@@ -121,7 +124,7 @@ public:
     }
 
     /// Removes all entries, but keeps memory for the next ones.
-    void drop_all() {
+    void drop_all() noexcept {
         places_.clear();
         runs_.clear();
         close_run();
@@ -139,7 +142,8 @@ private:
     };
     static constexpr std::uint32_t longest = 64;
 
-    [[gnu::noinline]] void push_other(const Timer& timer) { wheel_.push(timer); }
+    [[gnu::noinline]] void reserve_others(std::size_t count) { wheel_.reserve(count); }
+    [[gnu::noinline]] void push_other(const Timer& timer) noexcept { wheel_.add(timer); }
 
     /// Whether the last run goes on with this deadline.
     [[gnu::always_inline]] [[nodiscard]] bool goes_on(Nanos deadline) const noexcept {

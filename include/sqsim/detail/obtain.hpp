@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "sqsim/config.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace sqsim::inline SQSIM_ABI::detail {
+
+// Every operation first obtains what it needs, which may fail and changes nothing that anybody can see, and then
+// commits, which cannot fail. What follows is for what can do with less, or later.
+
+/// Whether `get()` found memory for all that it needs.
+template <class Get>
+[[nodiscard]] bool obtained(Get get) noexcept {
+#if SQSIM_EXCEPTIONS
+    try {
+        get();
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+#else
+    get();
+#endif
+    return true;
+}
+
+/// Tells the caller that there is no memory.
+[[noreturn]] inline void raise_out_of_memory() {
+#if SQSIM_EXCEPTIONS
+    throw std::bad_alloc{};
+#else
+    std::abort();
+#endif
+}
+
+}  // namespace sqsim::inline SQSIM_ABI::detail

@@ -165,6 +165,19 @@ TEST_CASE("A mailbox takes no more than its queue has room for", "[detail][mailb
     CHECK(pair.prepare(std::string_view{"a"}) == Posted::not_stored);
 }
 
+TEST_CASE("A mailbox that could not be emptied still knows what it holds", "[detail][mailbox]") {
+    Pair pair;
+    pair.open();
+    const std::array<std::string_view, 10> ten{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    for (int i = 0; i < 4; ++i) {
+        CHECK(pair.prepare(std::span<const std::string_view>{ten}) == Posted::stored);
+        pair.mailbox.follow(pair.engine);  // as after an operation that had no memory to take anything in
+        CHECK(pair.mailbox.last_ordinal() == 10U * static_cast<unsigned>(i + 1));
+    }
+    CHECK(pair.bodies().size() == 40);
+    CHECK(pair.in_order);
+}
+
 TEST_CASE("A mailbox takes nothing while a receive waits", "[detail][mailbox]") {
     Pair pair;
     pair.open();

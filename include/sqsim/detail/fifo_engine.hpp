@@ -185,7 +185,7 @@ public:
             while (true) {
                 Record* const next = groups_.at(link->next);
                 if (plan.max_receive_count > 0 && record->receives() >= most_receives) [[unlikely]] {
-                    if (!bury(*record, dead)) {
+                    if (!move_dead_letter(*record, dead)) {
                         groups_.open_if_head(*record);
                         lacks_memory = true;
                         break;
@@ -353,7 +353,7 @@ private:
 
     /// Moves a message that was received too often. Returns whether there was memory; nothing has changed if not.
     template <class Dead>
-    [[gnu::noinline]] [[nodiscard]] bool bury(Record& record, Dead& dead) noexcept {
+    [[gnu::noinline]] [[nodiscard]] bool move_dead_letter(Record& record, Dead& dead) noexcept {
         std::unique_ptr<MovedMessage> moved;
         if (!obtained([&] {
                 groups_.reserve_reopening(1);

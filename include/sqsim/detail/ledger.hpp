@@ -103,7 +103,7 @@ public:
     template <class From>
     [[gnu::always_inline]] [[nodiscard]] std::uint64_t send_plain(From&& body, Nanos now, const PlainRules& rules) {
         arrivals_.reserve(1);
-        const std::size_t size = MessageStore<Body>::size_on_the_wire(body);
+        const std::size_t size = body_size<Body>(body);
         Record* record = nullptr;
         if (store_->write_plain(*store_, std::forward<From>(body), rules, record) != Plain::written) [[unlikely]] {
             return 0;

@@ -77,7 +77,7 @@ public:
         if (credit_ == 0) [[unlikely]] {
             return Posted::not_stored;
         }
-        const std::size_t size = Store::size_on_the_wire(body);
+        const std::size_t size = body_size<Body>(body);
         Record* record = nullptr;
         const Plain written = store.write_plain(stock_, std::forward<From>(body), rules, record);
         if (written != Plain::written) [[unlikely]] {
@@ -183,7 +183,8 @@ public:
 
     // Under both locks.
 
-    /// Gives what has come to the engine. Errors: `std::bad_alloc`; what has not been taken in then is still here.
+    /// Gives what has come to the engine; `follow` must come next, also after an error. Errors: `std::bad_alloc`; what
+    /// has not been taken in then is still here.
     template <class Engine>
     [[gnu::always_inline]] void empty_into(Engine& engine) {
         if constexpr (requires { engine.accepts_prepared(); }) {
@@ -203,9 +204,13 @@ public:
         is_filled_.store(false, std::memory_order_release);
     }
 
-    /// Knows from now on what the engine knows: the last message, and how many more may come.
+    /// Knows from now on what the engine knows: the last message, and how many more may come. What could not be taken
+    /// in the engine does not know yet: then nothing changes.
     template <class Engine>
     void follow(Engine& engine) noexcept {
+        if (count_ != 0) [[unlikely]] {
+            return;
+        }
         last_ordinal_ = engine.ledger().last_ordinal();
         last_sent_at_ = engine.ledger().last_sent_at();
         note_latest(last_ordinal_);
@@ -267,7 +272,6 @@ private:
             engine.admit(*moved_);
             moved_ = std::move(moved_->next);
         }
-        follow(engine);
     }
 
     [[nodiscard]] static Posted outcome(Plain written) noexcept {
@@ -280,7 +284,7 @@ private:
         credit_ -= static_cast<std::size_t>(sizes.count);
         count_ += static_cast<std::size_t>(sizes.count);
         add_sizes(sizes_, sizes);
-        latest_.store(last_ordinal_, std::memory_order_relaxed);
+        note_latest(last_ordinal_);
         is_filled_.store(true, std::memory_order_release);
     }
 

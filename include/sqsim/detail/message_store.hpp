@@ -16,6 +16,16 @@
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
+/// The bytes of a body. One that is not text has no bytes on the wire: it counts as none.
+template <class Body, class From>
+[[nodiscard]] std::size_t body_size([[maybe_unused]] const From& body) noexcept {
+    if constexpr (is_text<Body>) {
+        return std::string_view{body}.size();
+    } else {
+        return 0;
+    }
+}
+
 /// What a text needs so that a plain send stores it.
 struct PlainRules {
     std::size_t maximum_size;
@@ -61,16 +71,6 @@ public:
         return &slots_.take(number);
     }
     void put_back(Record& record) noexcept { slots_.recycle(record); }
-
-    /// The bytes of a body as the service counts them. One that is not text has none.
-    template <class From>
-    [[nodiscard]] static std::size_t size_on_the_wire([[maybe_unused]] const From& body) noexcept {
-        if constexpr (is_text<Body>) {
-            return std::string_view{body}.size();
-        } else {
-            return 0;
-        }
-    }
 
     /// The class of slots for a message with this body and nothing else.
     template <class From>

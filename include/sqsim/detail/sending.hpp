@@ -59,16 +59,6 @@ void return_extras(Draft& draft, Options& options) {
     }
 }
 
-/// The bytes of a body. One that is not text has no bytes on the wire: it counts as none.
-template <class Body, class From>
-[[nodiscard]] std::size_t body_size([[maybe_unused]] const From& body) noexcept {
-    if constexpr (is_text<Body>) {
-        return std::string_view{body}.size();
-    } else {
-        return 0;
-    }
-}
-
 /// The bytes of a body and its attributes.
 template <class Body, class From>
 [[nodiscard]] std::size_t message_size(const From& body, const MessageAttributes& attributes) noexcept {

@@ -23,25 +23,25 @@ public:
 
     /// A slot of a class; null if there is none left.
     [[gnu::always_inline]] [[nodiscard]] Record* take(std::uint8_t number) noexcept {
-        Shelf& shelf = shelves_[number];
-        if (shelf.count == 0) [[unlikely]] {
+        FreeSlots& free = free_[number];
+        if (free.count == 0) [[unlikely]] {
             missing_ = number;
             return nullptr;
         }
-        Record* const record = shelf.records[--shelf.count];
-        if (shelf.count >= ahead) {
-            prefetch<true>(*shelf.records[shelf.count - ahead]);
+        Record* const record = free.records[--free.count];
+        if (free.count >= ahead) {
+            prefetch<true>(*free.records[free.count - ahead]);
         }
         return record;
     }
     /// Returns a slot that was taken and is not needed.
-    void put_back(Record& record) noexcept { add(shelves_[Slots::class_of(record)], record); }
+    void put_back(Record& record) noexcept { add(free_[Slots::class_of(record)], record); }
 
     /// Adds what was freed to the classes that are in use.
     [[gnu::always_inline]] void refill(Slots& slots) noexcept {
         for (std::uint32_t rest = used_; rest != 0; rest &= rest - 1) {
             const auto number = static_cast<std::uint8_t>(std::countr_zero(rest));
-            fill(shelves_[number], slots, number);
+            fill(free_[number], slots, number);
         }
     }
 
@@ -52,49 +52,49 @@ public:
         if (number == none) {
             return;
         }
-        Shelf& shelf = shelves_[number];
-        if (shelf.records == nullptr) {
-            shelf.records = std::make_unique<Record*[]>(most);
+        FreeSlots& free = free_[number];
+        if (free.records == nullptr) {
+            free.records = std::make_unique<Record*[]>(most);
             used_ |= std::uint32_t{1} << number;
         }
-        fill(shelf, slots, number);
+        fill(free, slots, number);
         // An eighth of what there is: a small queue stays small. What there was has not sufficed.
         const std::size_t enough = std::clamp<std::size_t>(std::max(slots.used(number) / 8, wanted), 16, most);
-        while (shelf.count < enough) {
-            add(shelf, slots.take(number));
+        while (free.count < enough) {
+            add(free, slots.take(number));
         }
     }
 
     /// Gives everything back.
     void empty_into(Slots& slots) noexcept {
-        for (Shelf& shelf : shelves_) {
-            while (shelf.count != 0) {
-                slots.recycle(*shelf.records[--shelf.count]);
+        for (FreeSlots& free : free_) {
+            while (free.count != 0) {
+                slots.recycle(*free.records[--free.count]);
             }
         }
     }
 
 private:
-    struct Shelf {
+    struct FreeSlots {
         std::unique_ptr<Record* []> records {};
         std::uint32_t count = 0;
     };
     static constexpr std::uint32_t ahead = 8;
     static constexpr std::uint8_t none = 0xFF;
 
-    static void add(Shelf& shelf, Record& record) noexcept { shelf.records[shelf.count++] = &record; }
+    static void add(FreeSlots& free, Record& record) noexcept { free.records[free.count++] = &record; }
 
-    static void fill(Shelf& shelf, Slots& slots, std::uint8_t number) noexcept {
-        while (shelf.count != most) {
+    static void fill(FreeSlots& free, Slots& slots, std::uint8_t number) noexcept {
+        while (free.count != most) {
             Record* const record = slots.take_freed(number);
             if (record == nullptr) {
                 break;
             }
-            add(shelf, *record);
+            add(free, *record);
         }
     }
 
-    std::array<Shelf, SlotSizes::payloads.size()> shelves_{};
+    std::array<FreeSlots, SlotSizes::payloads.size()> free_{};
     std::uint32_t used_ = 0;       // classes, as bits
     std::uint8_t missing_ = none;  // the class that there was no slot of
 };

@@ -50,8 +50,9 @@ public:
         if (room() < count || options_.delay != Nanos::zero()) [[unlikely]] {
             return 0;
         }
-        opened_ += count;
-        return ledger_.send_plain(std::forward<Bodies>(bodies), now, rules);
+        const std::uint64_t last = ledger_.send_plain(std::forward<Bodies>(bodies), now, rules);
+        opened_ += last != 0 ? count : 0;
+        return last;
     }
 
     /// Whether messages without options may be prepared elsewhere and taken in later: none is delayed, nothing else is
@@ -286,7 +287,7 @@ private:
             }
             Record& record = *next.record;
             if (plan.max_receive_count > 0 && record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
-                if (!next.duplicate && !bury(next, dead)) {
+                if (!next.duplicate && !move_dead_letter(next, dead)) {
                     if (count == 0) {
                         raise_out_of_memory();
                     }
@@ -312,7 +313,7 @@ private:
 
     /// Moves a message that was received too often. Returns whether there was memory; it is where it was if not.
     template <class Dead>
-    [[nodiscard]] bool bury(const typename DeliveryOrder<Body>::Next& next, Dead& dead) noexcept {
+    [[nodiscard]] bool move_dead_letter(const typename DeliveryOrder<Body>::Next& next, Dead& dead) noexcept {
         std::unique_ptr<MovedMessage> moved;
         if (!obtained([&] { moved = prepare_move(options_.name); })) {
             order_.give_back(next.ready());

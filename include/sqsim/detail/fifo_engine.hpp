@@ -355,13 +355,9 @@ private:
     template <class Dead>
     [[gnu::noinline]] [[nodiscard]] bool move_dead_letter(Record& record, Dead& dead) noexcept {
         std::unique_ptr<MovedMessage> moved;
-        if (!obtained([&] {
-                groups_.reserve_reopening(1);
-                moved = prepare_move(options_.name);
-            })) {
+        if (!obtained([&] { moved = prepare_move(options_.name); })) {
             return false;
         }
-        groups_.reopen_later(PayloadOf<Body>::link(record).group);
         take_away(record, false, *moved);
         dead(std::move(moved));
         return true;

@@ -56,6 +56,9 @@ public:
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
     }
 
+    /// Nothing happens by itself before, and perhaps nothing then.
+    [[nodiscard]] Nanos quiet_until() const noexcept { return std::min(ledger_.quiet_until(), quiet_until_); }
+
     /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
     void count_call(Call call) { throttle_.count(call, reading_); }
 

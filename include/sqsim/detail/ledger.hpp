@@ -75,6 +75,7 @@ public:
 
     /// Whether it is certain that nothing is due.
     [[nodiscard]] bool is_quiet() const noexcept { return now_ < quiet_until_; }
+    [[nodiscard]] Nanos quiet_until() const noexcept { return quiet_until_; }
     /// Tells that nothing is due before the next event.
     void settle() noexcept { quiet_until_ = next_event(); }
 

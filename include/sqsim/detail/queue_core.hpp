@@ -53,7 +53,7 @@ public:
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
     QueueCore(C& clock, const Options& options)
-        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)},
+        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options), this},
           engine_{options, tag_, make_id_key(clock), is_shared}, maximum_message_size_{options.maximum_message_size} {
         engine_.advance_to(to_nanos(clock_.now()));
         if constexpr (is_driven) {
@@ -77,10 +77,11 @@ public:
     template <class Bodies>
     [[gnu::always_inline]] std::uint64_t send_plain(Bodies&& bodies, std::size_t count) {
         const PlainRules rules{maximum_message_size(), limits().check_characters};
-        if (!tasks_.any()) [[likely]] {
+        if (!has_tasks()) [[likely]] {
             if constexpr (!is_shared) {
-                // Nothing need happen first: what is due by now makes no difference but for the room.
-                if (condition_.waiting() == 0) [[likely]] {
+                // Nothing need happen first: what is due by now makes no difference but for the room. The only thread
+                // does not wait.
+                if (!is_settled()) [[likely]] {
                     const Nanos now = to_nanos(clock_.now());
                     if (const std::uint64_t last = engine_.send_plain(std::forward<Bodies>(bodies), count, now, rules))
                         [[likely]] {
@@ -114,6 +115,7 @@ public:
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        unsettle();
         engine_.advance_to(now);
         const auto lock = lock_soon(mailbox_.mutex);
         const Follower follower{*this};
@@ -202,7 +204,7 @@ public:
         const auto maximum = static_cast<std::size_t>(options.max_number_of_messages);
         const bool is_usual = maximum - 1 < 10 && !options.wait_time && !options.visibility_timeout &&
                               options.spin == Nanos::zero() && options.receive_request_attempt_id.empty();
-        if (!is_usual || tasks_.any() || stop.stop_requested()) [[unlikely]] {
+        if (!is_usual || has_tasks() || stop.stop_requested()) [[unlikely]] {
             return 0;
         }
         const Nanos now = to_nanos(clock_.now());
@@ -311,12 +313,21 @@ public:
         return next;
     }
 
-    void run_until(std::chrono::nanoseconds now) noexcept override {
-        Section section{*this};
+    [[nodiscard]] NextEvent settle() override {
+        const Section section{*this};
+        engine_.advance_to(to_nanos(clock_.now()));
+        const bool is_settled = settles();
+        return {engine_.next_event(), is_settled};
+    }
+
+    NextEvent run_until(std::chrono::nanoseconds now) noexcept override {
+        const Section section{*this};
         engine_.advance_to(now);
         if constexpr (is_driven) {
             clock_.time_has_moved(condition_, engine_.take_opened() != 0);
         }
+        const bool is_settled = settles();
+        return {engine_.quiet_until(), is_settled};
     }
 
     [[nodiscard]] C& clock() const noexcept { return clock_; }
@@ -451,8 +462,8 @@ private:
     /// Lets everything happen that is due, and takes in what has come.
     [[gnu::always_inline]] void catch_up(Nanos now) {
         engine_.advance_to(now);
-        if (mailbox_.is_filled()) [[unlikely]] {
-            empty_mailbox(now);
+        if (mailbox_.is_filled() || is_settled()) [[unlikely]] {
+            unsettle_and_take_in(now);
         }
     }
 
@@ -465,14 +476,44 @@ private:
         } else {
             engine_.advance_to(now);
             std::size_t fresh = engine_.fresh(maximum);
-            if (fresh < maximum && mailbox_.is_filled()) {
-                empty_mailbox(now);
+            if ((fresh < maximum && mailbox_.is_filled()) || is_settled()) {
+                unsettle_and_take_in(now);
                 fresh = engine_.fresh(maximum);
             }
             return fresh;
         }
     }
 
+    /// From now on operations tell the clock that they may have added an earlier event; plain sends take the queue's
+    /// lock until one has. Returns: false if what has come cannot be taken in, so that the clock must ask again.
+    [[nodiscard]] bool settles() noexcept {
+        is_settled_ = false;
+        if constexpr (is_driven) {
+            if (!mailbox_.is_filled() || obtained([this] { empty_mailbox(engine_.ledger().now()); })) {
+                const auto lock = lock_soon(mailbox_.mutex);
+                is_settled_ = mailbox_.close();
+            }
+        }
+        return is_settled_;
+    }
+
+    /// Whether an operation that may add an event has more to do first.
+    [[gnu::always_inline]] [[nodiscard]] bool is_settled() const noexcept { return is_driven && is_settled_; }
+    void unsettle() noexcept {
+        if constexpr (is_driven) {
+            if (std::exchange(is_settled_, false)) {
+                clock_.unsettle(*this);
+            }
+        }
+    }
+
+    /// Tells the clock, if it is to be told, and takes in what has come.
+    [[gnu::noinline]] void unsettle_and_take_in(Nanos now) {
+        unsettle();
+        if (mailbox_.is_filled()) {
+            empty_mailbox(now);
+        }
+    }
     [[gnu::noinline]] void empty_mailbox(Nanos now) {
         {
             const auto lock = lock_soon(mailbox_.mutex);
@@ -534,8 +575,11 @@ private:
         }
     }
 
+    /// Whether the queue's calls drive a task.
+    [[gnu::always_inline]] [[nodiscard]] bool has_tasks() const noexcept { return !is_driven && tasks_.any(); }
+
     void run_tasks() {
-        if (tasks_.any()) {
+        if (has_tasks()) {
             tasks_.run_due(to_nanos(clock_.now()));
         }
     }
@@ -544,6 +588,7 @@ private:
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
     WaitCondition condition_;
+    bool is_settled_ = false;  // the clock knows when something happens by itself, and need not ask
     Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
     Engine engine_;
     std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock

@@ -81,6 +81,8 @@ public:
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
     [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }
+    /// Nothing happens by itself before, and perhaps nothing then.
+    [[nodiscard]] Nanos quiet_until() const noexcept { return ledger_.quiet_until(); }
 
     /// A standard queue serves any number of calls (R163).
     static constexpr void count_call(Call) noexcept {}

@@ -18,6 +18,7 @@ namespace {
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
     if (watched::counting.load(std::memory_order_relaxed)) {
         const std::uint64_t number = watched::allocations.fetch_add(1, std::memory_order_relaxed) + 1;
+        watched::bytes.fetch_add(size, std::memory_order_relaxed);
         const std::uint64_t fails_at = watched::fails_at.load(std::memory_order_relaxed);
         if (number == fails_at || (number > fails_at && watched::goes_on_failing.load(std::memory_order_relaxed))) {
             return nullptr;

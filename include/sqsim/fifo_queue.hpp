@@ -7,6 +7,7 @@
 #include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/fifo_engine.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
+#include "sqsim/detail/lazy_core.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/sha256.hpp"
@@ -67,7 +68,7 @@ public:
     FifoQueue() requires detail::StaticClock<C> : FifoQueue{FifoQueueOptions{}} {}
     explicit FifoQueue(FifoQueueOptions options) requires detail::StaticClock<C>
         : FifoQueue{detail::static_clock<C>, std::move(options)} {}
-    explicit FifoQueue(C& clock, FifoQueueOptions options = {}) : core_{clock, options} {
+    explicit FifoQueue(C& clock, FifoQueueOptions options = {}) : lazy_core_{clock, options} {
         if (!detail::is_text<Body> && options.content_based_deduplication) {
             detail::raise(Errc::invalid_attribute_value,
                           "Invalid value for the parameter ContentBasedDeduplication. Reason: only bodies of type "
@@ -96,7 +97,7 @@ public:
     /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
     /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
-        const Limits& limits = core_.limits();
+        const Limits& limits = lazy_core_.first_options().limits;
         if (!entries.empty() && entries.size() <= std::min(most_plain, limits.maximum_batch_entries)) [[likely]] {
             PlainSend<most_plain> send{*this};
             for (const FifoSendMessageEntry<Body>& entry : entries) {
@@ -123,7 +124,7 @@ public:
     /// Concurrency: woken also when a group becomes available because the message that blocked it is deleted, moved or
     /// past its retention (R93, R141).
     std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::receive_one(core_, options, stop);
+        return detail::receive_one(core(), options, stop);
     }
 
     /// Receives up to `max_number_of_messages`. With the `receive_request_attempt_id` of a receive of the last five
@@ -131,83 +132,94 @@ public:
     /// if one of the leases has ended by itself (R100).
     /// Errors: throws `invalid_parameter_value` if one of them was deleted or its visibility changed since (R100).
     std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::receive_some(core_, options, stop);
+        return detail::receive_some(core(), options, stop);
     }
     std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
                                  std::stop_token stop = {}) {
-        return detail::receive_into(core_, {}, out, options, stop);
+        return detail::receive_into(core(), {}, out, options, stop);
     }
 
     /// Deletes a message during the lease of this handle.
     /// Returns: `expired`, and deletes nothing, when that lease has ended (R111), so always after a receive with a
     /// visibility timeout of zero (R112); `superseded` if the message was received again since; `gone` as on a `Queue`.
-    HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
+    HandleResult delete_message(const ReceiptHandle& handle) { return core().erase(handle); }
     HandleResults delete_messages(std::span<const ReceiptHandle> handles) {
-        return detail::erase_batch(core_, handles);
+        return detail::erase_batch(core(), handles);
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::receive_into(core_, done, out, options, stop);
+        return detail::receive_into(core(), done, out, options, stop);
     }
 
     /// Lets a lease, and with it the life of its handle, end `timeout` from now (R111, R117). Later messages of the
     /// group stay blocked, earlier ones do not (R138). Returns: `expired` or `superseded` if this lease has ended
     /// (R123).
     HandleResult change_message_visibility(const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
-        return core_.change_visibility(handle, timeout);
+        return core().change_visibility(handle, timeout);
     }
 
     /// Removes every message and forgets every deduplication id (R155, R196).
     void purge() {
-        core_.locked([](Engine& engine) { engine.purge(); });
+        core().locked([](Engine& engine) { engine.purge(); });
     }
 
     /// As on a `Queue`. A move frees the group, and the message's order relative to the rest is lost (R178).
     void set_redrive_policy(RedrivePolicy<FifoQueue> policy) {
-        core_.set_redrive_policy(policy.dead_letter_queue.core_, policy.max_receive_count);
+        core().set_redrive_policy(policy.dead_letter_queue.core(), policy.max_receive_count);
     }
-    void clear_redrive_policy() { core_.clear_redrive_policy(); }
+    void clear_redrive_policy() {
+        if (Core* const core = lazy_core_.made()) {
+            core->clear_redrive_policy();
+        }
+    }
     [[nodiscard]] std::vector<std::string> dead_letter_source_queues() const {
-        return detail::dead_letter_source_queues(core_);
+        return detail::dead_letter_source_queues(core());
     }
 
-    void set_visibility_timeout(std::chrono::nanoseconds timeout) { detail::set_visibility_timeout(core_, timeout); }
+    void set_visibility_timeout(std::chrono::nanoseconds timeout) { detail::set_visibility_timeout(core(), timeout); }
     void set_delay(std::chrono::nanoseconds delay) {
-        detail::set_delay(core_, delay);  // also of the messages delayed now (R130)
+        detail::set_delay(core(), delay);  // also of the messages delayed now (R130)
     }
-    void set_message_retention_period(std::chrono::nanoseconds period) { detail::set_retention(core_, period); }
-    void set_receive_message_wait_time(std::chrono::nanoseconds time) { detail::set_wait_time(core_, time); }
-    void set_maximum_message_size(std::size_t bytes) { detail::set_maximum_message_size(core_, bytes); }
+    void set_message_retention_period(std::chrono::nanoseconds period) { detail::set_retention(core(), period); }
+    void set_receive_message_wait_time(std::chrono::nanoseconds time) { detail::set_wait_time(core(), time); }
+    void set_maximum_message_size(std::size_t bytes) { detail::set_maximum_message_size(core(), bytes); }
 
     [[nodiscard]] FifoQueueOptions options() const {
-        return core_.locked([](Engine& engine) { return engine.options(); });
+        Core* const core = lazy_core_.made();
+        return core != nullptr ? core->locked([](Engine& engine) { return engine.options(); })
+                               : lazy_core_.first_options();
     }
-    [[nodiscard]] const std::string& name() const noexcept { return core_.name(); }
+    [[nodiscard]] const std::string& name() const noexcept { return lazy_core_.first_options().name; }
     [[nodiscard]] QueueCounts counts() const {
-        return core_.locked([](Engine& engine) { return engine.ledger().counts(); });
+        Core* const core = lazy_core_.made();
+        return core != nullptr ? core->locked([](Engine& engine) { return engine.ledger().counts(); }) : QueueCounts{};
     }
     [[nodiscard]] QueueMetrics metrics() const {
-        return core_.locked([](Engine& engine) { return engine.metrics(); });
+        return core().locked([](Engine& engine) { return engine.metrics(); });
     }
     [[nodiscard]] std::optional<PeekedMessage<message_type>> peek(const MessageId& id) const {
-        return detail::peek(core_, id);
+        return detail::peek(core(), id);
     }
     [[nodiscard]] std::vector<PeekedMessage<message_type>> peek(MessageState state, std::size_t maximum = 10) const {
-        return detail::peek(core_, state, maximum);
+        return detail::peek(core(), state, maximum);
     }
     /// As on a `Queue`; the end of the memory of a deduplication id is an event, too.
-    [[nodiscard]] std::optional<time_point> next_event() const { return detail::next_event(core_); }
-    [[nodiscard]] std::string describe() const { return detail::describe(core_, "FIFO queue"); }
+    [[nodiscard]] std::optional<time_point> next_event() const {
+        Core* const core = lazy_core_.made();
+        return core != nullptr ? detail::next_event(*core) : std::nullopt;
+    }
+    [[nodiscard]] std::string describe() const { return detail::describe(core(), "FIFO queue"); }
 
 private:
     friend struct detail::CoreAccess;
     using Engine = detail::FifoEngine<Body>;
+    using Core = detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions>;
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;
 
     [[nodiscard]] detail::MaybeError missing_ids(std::string_view group_id, const FifoSendMessageOptions& options,
                                                  bool in_batch) const {
         return detail::missing_fifo_ids(group_id, options.message_deduplication_id,
-                                        core_.fixed_options().content_based_deduplication, in_batch);
+                                        lazy_core_.first_options().content_based_deduplication, in_batch);
     }
 
     /// Checks the ids; and finds that of the content (R151) if it is to stand in.
@@ -215,7 +227,7 @@ private:
     void complete_ids(const From& body, std::string_view group_id, const FifoSendMessageOptions& options,
                       detail::Draft& draft) const {
         draft.error = detail::check_fifo_ids(group_id, options.message_deduplication_id,
-                                             core_.fixed_options().content_based_deduplication);
+                                             lazy_core_.first_options().content_based_deduplication);
         if constexpr (detail::is_text<Body>) {
             if (!draft.error && options.message_deduplication_id.empty()) {
                 draft.deduplication_id = content_deduplication_id(body);
@@ -229,7 +241,7 @@ private:
         if (auto error = missing_ids(group_id, options, in_batch)) {
             return {std::move(error)};
         }
-        auto draft = detail::draft<Body>(body, options, core_, in_batch);
+        auto draft = detail::draft<Body>(body, options, core(), in_batch);
         if (!draft.error) {
             complete_ids(body, group_id, options, draft);
         }
@@ -237,7 +249,7 @@ private:
     }
 
     [[nodiscard]] detail::FifoKeys keys(std::string_view group_id, std::string_view deduplication_id) const noexcept {
-        return detail::FifoKeys::of(core_.fixed_options().deduplication_scope, group_id, deduplication_id);
+        return detail::FifoKeys::of(lazy_core_.first_options().deduplication_scope, group_id, deduplication_id);
     }
 
     // Messages that have nothing but a body and ids, all of them good, take a short cut: no drafts, no errors, no
@@ -248,8 +260,8 @@ private:
     template <std::size_t Most>
     class PlainSend {
     public:
-        explicit PlainSend(FifoQueue& queue) noexcept
-            : queue_{queue}, makes_{queue.core_.fixed_options().deduplication_scope} {}
+        explicit PlainSend(FifoQueue& queue)
+            : core_{queue.core()}, makes_{queue.lazy_core_.first_options().deduplication_scope} {}
 
         /// One more message: computes its keys.
         [[gnu::always_inline]] void add(std::string_view group_id, const FifoSendMessageOptions& options) noexcept {
@@ -262,7 +274,7 @@ private:
         /// threads use the queue only its lock allows that.
         [[gnu::always_inline]] void ask() const noexcept {
             if constexpr (!is_shared) {
-                prefetch(queue_.core_.unlocked());
+                prefetch(core_.unlocked());
             }
         }
         [[gnu::always_inline]] void ask_under_lock(const Engine& engine) const noexcept {
@@ -277,9 +289,9 @@ private:
             if constexpr (detail::is_text<Body>) {
                 const std::string_view text{body};
                 size_ += text.size();
-                if (text.size() < Bytes::step || text.size() > queue_.core_.maximum_message_size()) [[unlikely]] {
+                if (text.size() < Bytes::step || text.size() > core_.maximum_message_size()) [[unlikely]] {
                     look_closer_at(body);
-                } else if (queue_.core_.limits().check_characters) {
+                } else if (core_.limits().check_characters) {
                     bytes_.look_at_all(text);
                 }
             }
@@ -287,7 +299,7 @@ private:
         [[nodiscard]] bool must_look_closer() const noexcept { return bytes_.has_seen_others(); }
         template <class From>
         [[gnu::noinline]] void look_closer_at(const From& body) noexcept {
-            is_plain_ = is_plain_ && detail::is_good_body<Body>(body, queue_.core_);
+            is_plain_ = is_plain_ && detail::is_good_body<Body>(body, core_);
         }
 
         [[nodiscard]] bool is_good() const noexcept { return is_plain_ && makes_.all_good(); }
@@ -307,7 +319,7 @@ private:
             }
         }
 
-        FifoQueue& queue_;
+        Core& core_;
         using Bytes = detail::ByteRange<0x20, 0x7F>;
 
         detail::KeyMaker makes_;
@@ -332,14 +344,14 @@ private:
         if (!send.is_good()) [[unlikely]] {
             return send_drafted(body, group_id, options);
         }
-        return core_.locked([&](Engine& engine) {
+        return core().locked([&](Engine& engine) {
             const auto times = engine.begin_send(group_id, true);
             if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
                 return Result<SendMessageResult>{result(original, true)};
             }
             if (engine.room() == 0) [[unlikely]] {
                 engine.give_up(send.keys(0), times);
-                return Result<SendMessageResult>{detail::queue_is_full(core_)};
+                return Result<SendMessageResult>{detail::queue_is_full(core())};
             }
             const std::size_t size = detail::body_size<Body>(body);
             const std::uint64_t ordinal =
@@ -354,7 +366,7 @@ private:
                                                              FifoSendMessageOptions& options) {
         auto draft = make_draft(body, group_id, options, false);
         detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) {
+        return core().locked([&](Engine& engine) {
             const auto times = engine.begin_send(group_id, true);
             SentMessageSizes sizes;
             auto result = store(engine, times, body, group_id, options, draft, sizes);
@@ -365,11 +377,11 @@ private:
 
     std::vector<Result<SendMessageResult>> send_plain(std::span<FifoSendMessageEntry<Body>> entries,
                                                       const PlainSend<most_plain>& send) {
-        const bool distinct =
-            core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() && send.are_distinct();
+        const bool distinct = lazy_core_.first_options().deduplication_interval == std::chrono::nanoseconds::zero() &&
+                              send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
+        core().locked([&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, distinct);
             send.ask_under_lock(engine);
             detail::UnfinishedBatch<Engine> unfinished{engine};
@@ -390,7 +402,7 @@ private:
                     results.emplace_back(result(original, true));
                 } else {
                     engine.give_up(*keys, times);
-                    results.emplace_back(detail::queue_is_full(core_));
+                    results.emplace_back(detail::queue_is_full(core()));
                 }
                 ++keys;
             }
@@ -404,7 +416,7 @@ private:
         for (const FifoSendMessageEntry<Body>& entry : entries) {
             detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
         }
-        auto drafts = detail::draft_batch<Body>(entries, core_);
+        auto drafts = detail::draft_batch<Body>(entries, core());
         for (std::size_t i = 0; i < entries.size(); ++i) {
             if (!drafts[i].error) {
                 complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
@@ -412,7 +424,7 @@ private:
         }
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
+        core().locked([&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, false);
             detail::UnfinishedBatch<Engine> unfinished{engine};
             SentMessageSizes sizes;
@@ -442,7 +454,7 @@ private:
         if (engine.room() == 0) {
             engine.give_up(its_keys, times);
             detail::return_extras(draft, options);
-            return detail::queue_is_full(core_);
+            return detail::queue_is_full(core());
         }
         const std::uint64_t ordinal =
             engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
@@ -451,10 +463,12 @@ private:
     }
 
     [[nodiscard]] SendMessageResult result(std::uint64_t ordinal, bool deduplicated) const noexcept {
-        return {core_.message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
+        return {lazy_core_.made()->message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
     }
 
-    mutable detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions> core_;
+    [[gnu::always_inline]] [[nodiscard]] Core& core() const { return lazy_core_.get(); }
+
+    detail::LazyCore<Core> lazy_core_;
 };
 
 template <class C>

@@ -4,6 +4,7 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/core_access.hpp"
+#include "sqsim/detail/lazy_core.hpp"
 #include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/seeded_choices.hpp"
 #include "sqsim/detail/sending.hpp"
@@ -67,7 +68,7 @@ public:
         : Queue{detail::static_clock<C>, std::move(options)} {}
 
     /// A queue on a clock that outlives it.
-    explicit Queue(C& clock, QueueOptions options = {}) : core_{clock, options} {
+    explicit Queue(C& clock, QueueOptions options = {}) : lazy_core_{clock, options} {
         if (options.delivery != DeliveryModel::exact()) {
             seeded_choices_ = std::make_unique<detail::SeededChoices>(options.delivery);
             decide_by(seeded_choices_.get());
@@ -89,16 +90,17 @@ public:
     /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
     /// receives.
     SendMessageResult send_message(body_argument body) {
-        const std::uint64_t place = core_.send_plain(std::move(body), 1);
-        return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
+        Core& core = this->core();
+        const std::uint64_t place = core.send_plain(std::move(body), 1);
+        return place != 0 ? SendMessageResult{core.message_id(place), std::nullopt, false}
                           : send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
     }
 
     /// As `send_message`, with the error `queue_full` as a value.
     Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
-        auto draft = detail::draft<Body>(body, options, core_, false);
+        auto draft = detail::draft<Body>(body, options, core(), false);
         detail::raise_if(draft.error);
-        return core_.locked_with_mailbox([&](Engine& engine) {
+        return core().locked_with_mailbox([&](Engine& engine) {
             SentMessageSizes sizes;
             auto result = store(engine, body, options, draft, sizes);
             engine.ledger().count_sent(sizes);
@@ -110,10 +112,10 @@ public:
     /// from. Returns: a result for each entry, in their order. Errors: throws if the batch is empty, too long or too
     /// large (R71, R72, R75); nothing is stored then.
     std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<Body>> entries) {
-        auto drafts = detail::draft_batch<Body>(entries, core_);
+        auto drafts = detail::draft_batch<Body>(entries, core());
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked_with_mailbox([&](Engine& engine) {
+        core().locked_with_mailbox([&](Engine& engine) {
             detail::UnfinishedBatch<Engine> unfinished{engine};
             SentMessageSizes sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -132,8 +134,8 @@ public:
     /// Errors: throws as `send_message`.
     std::size_t send_messages(std::span<const std::string_view> bodies,
                               const SendMessageOptions& options) requires detail::is_text<Body> {
-        const auto sizes = detail::check_bodies(bodies, options, core_);
-        return core_.locked_with_mailbox([&](Engine& engine) -> std::size_t {
+        const auto sizes = detail::check_bodies(bodies, options, core());
+        return core().locked_with_mailbox([&](Engine& engine) -> std::size_t {
             if (bodies.size() > engine.room()) {
                 return 0;
             }
@@ -149,7 +151,7 @@ public:
 
     /// The same without options, and faster still: as `send_message` of one body.
     std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
-        return bodies.empty() || core_.send_plain(bodies, bodies.size()) != 0
+        return bodies.empty() || core().send_plain(bodies, bodies.size()) != 0
                    ? bodies.size()
                    : send_messages(bodies, SendMessageOptions{});  // says why not
     }
@@ -163,30 +165,31 @@ public:
     /// in flight (R102).
     /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.
     std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
-        return detail::receive_one(core_, options, stop);
+        return detail::receive_one(core(), options, stop);
     }
 
     /// Receives up to `max_number_of_messages`, as soon as there is at least one (R91). See `receive_message`.
     std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
-        return detail::receive_some(core_, options, stop);
+        return detail::receive_some(core(), options, stop);
     }
 
     /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
     std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
                                  std::stop_token stop = {}) {
-        const std::size_t fresh = core_.receive_fresh(out, options, stop);
-        return fresh != 0 ? fresh : detail::receive_into(core_, {}, out, options, stop);
+        Core& core = this->core();
+        const std::size_t fresh = core.receive_fresh(out, options, stop);
+        return fresh != 0 ? fresh : detail::receive_into(core, {}, out, options, stop);
     }
 
     /// Deletes a message by the handle of its latest receive, also when that lease has ended, however long ago (R107).
     /// Returns: `superseded` for the handle of an older receive and `gone` for a message that is no longer there; both
     /// change nothing (R108, R110).
     /// Errors: throws `receipt_handle_is_invalid` for a malformed handle or that of another queue (R106, R113).
-    HandleResult delete_message(const ReceiptHandle& handle) { return core_.erase(handle); }
+    HandleResult delete_message(const ReceiptHandle& handle) { return core().erase(handle); }
 
     /// Deletes up to ten messages; a bad handle is `invalid` in its own result. Errors: R71, R72.
     HandleResults delete_messages(std::span<const ReceiptHandle> handles) {
-        return detail::erase_batch(core_, handles);
+        return detail::erase_batch(core(), handles);
     }
 
     /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
@@ -194,7 +197,7 @@ public:
     /// waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
-        return detail::receive_into(core_, done, out, options, stop);
+        return detail::receive_into(core(), done, out, options, stop);
     }
 
     /// Lets a lease end `timeout` from now (R117); with zero the message is visible at once. An older handle acts on
@@ -203,81 +206,92 @@ public:
     /// Errors: throws for a timeout out of range (R116), one that would exceed the maximum counted from the receive
     /// (R120), and a handle that is malformed or of another queue.
     HandleResult change_message_visibility(const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
-        return core_.change_visibility(handle, timeout);
+        return core().change_visibility(handle, timeout);
     }
 
     /// Removes every message, whatever its state (R196). Complexity: linear.
     void purge() {
-        core_.locked([](Engine& engine) { engine.purge(); });
+        core().locked([](Engine& engine) { engine.purge(); });
     }
 
     /// Lets the receive after the `max_receive_count`-th of a message move it to the dead-letter queue (R171), which is
     /// a queue on the same clock and may be this one (R168). Replaces an earlier policy.
     /// Errors: throws for a count that is not between 1 and 1,000 (R165).
     void set_redrive_policy(RedrivePolicy<Queue> policy) {
-        core_.set_redrive_policy(policy.dead_letter_queue.core_, policy.max_receive_count);
+        core().set_redrive_policy(policy.dead_letter_queue.core(), policy.max_receive_count);
     }
-    void clear_redrive_policy() { core_.clear_redrive_policy(); }
+    void clear_redrive_policy() {
+        if (Core* const core = lazy_core_.made()) {
+            core->clear_redrive_policy();
+        }
+    }
 
     /// The names of the queues whose dead-letter queue this is (R170).
     [[nodiscard]] std::vector<std::string> dead_letter_source_queues() const {
-        return detail::dead_letter_source_queues(core_);
+        return detail::dead_letter_source_queues(core());
     }
 
     // Attributes that may change during the life of the queue. Errors: a value out of range throws and changes nothing.
 
     void set_visibility_timeout(std::chrono::nanoseconds timeout) {
-        detail::set_visibility_timeout(core_, timeout);  // of leases that begin from now on
+        detail::set_visibility_timeout(core(), timeout);  // of leases that begin from now on
     }
-    void set_delay(std::chrono::nanoseconds delay) { detail::set_delay(core_, delay); }  // of new messages (R130)
+    void set_delay(std::chrono::nanoseconds delay) { detail::set_delay(core(), delay); }  // of new messages (R130)
     void set_message_retention_period(std::chrono::nanoseconds period) {
-        detail::set_retention(core_, period);  // also of stored messages (R195)
+        detail::set_retention(core(), period);  // also of stored messages (R195)
     }
-    void set_receive_message_wait_time(std::chrono::nanoseconds time) { detail::set_wait_time(core_, time); }
-    void set_maximum_message_size(std::size_t bytes) { detail::set_maximum_message_size(core_, bytes); }
+    void set_receive_message_wait_time(std::chrono::nanoseconds time) { detail::set_wait_time(core(), time); }
+    void set_maximum_message_size(std::size_t bytes) { detail::set_maximum_message_size(core(), bytes); }
 
     /// Lets `source` decide whatever the service may do one way or another; null is exact delivery. It replaces the
     /// `DeliveryModel` and must outlive its use.
     void decide_by(ChoiceSource* source) {
-        core_.locked_with_mailbox([&](Engine& engine) { engine.decide_by(source); });
+        core().locked_with_mailbox([&](Engine& engine) { engine.decide_by(source); });
     }
 
     // Inspection: nothing of this receives a message or counts as a call.
 
     /// The options, with the attributes as they are now.
     [[nodiscard]] QueueOptions options() const {
-        return core_.locked([](Engine& engine) { return engine.options(); });
+        Core* const core = lazy_core_.made();
+        return core != nullptr ? core->locked([](Engine& engine) { return engine.options(); })
+                               : lazy_core_.first_options();
     }
-    [[nodiscard]] const std::string& name() const noexcept { return core_.name(); }
+    [[nodiscard]] const std::string& name() const noexcept { return lazy_core_.first_options().name; }
 
     /// The stored messages by state.
     [[nodiscard]] QueueCounts counts() const {
-        return core_.locked([](Engine& engine) { return engine.ledger().counts(); });
+        Core* const core = lazy_core_.made();
+        return core != nullptr ? core->locked([](Engine& engine) { return engine.ledger().counts(); }) : QueueCounts{};
     }
 
     /// The service's metrics. Complexity: linear in the groups, and in the messages that do not count for the age.
     [[nodiscard]] QueueMetrics metrics() const {
-        return core_.locked_with_mailbox([](Engine& engine) { return engine.metrics(); });
+        return core().locked_with_mailbox([](Engine& engine) { return engine.metrics(); });
     }
 
     /// A message by its id, whatever its state. Complexity: linear.
     [[nodiscard]] std::optional<PeekedMessage<message_type>> peek(const MessageId& id) const {
-        return detail::peek(core_, id);
+        return detail::peek(core(), id);
     }
     /// The first messages in a state, in the order they came. Complexity: linear.
     [[nodiscard]] std::vector<PeekedMessage<message_type>> peek(MessageState state, std::size_t maximum = 10) const {
-        return detail::peek(core_, state, maximum);
+        return detail::peek(core(), state, maximum);
     }
 
     /// The next instant at which something happens by itself: a delay, a lease or a retention ends.
-    [[nodiscard]] std::optional<time_point> next_event() const { return detail::next_event(core_); }
+    [[nodiscard]] std::optional<time_point> next_event() const {
+        Core* const core = lazy_core_.made();
+        return core != nullptr ? detail::next_event(*core) : std::nullopt;
+    }
 
     /// The queue in a line, for people.
-    [[nodiscard]] std::string describe() const { return detail::describe(core_, "queue"); }
+    [[nodiscard]] std::string describe() const { return detail::describe(core(), "queue"); }
 
 private:
     friend struct detail::CoreAccess;
     using Engine = detail::StandardEngine<Body>;
+    using Core = detail::QueueCore<C, Body, Lock, Engine, QueueOptions>;
 
     /// Stores a message that was found good, and adds its size. Under the lock.
     template <class From>
@@ -285,7 +299,7 @@ private:
                                     SentMessageSizes& sizes) {
         if (engine.room() == 0) {
             detail::return_extras(draft, options);
-            return detail::queue_is_full(core_);
+            return detail::queue_is_full(core());
         }
         detail::Record& record =
             engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
@@ -294,7 +308,9 @@ private:
     }
 
     std::unique_ptr<ChoiceSource> seeded_choices_{};
-    mutable detail::QueueCore<C, Body, Lock, Engine, QueueOptions> core_;
+    [[gnu::always_inline]] [[nodiscard]] Core& core() const { return lazy_core_.get(); }
+
+    detail::LazyCore<Core> lazy_core_;
 };
 
 template <class C>

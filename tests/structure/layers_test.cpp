@@ -62,6 +62,7 @@ const std::map<std::string, double> ranks{
     {"detail/redrive_link.hpp", 6.5},
     {"detail/section.hpp", 6.5},
     {"detail/queue_core.hpp", 6.5},
+    {"detail/lazy_core.hpp", 6.5},
     {"detail/core_access.hpp", 6.5},
     {"detail/sending.hpp", 6.5},
     {"detail/shared_verbs.hpp", 6.5},

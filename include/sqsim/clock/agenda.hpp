@@ -20,7 +20,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// if there is none; or it is *due* in the step that is under way. A settled source that something was added to is
 /// told: it goes to a list that any thread may push to, and is open once that list was taken.
 ///
-/// Concurrency: `attach`, `tell`, `is_empty` and `has_acting` from any thread; all else needs the clock's lock.
+/// Concurrency: `begin_source`, `end_source`, `attach`, `tell`, `is_empty` and `has_acting` from any thread; all else
+/// needs the clock's lock.
 class Agenda {
 public:
     Agenda() = default;
@@ -31,9 +32,19 @@ public:
     /// Whether a source acts on others.
     [[nodiscard]] bool has_acting() const noexcept { return acting_.load(std::memory_order_acquire) != 0; }
 
-    /// Adds a source. Those that are due in a step run in the order in which they were added.
+    /// Takes a turn for a source that may be added later. Those that are due in a step run in the order of their turns.
+    [[nodiscard]] std::uint64_t begin_source() noexcept {
+        count_.fetch_add(1, std::memory_order_relaxed);
+        return last_order_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+    void end_source() noexcept { count_.fetch_sub(1, std::memory_order_release); }
+
+    /// Adds a source.
     void attach(EventSource& source) noexcept {
-        source.order_ = last_order_.fetch_add(1, std::memory_order_relaxed) + 1;
+        attach(source, last_order_.fetch_add(1, std::memory_order_relaxed) + 1);
+    }
+    void attach(EventSource& source, std::uint64_t turn) noexcept {
+        source.order_ = turn;
         source.acts_ = source.acts_on_others();
         acting_.fetch_add(source.acts_ ? 1 : 0, std::memory_order_relaxed);
         count_.fetch_add(1, std::memory_order_relaxed);

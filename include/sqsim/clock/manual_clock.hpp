@@ -131,6 +131,10 @@ public:
 
     /// Adds a source of events. It must be removed before it ends.
     void attach(EventSource& source) noexcept { agenda_.attach(source); }
+    /// The same, for the turn that was taken when the source was still to come.
+    void attach(EventSource& source, std::uint64_t turn) noexcept { agenda_.attach(source, turn); }
+    [[nodiscard]] std::uint64_t begin_source() noexcept { return agenda_.begin_source(); }
+    void end_source() noexcept { agenda_.end_source(); }
     void detach(EventSource& source) noexcept {
         const std::scoped_lock advancing{advancing_};
         agenda_.detach(source);

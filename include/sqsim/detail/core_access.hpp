@@ -8,8 +8,8 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// The core of a public queue, for move tasks and the simulation.
 struct CoreAccess {
     template <class QueueType>
-    [[nodiscard]] static auto& core(QueueType& queue) noexcept {
-        return queue.core_;
+    [[nodiscard]] static auto& core(QueueType& queue) {
+        return queue.core();
     }
 };
 

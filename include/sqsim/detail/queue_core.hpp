@@ -10,6 +10,7 @@
 #include "sqsim/detail/receive_attempt.hpp"
 #include "sqsim/detail/redrive_link.hpp"
 #include "sqsim/detail/section.hpp"
+#include "sqsim/detail/spare_memory.hpp"
 #include "sqsim/detail/task_list.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -24,6 +25,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -46,19 +48,53 @@ class QueueCore final : public EventSource {
 public:
     using message_type = Message<Body, typename C::time_point>;
     using lock_type = Lock;
+    using clock_type = C;
+    using options_type = Options;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
     /// A send past the queue's lock does not know the last time that the queue has seen.
     static constexpr bool may_go_back = !is_driven && !is_steady<C>;
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
-    QueueCore(C& clock, const Options& options)
-        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options), this},
-          engine_{options, tag_, make_id_key(clock), is_shared}, maximum_message_size_{options.maximum_message_size} {
-        engine_.advance_to(to_nanos(clock_.now()));
+    /// What a queue has from the moment on at which it was made.
+    struct Birth {
+        std::uint64_t tag;
+        std::uint64_t id_key;
+        std::uint64_t turn;  // on a clock that drives it
+        Nanos time;
+    };
+    /// A queue begins, whose core may follow. Errors: throws for options out of range.
+    [[nodiscard]] static Birth begin(C& clock, const Options& options) {
+        raise_if(check_queue_options(options, is_fifo));
+        std::uint64_t turn = 0;
         if constexpr (is_driven) {
-            clock_.attach(*this);
+            turn = clock.begin_source();
         }
+        return {next_queue_tag(), make_id_key(clock), turn, to_nanos(clock.now())};
+    }
+    static void end([[maybe_unused]] C& clock) noexcept {
+        if constexpr (is_driven) {
+            clock.end_source();
+        }
+    }
+
+    QueueCore(C& clock, const Options& options, const Birth& birth)
+        : clock_{clock}, tag_{birth.tag}, condition_{options.name, this},
+          engine_{options, tag_, birth.id_key, is_shared}, maximum_message_size_{options.maximum_message_size} {
+        engine_.advance_to(birth.time);
+        if constexpr (is_driven) {
+            clock_.attach(*this, birth.turn);
+        }
+    }
+    QueueCore(const QueueCore&) = delete;
+    QueueCore& operator=(const QueueCore&) = delete;
+
+    [[nodiscard]] static void* operator new(std::size_t size, std::align_val_t alignment) {
+        return SpareMemory::allocate(size, static_cast<std::size_t>(alignment));
+    }
+    /// Without the size: g++ looks for no other one where a constructor throws.
+    static void operator delete(void* memory, std::align_val_t alignment) noexcept {
+        SpareMemory::deallocate(memory, sizeof(QueueCore), static_cast<std::size_t>(alignment));
     }
 
     ~QueueCore() {
@@ -445,11 +481,6 @@ private:
         std::array<Record*, Mailbox::Slots::most> records{};
         std::size_t written = 0;
     };
-
-    [[nodiscard]] static const std::string& checked_name(const Options& options) {
-        raise_if(check_queue_options(options, is_fifo));
-        return options.name;
-    }
 
     [[nodiscard]] static std::uint64_t make_id_key(C& clock) noexcept {
         if constexpr (requires { clock.next_id_key(); }) {

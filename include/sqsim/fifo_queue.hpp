@@ -344,7 +344,7 @@ private:
             const std::size_t size = detail::body_size<Body>(body);
             const std::uint64_t ordinal =
                 engine.send_plain(std::move(body), group_id, options.message_deduplication_id, send.keys(0), times);
-            engine.ledger().count_sent(detail::one_size(size));
+            engine.ledger().count_sent({1, size, size, size});
             return Result<SendMessageResult>{result(ordinal, false)};
         });
     }
@@ -356,7 +356,7 @@ private:
         detail::raise_if(draft.error);
         return core_.locked([&](Engine& engine) {
             const auto times = engine.begin_send(group_id, true);
-            SentMessageSizes sizes;
+            detail::SizeTotals sizes;
             auto result = store(engine, times, body, group_id, options, draft, sizes);
             engine.ledger().count_sent(sizes);
             return result;
@@ -373,7 +373,7 @@ private:
             const auto times = engine.begin_send(entries.front().message_group_id, distinct);
             send.ask_under_lock(engine);
             detail::UnfinishedBatch<Engine> unfinished{engine};
-            SentMessageSizes sizes;
+            detail::SizeTotals sizes;
             std::size_t room = engine.room();
             const detail::FifoKeys* keys = &send.keys(0);
             for (FifoSendMessageEntry<Body>& entry : entries) {
@@ -384,7 +384,7 @@ private:
                         engine.send_plain(std::move(entry.body), entry.message_group_id,
                                           entry.options.message_deduplication_id, *keys, times);
                     --room;
-                    detail::add_sizes(sizes, detail::one_size(size));
+                    sizes.add(size);
                     results.emplace_back(result(ordinal, false));
                 } else if (original != 0) {
                     results.emplace_back(result(original, true));
@@ -415,7 +415,7 @@ private:
         core_.locked([&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, false);
             detail::UnfinishedBatch<Engine> unfinished{engine};
-            SentMessageSizes sizes;
+            detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
@@ -432,7 +432,7 @@ private:
     template <class From>
     Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From& body,
                                     std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft,
-                                    SentMessageSizes& sizes) {
+                                    detail::SizeTotals& sizes) {
         const std::string_view deduplication_id =
             draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
         const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
@@ -446,7 +446,7 @@ private:
         }
         const std::uint64_t ordinal =
             engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
-        detail::add_sizes(sizes, detail::one_size(draft.size));
+        sizes.add(draft.size);
         return result(ordinal, false);
     }
 

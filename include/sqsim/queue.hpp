@@ -26,6 +26,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -89,9 +90,9 @@ public:
     /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
     /// receives.
     SendMessageResult send_message(body_argument body) {
-        const std::uint64_t place = core_.send_plain(std::move(body), 1);
+        const std::uint64_t place = core_.template send_plain<PlainBody>(std::move(body), 1);
         return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
-                          : send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
+                          : send_unusual(std::forward<body_argument>(body));
     }
 
     /// As `send_message`, with the error `queue_full` as a value.
@@ -99,7 +100,7 @@ public:
         auto draft = detail::draft<Body>(body, options, core_, false);
         detail::raise_if(draft.error);
         return core_.locked_with_mailbox([&](Engine& engine) {
-            SentMessageSizes sizes;
+            detail::SizeTotals sizes;
             auto result = store(engine, body, options, draft, sizes);
             engine.ledger().count_sent(sizes);
             return result;
@@ -115,7 +116,7 @@ public:
         results.reserve(entries.size());
         core_.locked_with_mailbox([&](Engine& engine) {
             detail::UnfinishedBatch<Engine> unfinished{engine};
-            SentMessageSizes sizes;
+            detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 results.push_back(drafts[i].error
                                       ? Result<SendMessageResult>{*drafts[i].error}
@@ -149,9 +150,10 @@ public:
 
     /// The same without options, and faster still: as `send_message` of one body.
     std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
-        return bodies.empty() || core_.send_plain(bodies, bodies.size()) != 0
+        return bodies.empty() ||
+                       core_.template send_plain<std::span<const std::string_view>>(bodies, bodies.size()) != 0
                    ? bodies.size()
-                   : send_messages(bodies, SendMessageOptions{});  // says why not
+                   : send_unusual(bodies);
     }
 
     /// Receives one message, if there is one.
@@ -162,8 +164,13 @@ public:
     /// Errors: throws for options out of range (R85, R86), and `over_limit` from a short poll if too many messages are
     /// in flight (R102).
     /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.
-    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options, std::stop_token stop = {}) {
         return detail::receive_one(core_, options, stop);
+    }
+    /// The same without options: the fast way to receive one.
+    std::optional<message_type> receive_message() {
+        std::optional<message_type> message{std::in_place};
+        return core_.receive_fresh(*message) != 0 ? std::move(message) : receive_message(ReceiveMessageOptions{});
     }
 
     /// Receives up to `max_number_of_messages`, as soon as there is at least one (R91). See `receive_message`.
@@ -172,10 +179,14 @@ public:
     }
 
     /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
-    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options,
                                  std::stop_token stop = {}) {
-        const std::size_t fresh = core_.receive_fresh(out, options, stop);
-        return fresh != 0 ? fresh : detail::receive_into(core_, {}, out, options, stop);
+        return detail::receive_into(core_, {}, out, options, stop);
+    }
+    /// The same without options: the fast way to receive.
+    std::size_t receive_messages(std::span<message_type> out) {
+        const std::size_t received = out.size() == 1 ? core_.receive_fresh(out.front()) : core_.receive_fresh(out);
+        return received != 0 ? received : receive_unusual(out);
     }
 
     /// Deletes a message by the handle of its latest receive, also when that lease has ended, however long ago (R107).
@@ -278,18 +289,31 @@ public:
 private:
     friend struct detail::CoreAccess;
     using Engine = detail::StandardEngine<Body>;
+    using PlainBody = std::conditional_t<detail::is_text<Body>, std::string_view, Body&&>;
+
+    // What the short operations cannot do, out of their way.
+    [[gnu::noinline]] SendMessageResult send_unusual(body_argument body) {
+        return send_message(std::forward<body_argument>(body), SendMessageOptions{});
+    }
+    [[gnu::noinline]] std::size_t send_unusual(std::span<const std::string_view> bodies) {
+        return send_messages(bodies, SendMessageOptions{});
+    }
+    [[gnu::noinline]] std::size_t receive_unusual(std::span<message_type> out) {
+        const std::size_t received = core_.receive_fresh(out);
+        return received != 0 ? received : receive_messages(out, ReceiveMessageOptions{});
+    }
 
     /// Stores a message that was found good, and adds its size. Under the lock.
     template <class From>
     Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft,
-                                    SentMessageSizes& sizes) {
+                                    detail::SizeTotals& sizes) {
         if (engine.room() == 0) {
             detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         detail::Record& record =
             engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
-        detail::add_sizes(sizes, detail::one_size(draft.size));
+        sizes.add(draft.size);
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }
 

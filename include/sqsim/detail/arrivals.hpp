@@ -26,6 +26,10 @@ public:
     [[gnu::always_inline]] void reserve(std::size_t count) { order_.reserve(count); }
     [[gnu::always_inline]] void add(Place place) { order_.push_back(place); }
 
+    /// The same in two steps, for several of them.
+    [[gnu::always_inline]] void append(Place place) { order_.append(place); }
+    void count_appended(std::size_t count) noexcept { order_.count_appended(count); }
+
     using End = typename Log<Place>::End;
     [[nodiscard]] End end() const noexcept { return order_.end(); }
     /// Forgets what was added since, which nobody has looked at, and calls `undo(record)` for each.
@@ -111,6 +115,9 @@ public:
         return nullptr;
     }
     [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
+
+    /// The next entry, whatever has become of it; null if there is none.
+    [[gnu::always_inline]] [[nodiscard]] const Place* next() noexcept { return order_.get(cursor_); }
 
     // The same for many at once: the entries ahead, the fresh message of one, and moving past some.
     [[gnu::always_inline]] [[nodiscard]] std::span<const Place> ahead() noexcept { return order_.ahead(cursor_); }

@@ -7,6 +7,7 @@
 #include "sqsim/detail/lease_timers.hpp"
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/obtain.hpp"
+#include "sqsim/detail/size_totals.hpp"
 #include "sqsim/detail/timers.hpp"
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
@@ -20,15 +21,6 @@
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
-
-[[gnu::always_inline]] inline void add_sizes(SentMessageSizes& sizes, const SentMessageSizes& more) noexcept {
-    if (more.count != 0) {
-        sizes.minimum = sizes.count == 0 ? more.minimum : std::min(sizes.minimum, more.minimum);
-        sizes.maximum = std::max(sizes.maximum, more.maximum);
-        sizes.sum += more.sum;
-        sizes.count += more.count;
-    }
-}
 
 /// What both kinds of queue are: stored messages, their handles, the timers of their leases, their retention, the
 /// counts. Pure: time comes in as `now`, which never goes back.
@@ -68,13 +60,14 @@ public:
     }
 
     /// Counts bodies that were sent.
-    [[gnu::always_inline]] void count_sent(const SentMessageSizes& sizes) noexcept { add_sizes(sent_, sizes); }
+    [[gnu::always_inline]] void count_sent(const SizeTotals& sizes) noexcept { sent_.add(sizes); }
 
     /// Moves to a later time; an earlier one, from a clock that was set back, counts as the last one seen.
     [[gnu::always_inline]] void advance(Nanos now) noexcept { now_ = std::max(now_, now); }
 
     /// Whether it is certain that nothing is due.
     [[nodiscard]] bool is_quiet() const noexcept { return now_ < quiet_until_; }
+    [[nodiscard]] Nanos quiet_until() const noexcept { return quiet_until_; }
     /// Tells that nothing is due before the next event.
     void settle() noexcept { quiet_until_ = next_event(); }
 
@@ -98,46 +91,54 @@ public:
         arrivals_.add(record.place);
     }
 
-    /// Stores a message with nothing but a body, visible at once. Returns: its place, or 0 if it is refused (`rules`).
-    /// Errors: as `MessageStore::write_plain`; nothing has changed then.
+    /// Sees to it that so many plain messages can be sent without an error, from `now` on. Errors: `std::bad_alloc`.
+    void prepare_sends(std::size_t count) {
+        arrivals_.reserve(count);
+        quiet_until_ = std::min(quiet_until_, saturating_add(now_, retention_));
+    }
+
+    /// Stores a message with nothing but a body, visible at once. Precondition: `prepare_sends`. Returns: its place, or
+    /// 0 if it is refused (`rules`). Errors: as `MessageStore::write_plain`; nothing has changed then.
     template <class From>
     [[gnu::always_inline]] [[nodiscard]] std::uint64_t send_plain(From&& body, Nanos now, const PlainRules& rules) {
-        arrivals_.reserve(1);
         const std::size_t size = body_size<Body>(body);
-        Record* record = nullptr;
-        if (store_->write_plain(*store_, std::forward<From>(body), rules, record) != Plain::written) [[unlikely]] {
+        Plain why{};
+        Record* const record = store_->write_plain(*store_, std::forward<From>(body), rules, why);
+        if (record == nullptr) [[unlikely]] {
             return 0;
         }
         advance(now);
         record->ordinal = last_ordinal_ + 1;
         record->sent_at = now_;
         arrivals_.add(record->place);
-        commit_plain({1, size, size, size});
+        sent_.add(size);
+        commit_plain(1);
         return last_ordinal_;
     }
     /// The same for several texts, all or none. Returns: the place of the last one, or 0.
     [[nodiscard]] std::uint64_t send_plain(std::span<const std::string_view> bodies, Nanos now,
                                            const PlainRules& rules) {
-        arrivals_.reserve(bodies.size());
         advance(now);
         const Nanos sent_at = now_;
         std::uint64_t ordinal = last_ordinal_;
-        SentMessageSizes sizes{bodies.size(), 0, ~std::size_t{0}, 0};
+        SizeTotals sizes{.count = bodies.size()};
+        MessageStore<Body>& store = *store_;
+        Plain why{};
         Unfinished unfinished{*this};
         for (const std::string_view body : bodies) {
-            Record* record = nullptr;
-            if (store_->write_plain(*store_, body, rules, record) != Plain::written) [[unlikely]] {
+            Record* const record = store.write_plain(store, body, rules, why);
+            if (record == nullptr) [[unlikely]] {
                 return 0;
             }
             record->ordinal = ++ordinal;
             record->sent_at = sent_at;
-            arrivals_.add(record->place);
-            sizes.sum += body.size();
-            sizes.minimum = std::min(sizes.minimum, body.size());
-            sizes.maximum = std::max(sizes.maximum, body.size());
+            arrivals_.append(record->place);
+            sizes.add_uncounted(body.size());
         }
         unfinished.is_over = true;
-        commit_plain(sizes);
+        arrivals_.count_appended(bodies.size());
+        sent_.add(sizes);
+        commit_plain(bodies.size());
         return last_ordinal_;
     }
 
@@ -198,58 +199,100 @@ public:
     /// throws nothing. Precondition: memory is reserved.
     template <class Take>
     [[gnu::always_inline]] std::size_t lease_fresh(std::size_t most, Nanos timeout, Take& take) noexcept {
-        const Nanos now = now_;
-        const Nanos deadline = saturating_add(now, timeout);
+        const Nanos deadline = saturating_add(now_, timeout);
         if (!timers_.may_rise_to(deadline)) [[unlikely]] {
             return lease_fresh_singly(most, timeout, take);
         }
         quiet_until_ = std::min(quiet_until_, deadline);
+        return lease_run(most, deadline, take);
+    }
+
+    /// Whether `lease_run` is right until `quiet_until` for leases that long. Lets that be no later than their ends.
+    [[nodiscard]] bool prepare_runs(Nanos timeout) noexcept {
+        const Nanos deadline = saturating_add(now_, timeout);
+        if (saturating_add(deadline, timeout) == never || !timers_.may_rise_to(deadline)) {
+            return false;
+        }
+        quiet_until_ = std::min(quiet_until_, deadline);
+        return true;
+    }
+
+    /// The same where the deadline is no earlier than those before, and `quiet_until` no later.
+    template <class Take>
+    [[gnu::always_inline]] std::size_t lease_run(std::size_t most, Nanos deadline, Take& take) noexcept {
+        const Nanos now = now_;
         Timers& timers = timers_.list();
+        const Slots::Finder records = store_->slots().finder();
         std::size_t count = 0;
-        while (count != most) {
+        do {
             const std::span<const Place> entries = arrivals_.ahead();
-            if (entries.empty()) {
+            if (entries.empty()) [[unlikely]] {
                 break;
             }
             const std::size_t wanted = most - count;
             if (store_->is_concurrent()) {  // other threads have written these records, and those of the next receive
                 for (const Place entry : entries.first(std::min(entries.size(), 2 * wanted))) {
-                    prefetch<true>((*store_)[entry.slot()]);
+                    prefetch<true>(records[entry.slot()]);
                 }
             }
-            const std::size_t room = timers.begin(deadline, wanted);
-            std::size_t taken = 0;
+            const std::span<Place> room = timers.begin(deadline, wanted);
+            Place* timer = room.data();
+            Place* const timer_end = timer + room.size();
             const Place* entry = entries.data();
             const Place* const end = entry + entries.size();
-            while (entry != end && taken != room) {
+            do {
                 const Place place = *entry++;
-                Record& record = (*store_)[place.slot()];
+                Record& record = records[place.slot()];
                 if (record.place != place) [[unlikely]] {
                     continue;
                 }
                 if (record.status == Record::plain_status) [[likely]] {
+                    begin_first_lease(record, place, now, deadline);
                     record.first_received_at = now;
+                    *timer++ = place.next();
+                    if constexpr (requires { take.plain(record, place, now, deadline); }) {
+                        take.plain(record, place.next(), now, deadline);
+                    } else {
+                        take(record);
+                    }
                 } else if (record.has(Record::in_line) && record.state() == State::visible) {
                     const Nanos first = record.first_receive();
+                    begin_first_lease(record, place, now, deadline);
                     record.first_received_at = first == never ? now : first;
-                } else {
-                    continue;
+                    *timer++ = place.next();
+                    take(record);
                 }
-                record.place = place.next();
-                record.status = static_cast<std::uint8_t>(State::in_flight);
-                record.deadline = deadline;
-                record.received_at = now;
-                timers.append(place.next());
-                ++taken;
-                take(record);
-            }
+            } while (timer != timer_end && entry != end);
+            const auto taken = static_cast<std::size_t>(timer - room.data());
             timers.finish(deadline, taken);
             arrivals_.move_past(static_cast<std::size_t>(entry - entries.data()));
-            count_of(State::visible) -= taken;
-            count_of(State::in_flight) += taken;
             count += taken;
-        }
+        } while (count != most);
+        count_of(State::visible) -= count;
+        count_of(State::in_flight) += count;
         return count;
+    }
+
+    /// The same for one message, if the next one is plain. Returns whether it is.
+    template <class Take>
+    [[gnu::always_inline]] bool leases_one(Nanos deadline, Take& take) noexcept {
+        const Place* const entry = arrivals_.next();
+        if (entry == nullptr) [[unlikely]] {
+            return false;
+        }
+        const Place place = *entry;
+        Record& record = (*store_)[place.slot()];
+        if (record.place != place || record.status != Record::plain_status) [[unlikely]] {
+            return false;
+        }
+        begin_first_lease(record, place, now_, deadline);
+        record.first_received_at = now_;
+        timers_.list().append(deadline, place.next());
+        arrivals_.skip_fresh();
+        --count_of(State::visible);
+        ++count_of(State::in_flight);
+        take.plain(record, place.next(), now_, deadline);
+        return true;
     }
 
     /// Lets the lease end `timeout` from now. Precondition: memory is reserved, as for a lease.
@@ -305,7 +348,10 @@ public:
     }
 
     /// Takes a message out of the queue for good that is in flight; `count_removed_in_flight` follows.
-    [[gnu::always_inline]] void remove_in_flight(Record& record) noexcept { store_->remove(record); }
+    template <bool is_shared>
+    [[gnu::always_inline]] void remove_in_flight(Record& record) noexcept {
+        store_->template remove<is_shared>(record);
+    }
     void count_removed_in_flight(std::size_t count) noexcept {
         count_of(State::in_flight) -= count;
         removed_ += count;
@@ -358,7 +404,7 @@ public:
     /// The counters that only grow, but those of sends.
     QueueMetrics totals{};
     /// Those of sends.
-    [[nodiscard]] const SentMessageSizes& sent() const noexcept { return sent_; }
+    [[nodiscard]] const SizeTotals& sent() const noexcept { return sent_; }
 
 private:
     using Plain = typename MessageStore<Body>::Plain;
@@ -381,12 +427,18 @@ private:
         arrivals_.take_back(end, [this](Record& record) { store_->take_back(*store_, record); });
     }
 
-    [[gnu::always_inline]] void commit_plain(const SentMessageSizes& sizes) noexcept {
-        last_ordinal_ += sizes.count;
+    [[gnu::always_inline]] void commit_plain(std::size_t count) noexcept {
+        last_ordinal_ += count;
         last_sent_at_ = now_;
-        count_of(State::visible) += sizes.count;
-        quiet_until_ = std::min(quiet_until_, saturating_add(now_, retention_));
-        add_sizes(sent_, sizes);
+        count_of(State::visible) += count;
+    }
+
+    [[gnu::always_inline]] static void begin_first_lease(Record& record, Place place, Nanos now,
+                                                         Nanos deadline) noexcept {
+        record.place = place.next();
+        record.status = static_cast<std::uint8_t>(State::in_flight);
+        record.deadline = deadline;
+        record.received_at = now;
     }
 
     /// As `lease_fresh`, whatever the timeout.
@@ -445,7 +497,7 @@ private:
     Arrivals<Body> arrivals_{*store_};
     std::uint64_t last_ordinal_ = 0;
     Nanos last_sent_at_ = Nanos::min();
-    SentMessageSizes sent_{};
+    SizeTotals sent_{};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

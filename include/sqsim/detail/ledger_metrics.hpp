@@ -32,7 +32,7 @@ template <class Body, class Counts>
     QueueMetrics metrics = ledger.totals;
     if (ledger.sent().count != 0) {
         metrics.number_of_messages_sent = ledger.sent().count;
-        metrics.sent_message_size = ledger.sent();
+        metrics.sent_message_size = ledger.sent().sizes();
     }
     metrics.approximate_age_of_oldest_message = age_of_oldest(ledger, counts);
     metrics.approximate_number_of_messages_visible = ledger.counts().visible;

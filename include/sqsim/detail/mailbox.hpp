@@ -5,6 +5,7 @@
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/size_totals.hpp"
 #include "sqsim/detail/slot_stock.hpp"
 #include "sqsim/metrics.hpp"
 
@@ -78,10 +79,10 @@ public:
             return Posted::not_stored;
         }
         const std::size_t size = body_size<Body>(body);
-        Record* record = nullptr;
-        const Plain written = store.write_plain(stock_, std::forward<From>(body), rules, record);
-        if (written != Plain::written) [[unlikely]] {
-            return outcome(written);
+        Plain why{};
+        Record* const record = store.write_plain(stock_, std::forward<From>(body), rules, why);
+        if (record == nullptr) [[unlikely]] {
+            return outcome(why);
         }
         record->ordinal = last_ordinal_ + 1;
         record->sent_at = std::max(now, last_sent_at_);
@@ -97,20 +98,18 @@ public:
         }
         const Nanos sent_at = std::max(now, last_sent_at_);
         std::uint64_t ordinal = last_ordinal_;
-        SentMessageSizes sizes{bodies.size(), 0, ~std::size_t{0}, 0};
+        SizeTotals sizes{.count = bodies.size()};
         Unfinished unfinished{*this, store};
         for (const std::string_view body : bodies) {
-            Record* record = nullptr;
-            const Plain written = store.write_plain(stock_, body, rules, record);
-            if (written != Plain::written) [[unlikely]] {
-                return outcome(written);
+            Plain why{};
+            Record* const record = store.write_plain(stock_, body, rules, why);
+            if (record == nullptr) [[unlikely]] {
+                return outcome(why);
             }
             record->ordinal = ++ordinal;
             record->sent_at = sent_at;
             *unfinished.end++ = {record->place, record};
-            sizes.sum += body.size();
-            sizes.minimum = std::min(sizes.minimum, body.size());
-            sizes.maximum = std::max(sizes.maximum, body.size());
+            sizes.add_uncounted(body.size());
         }
         unfinished.is_over = true;
         commit(sizes, sent_at);
@@ -158,13 +157,13 @@ public:
             return false;
         }
         const Nanos sent_at = std::max(now, last_sent_at_);
-        SentMessageSizes sizes;
+        SizeTotals sizes;
         for (std::size_t i = 0; i != slots.count_; ++i) {
             Record* const record = slots.records_[i];
             record->ordinal = last_ordinal_ + i + 1;
             record->sent_at = sent_at;
             prepared_[count_ + i] = {record->place, record};
-            add_sizes(sizes, {1, record->body_size, record->body_size, record->body_size});
+            sizes.add(record->body_size);
         }
         commit(sizes, sent_at);
         slots.count_ = 0;
@@ -203,6 +202,9 @@ public:
         }
         is_filled_.store(false, std::memory_order_release);
     }
+
+    /// Whether messages of other queues have come.
+    [[nodiscard]] bool has_moved() const noexcept { return moved_ != nullptr; }
 
     /// Knows from now on what the engine knows: the last message, and how many more may come. What could not be taken
     /// in the engine does not know yet: then nothing changes.
@@ -278,12 +280,12 @@ private:
         return written == Plain::refused ? Posted::refused : Posted::not_stored;
     }
 
-    [[gnu::always_inline]] void commit(const SentMessageSizes& sizes, Nanos sent_at) noexcept {
+    [[gnu::always_inline]] void commit(const SizeTotals& sizes, Nanos sent_at) noexcept {
         last_ordinal_ += sizes.count;
         last_sent_at_ = sent_at;
         credit_ -= static_cast<std::size_t>(sizes.count);
         count_ += static_cast<std::size_t>(sizes.count);
-        add_sizes(sizes_, sizes);
+        sizes_.add(sizes);
         note_latest(last_ordinal_);
         is_filled_.store(true, std::memory_order_release);
     }
@@ -294,8 +296,8 @@ private:
     std::uint64_t last_ordinal_ = 0;
     Nanos last_sent_at_ = Nanos::min();
     SlotStock stock_{};
-    SentMessageSizes sizes_{};  // of what is prepared
-    std::size_t room_ = 0;      // what the engine had room for when it last took something in
+    SizeTotals sizes_{};    // of what is prepared
+    std::size_t room_ = 0;  // what the engine had room for when it last took something in
     std::size_t sleepers_ = 0;
     std::unique_ptr<MovedMessage> moved_{};  // and those behind it
     MovedMessage* last_moved_ = nullptr;

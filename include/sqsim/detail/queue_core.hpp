@@ -4,12 +4,14 @@
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/fast_path.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/receive_attempt.hpp"
 #include "sqsim/detail/redrive_link.hpp"
 #include "sqsim/detail/section.hpp"
+#include "sqsim/detail/take_first.hpp"
 #include "sqsim/detail/task_list.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -75,22 +78,20 @@ public:
     /// Stores `count` messages without options, all or none, the fastest way that there is. Returns: the place of the
     /// last one, or 0 if they are refused or there is no room: a send with options says why. Nothing is taken then.
     template <class Bodies>
-    [[gnu::always_inline]] std::uint64_t send_plain(Bodies&& bodies, std::size_t count) {
-        const PlainRules rules{maximum_message_size(), limits().check_characters};
-        if (!tasks_.any()) [[likely]] {
-            if constexpr (!is_shared) {
-                // Nothing need happen first: what is due by now makes no difference but for the room.
-                if (condition_.waiting() == 0) [[likely]] {
-                    const Nanos now = to_nanos(clock_.now());
-                    if (const std::uint64_t last = engine_.send_plain(std::forward<Bodies>(bodies), count, now, rules))
-                        [[likely]] {
-                        return last;
-                    }
-                }
-            } else if constexpr (!may_go_back) {
+    [[gnu::always_inline]] std::uint64_t send_plain(Bodies bodies, std::size_t count) {
+        const PlainRules& rules = plain_rules_;
+        if constexpr (!is_shared) {
+            const Nanos now = to_nanos(clock_.now());
+            const bool is_fast = fast_path_.sends >= count && now < engine_.quiet_until();
+            if (is_fast || (opens_fast_path(now, count) && fast_path_.sends >= count)) [[likely]] {
+                fast_path_.sends -= count;
+                return engine_.send_soon(std::forward<Bodies>(bodies), now, rules);
+            }
+        } else if (!tasks_.any()) [[likely]] {
+            if constexpr (!may_go_back) {
                 if constexpr (is_text<Body>) {
                     if (are_long(bodies)) [[unlikely]] {
-                        if (const std::uint64_t last = send_long_texts(as_span(bodies), rules)) {
+                        if (const std::uint64_t last = send_long_texts(as_span(bodies))) {
                             return last;
                         }
                     }
@@ -104,7 +105,7 @@ public:
                 }
             }
         }
-        return send_plain_locked(std::forward<Bodies>(bodies), count, rules);
+        return send_plain_locked<Bodies>(std::forward<Bodies>(bodies), count);
     }
 
     /// Runs an operation on the engine under the queue's lock and the mailbox's: one that gives messages places in the
@@ -195,41 +196,73 @@ public:
         return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take}.receive(section, stop, start);
     }
 
-    /// The usual case of a receive, and the shortest way through it: with no option but a maximum up to ten, and with
-    /// messages that are there for the first time. Returns: how many it put into `out`; with none, `receive` knows.
-    std::size_t receive_fresh(std::span<message_type> out, const ReceiveMessageOptions& options,
-                              const std::stop_token& stop) {
-        const auto maximum = static_cast<std::size_t>(options.max_number_of_messages);
-        const bool is_usual = maximum - 1 < 10 && !options.wait_time && !options.visibility_timeout &&
-                              options.spin == Nanos::zero() && options.receive_request_attempt_id.empty();
-        if (!is_usual || tasks_.any() || stop.stop_requested()) [[unlikely]] {
+    /// The usual case of a receive: without options, and with messages that are there for the first time. Returns: how
+    /// many it put into `out`, at most ten; with none, `receive` knows.
+    std::size_t receive_fresh(std::span<message_type> out) {
+        const Nanos now = to_nanos(clock_.now());
+        std::size_t count = std::min(out.size(), most_received);
+        OtherMessages<message_type, most_received> others;
+        const ShortSection section{*this};
+        const bool is_fast = fast_path_.leases >= count && now < engine_.quiet_until();
+        if (!is_fast && !opens_fast_path(now)) [[unlikely]] {
             return 0;
         }
-        const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        const std::size_t fresh = catch_up_to_receive(now, std::min(maximum, out.size()));
+        if (engine_.ledger().visible() < count && mailbox_.is_filled() && !takes_in_fresh(now)) [[unlikely]] {
+            return 0;
+        }
+        count = std::min({count, engine_.ledger().visible(), fast_path_.leases});
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
         }
-        for (message_type& message : out.first(fresh)) {
-            if (is_of_another(message)) [[unlikely]] {
-                return 0;
+        fast_path_.leases -= count;
+        TakeFirst take{*this, out.data(), others};
+        return engine_.receive_soon(count, now, take);
+    }
+
+    /// The same for one message.
+    std::size_t receive_fresh(message_type& out) {
+        const Nanos now = to_nanos(clock_.now());
+        const ShortSection section{*this};
+        if (fast_path_.leases != 0 && now < engine_.quiet_until() && !is_of_another(out)) [[likely]] {
+            if constexpr (is_shared) {
+                if (engine_.ledger().visible() == 0 && mailbox_.is_filled() && !takes_in_fresh(now)) [[unlikely]] {
+                    return 0;
+                }
+            }
+            TakeOneFirst take{*this, out};
+            if (engine_.receives_one_soon(now, take)) [[likely]] {
+                --fast_path_.leases;
+                return 1;
             }
         }
-        message_type* next = out.data();
-        const auto take = [&](Record& record) {
-            static_cast<void>(let_go(*next));
-            fill(*next++, record);
-        };
-        return fresh == 0 ? 0 : engine_.receive_fresh(fresh, take);
+        return 0;
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
-        const HandleStatus status = locked_past_mailbox([&](Engine& engine) {
+        if constexpr (!is_fifo) {
+            const Nanos now = to_nanos(clock_.now());
+            const ShortSection section{*this};
+            if (is_fast_path_open(now) && engine_.template erase_soon<is_shared>(handle, now)) [[likely]] {
+                return {HandleStatus::ok};
+            }
+        }
+        return erase_in_any_case(handle);
+    }
+
+    /// Erases many, and says what became of each. Precondition: `results` are those of success.
+    void erase(std::span<const ReceiptHandle> handles, HandleResult* results) {
+        if constexpr (!is_fifo) {
+            const Nanos now = to_nanos(clock_.now());
+            const ShortSection section{*this};
+            if (is_fast_path_open(now)) [[likely]] {
+                engine_.template erase_soon<is_shared>(handles, now, results);
+                return;
+            }
+        }
+        locked_past_mailbox([&](Engine& engine) {
             engine.count_call(Call::erase);
-            return engine.erase(handle);
+            engine.erase(handles, results);
         });
-        return {checked(handle, status)};
     }
 
     HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) {
@@ -264,6 +297,7 @@ public:
     void drive(std::shared_ptr<Task> task) {
         tasks_.add(std::move(task), !is_driven);
         const std::scoped_lock lock{mutex_};
+        close_fast_path();
         condition_.notify_all();
     }
 
@@ -298,7 +332,7 @@ public:
         if (record == nullptr) {
             return !message;
         }
-        store.let_go(*record);
+        store.template let_go<is_shared>(*record);
         return true;
     }
 
@@ -327,7 +361,10 @@ public:
     }
     void set_maximum_message_size(std::size_t bytes) {
         maximum_message_size_.store(bytes, std::memory_order_relaxed);
-        locked([&](Engine& engine) { engine.options().maximum_message_size = bytes; });
+        locked_with_mailbox([&](Engine& engine) {
+            engine.options().maximum_message_size = bytes;
+            plain_rules_ = {bytes, limits().check_characters};
+        });
     }
     /// What never changes of the options may be read without the lock.
     [[nodiscard]] const Options& fixed_options() const noexcept { return engine_.options(); }
@@ -344,10 +381,16 @@ public:
 private:
     template <class Core, class Take>
     friend class ReceiveAttempt;
+    template <class Core, class Others>
+    friend struct TakeFirst;
+    template <class Core>
+    friend struct TakeOneFirst;
     friend struct RedriveLink<QueueCore>;
     friend struct detail::Section<QueueCore>;
+    friend struct detail::ShortSection<QueueCore>;
 
     using Section = detail::Section<QueueCore>;
+    using ShortSection = detail::ShortSection<QueueCore>;
     /// Held for less time than a sleep takes, and never while another lock is waited for.
     using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
 
@@ -372,6 +415,14 @@ private:
         QueueCore& core;
     };
 
+    static constexpr std::size_t most_received = 10;  // by the fast path at once
+
+    [[gnu::always_inline]] void fill_first(message_type& message, Record& record, Place place, Nanos received_at,
+                                           Nanos deadline) noexcept {
+        MessageAccess::fill_first<is_shared>(message, record, engine_.ledger().store(),
+                                             IdAccess::handle(tag_, place.word()), received_at, deadline);
+    }
+
     // Longer texts are copied without the mailbox's lock: others would wait for it.
     static constexpr std::size_t short_text = 256;
 
@@ -389,21 +440,24 @@ private:
 
     /// Sends texts whose copies take longer than the mailbox's lock. Returns: as `send_plain`, and 0 if that needs the
     /// queue's lock.
-    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies, const PlainRules& rules) {
+    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies) {
         TakenSlots taken{*this};
+        std::optional<PlainRules> rules;
         {
             const auto lock = lock_soon(mailbox_.mutex);
+            rules = plain_rules_;
             if (!mailbox_.take_slots(bodies, taken.slots)) {
                 return 0;
             }
         }
         auto& store = engine_.ledger().store();
         for (const std::string_view body : bodies) {
-            if (store.write_plain(taken.slots, body, rules, taken.records[taken.written]) !=
-                MessageStore<Body>::Plain::written) {
+            typename MessageStore<Body>::Plain why{};
+            Record* const record = store.write_plain(taken.slots, body, *rules, why);
+            if (record == nullptr) {
                 return 0;
             }
-            ++taken.written;
+            taken.records[taken.written++] = record;
         }
         const Nanos now = to_nanos(clock_.now());
         const auto lock = lock_soon(mailbox_.mutex);
@@ -448,6 +502,44 @@ private:
         }
     }
 
+    // The fast path, under the lock. A FIFO queue has none.
+
+    void close_fast_path() noexcept {
+        if constexpr (!is_fifo) {
+            fast_path_ = {};
+        }
+    }
+    /// Whether it is open, or can be opened.
+    [[gnu::always_inline]] bool is_fast_path_open(Nanos now) noexcept {
+        return (fast_path_.is_open && now < engine_.quiet_until()) || opens_fast_path(now);
+    }
+    /// Opens it if nothing is out of the ordinary: for so many sends, too. Returns whether it is open.
+    [[gnu::noinline]] bool opens_fast_path(Nanos now, std::size_t sends = 0) noexcept {
+        fast_path_ = {};
+        if (condition_.waiting() == 0 && !tasks_.any() && engine_.is_ordinary()) {
+            engine_.advance_to(now);
+            static_cast<void>(obtained([&] {
+                fast_path_.leases = engine_.prepare_leases();
+                fast_path_.sends = is_shared ? 0 : engine_.prepare_sends(sends);
+            }));
+            fast_path_.is_open = now < engine_.quiet_until();
+        }
+        return fast_path_.is_open;
+    }
+
+    /// Takes in what has come for a receive of the fast path. Returns whether that is open still.
+    [[gnu::noinline]] bool takes_in_fresh(Nanos now) {
+        return empty_mailbox(now) ? opens_fast_path(now) : now < engine_.quiet_until();
+    }
+
+    [[gnu::noinline]] HandleResult erase_in_any_case(const ReceiptHandle& handle) {
+        const HandleStatus status = locked_past_mailbox([&](Engine& engine) {
+            engine.count_call(Call::erase);
+            return engine.erase(handle);
+        });
+        return {checked(handle, status)};
+    }
+
     /// Lets everything happen that is due, and takes in what has come.
     [[gnu::always_inline]] void catch_up(Nanos now) {
         engine_.advance_to(now);
@@ -473,22 +565,26 @@ private:
         }
     }
 
-    [[gnu::noinline]] void empty_mailbox(Nanos now) {
+    /// Returns whether messages of other queues were among what has come.
+    [[gnu::noinline]] bool empty_mailbox(Nanos now) {
+        bool has_moved = false;
         {
             const auto lock = lock_soon(mailbox_.mutex);
             const Follower follower{*this};
+            has_moved = mailbox_.has_moved();
             mailbox_.empty_into(engine_);
         }
         engine_.advance_to(now);  // one that was moved here may be past its retention already
+        return has_moved;
     }
 
     template <class Bodies>
-    [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies&& bodies, std::size_t count, const PlainRules& rules) {
+    [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies bodies, std::size_t count) {
         return locked_with_mailbox([&](Engine& engine) -> std::uint64_t {
             if constexpr (is_shared) {
                 mailbox_.obtain(engine.ledger().store(), count);
             }
-            return engine.send_plain(std::forward<Bodies>(bodies), count, engine.ledger().now(), rules);
+            return engine.send_plain(std::forward<Bodies>(bodies), count, engine.ledger().now(), plain_rules_);
         });
     }
 
@@ -545,7 +641,9 @@ private:
     alignas(two_cache_lines) mutable Lock mutex_{};
     WaitCondition condition_;
     Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
+    FastPath fast_path_{};
     Engine engine_;
+    PlainRules plain_rules_{engine_.options().maximum_message_size, limits().check_characters};  // the mailbox's lock
     std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
     RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};

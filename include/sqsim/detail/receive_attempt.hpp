@@ -71,6 +71,7 @@ public:
 
     /// Tries again, at the time that it is now.
     [[nodiscard]] bool operator()() {
+        core_.close_fast_path();  // others had the lock meanwhile
         core_.catch_up(to_nanos(core_.clock_.now()));
         const bool received_some = try_now();
         core_.wake();

@@ -6,8 +6,10 @@
 #include "sqsim/ids.hpp"
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -98,7 +100,7 @@ struct alignas(64) Record {
     std::uint8_t layout = 0;  // bits for what the payload has, and the class of the slot
     // ---------------------------------------------------------------------------------------------------------
     std::uint8_t status = 0;                   // the state and marks
-    std::atomic<std::uint32_t> references{0};  // the queue's and every Message's
+    std::atomic<std::uint32_t> references{1};  // the queue's and every Message's; 1 while the slot is free
     std::uint32_t born = 0;
     Nanos deadline{};  // of the delay or the lease; once visible: since when
     union {
@@ -116,6 +118,9 @@ struct alignas(64) Record {
     /// A message that a plain send has stored and that nothing has happened to.
     static constexpr std::uint8_t plain_status = static_cast<std::uint8_t>(State::visible) | in_line | untouched;
 
+    /// One that is in flight, and no delete of it was lost.
+    static constexpr std::uint8_t leased_status = static_cast<std::uint8_t>(State::in_flight);
+
     [[nodiscard]] std::uint32_t slot() const noexcept { return place.slot(); }
     [[nodiscard]] std::uint32_t generation() const noexcept { return place.generation(); }
     [[nodiscard]] State state() const noexcept { return static_cast<State>(status & state_mask); }
@@ -124,6 +129,20 @@ struct alignas(64) Record {
     }
     [[nodiscard]] bool has(std::uint8_t mark) const noexcept { return (status & mark) != 0; }
     void mark(std::uint8_t mark) noexcept { status |= mark; }
+
+    /// Describes a message with a body of so many bytes and nothing else, visible since its send.
+    [[gnu::always_inline]] void describe_plain(std::uint64_t size, std::uint64_t plain_layout) noexcept {
+        if constexpr (std::endian::native == std::endian::little) {  // the five fields in one store
+            const std::uint64_t word = size | plain_layout << 48 | std::uint64_t{plain_status} << 56;
+            std::memcpy(reinterpret_cast<std::byte*>(this) + offsetof(Record, body_size), &word, sizeof word);
+        } else {
+            body_size = static_cast<std::uint32_t>(size);
+            group_id_size = 0;
+            deduplication_id_size = 0;
+            layout = static_cast<std::uint8_t>(plain_layout);
+            status = plain_status;
+        }
+    }
 
     /// How often the message was received in this queue.
     [[nodiscard]] std::uint32_t receives() const noexcept { return generation() - born; }
@@ -231,9 +250,11 @@ public:
     }
 
     /// Adds a reference to a record that the queue holds, under the queue's lock.
+    void hand_out(Record& record) noexcept { concurrent_ ? hand_out<true>(record) : hand_out<false>(record); }
+    template <bool is_shared>
     [[gnu::always_inline]] void hand_out(Record& record) noexcept {
         const std::uint32_t count = record.references.load(std::memory_order_acquire);
-        if (count == 1 || !concurrent_) {
+        if (!is_shared || count == 1) {
             record.references.store(count + 1, std::memory_order_relaxed);
         } else {
             record.references.fetch_add(1, std::memory_order_relaxed);
@@ -274,7 +295,21 @@ protected:
             return true;
         }
         if (concurrent_) {
-            return record.references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+            if (record.references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+                return false;
+            }
+            record.references.store(1, std::memory_order_relaxed);
+            return true;
+        }
+        record.references.store(count - 1, std::memory_order_relaxed);
+        return false;
+    }
+
+    /// The same where one thread has the queue for itself.
+    [[gnu::always_inline]] [[nodiscard]] static bool drop_uncontended(Record& record) noexcept {
+        const std::uint32_t count = record.references.load(std::memory_order_relaxed);
+        if (count == 1) {
+            return true;
         }
         record.references.store(count - 1, std::memory_order_relaxed);
         return false;

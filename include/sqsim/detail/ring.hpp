@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -75,6 +76,19 @@ public:
         }
         *end_++ = value;
         ++tail_;
+    }
+
+    /// Where the next entries go, as many as lie beside each other. What is written there counts from `count_written`
+    /// on. Errors: as `push_back`.
+    [[gnu::always_inline]] [[nodiscard]] std::span<T> ahead() {
+        if (end_ == chunk_end_) [[unlikely]] {
+            add_chunk();
+        }
+        return {end_, chunk_end_};
+    }
+    [[gnu::always_inline]] void count_written(std::size_t count) noexcept {
+        end_ += count;
+        tail_ += count;
     }
 
     void pop_front() noexcept {

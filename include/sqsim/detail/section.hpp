@@ -11,7 +11,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// The time under the lock. At its end those are woken who should be, and what was removed is freed.
 template <class Core>
 struct Section {
-    explicit Section(Core& queue_) : queue{queue_}, lock{lock_soon(queue_.mutex_)} {}
+    explicit Section(Core& queue_) : queue{queue_}, lock{lock_soon(queue_.mutex_)} { queue.close_fast_path(); }
     Section(const Section&) = delete;
     Section& operator=(const Section&) = delete;
     ~Section() { finish(); }
@@ -46,6 +46,35 @@ struct Section {
 
     Core& queue;
     std::unique_lock<typename Core::lock_type> lock;
+};
+
+/// The same for an operation that the fast path knows of: nobody waits.
+template <class Core>
+struct ShortSection {
+    explicit ShortSection(Core& queue_) : queue{queue_} { lock_soon(queue_.mutex_).release(); }
+    ShortSection(const ShortSection&) = delete;
+    ShortSection& operator=(const ShortSection&) = delete;
+    ~ShortSection() {
+        const auto& ledger = queue.engine_.ledger();
+        if (ledger.is_untidy() || ledger.store().has_doomed()) [[unlikely]] {
+            finish_with_more(queue);
+        } else {
+            queue.mutex_.unlock();
+        }
+    }
+
+    [[gnu::noinline]] static void finish_with_more(Core& queue) noexcept {
+        auto& store = queue.engine_.ledger().store();
+        if (queue.engine_.ledger().is_untidy()) {
+            queue.close_fast_path();
+            queue.tidy();
+        }
+        Record* const doomed = store.take_doomed();
+        queue.mutex_.unlock();
+        store.bury(doomed);
+    }
+
+    Core& queue;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -4,6 +4,7 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/size_totals.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/metrics.hpp"
@@ -139,12 +140,10 @@ template <class Body, class Entry, class Core>
     return drafts;
 }
 
-[[nodiscard]] constexpr SentMessageSizes one_size(std::size_t size) noexcept { return {1, size, size, size}; }
-
 /// Checks bodies that share their options; throws at the first that is bad. Returns: their sizes together.
 template <class Options, class Core>
-[[nodiscard]] SentMessageSizes check_bodies(std::span<const std::string_view> bodies, const Options& options,
-                                            const Core& core) {
+[[nodiscard]] SizeTotals check_bodies(std::span<const std::string_view> bodies, const Options& options,
+                                      const Core& core) {
     const Limits& limits = core.limits();
     raise_if(check_delay(options.delay, limits, Core::is_fifo));
     raise_if(check_message_attributes(options.message_attributes, limits));
@@ -152,11 +151,11 @@ template <class Options, class Core>
         raise_if(check_identifier(options.message_group_id, "MessageGroupId"));
     }
     const std::size_t attributes = attributes_size(options.message_attributes);
-    SentMessageSizes sizes;
+    SizeTotals sizes;
     for (const std::string_view body : bodies) {
         raise_if(check_text(body, limits, false));
         raise_if(check_size(body.size() + attributes, core.maximum_message_size(), false));
-        add_sizes(sizes, one_size(body.size() + attributes));
+        sizes.add(body.size() + attributes);
     }
     return sizes;
 }

@@ -111,12 +111,9 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] HandleResults erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
-    raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
+    require_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits());
     HandleResults results{handles.size()};
-    core.locked_past_mailbox([&](auto& engine) {
-        engine.count_call(Call::erase);
-        engine.erase(handles, results.data());
-    });
+    core.erase(handles, results.data());
     return results;
 }
 

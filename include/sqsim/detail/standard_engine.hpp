@@ -50,9 +50,98 @@ public:
         if (room() < count || options_.delay != Nanos::zero()) [[unlikely]] {
             return 0;
         }
+        ledger_.prepare_sends(count);
         const std::uint64_t last = ledger_.send_plain(std::forward<Bodies>(bodies), now, rules);
         opened_ += last != 0 ? count : 0;
         return last;
+    }
+
+    // What short operations need (`FastPath`): they come only before `quiet_until`, and as long as nobody waits.
+
+    [[nodiscard]] Nanos quiet_until() const noexcept { return ledger_.quiet_until(); }
+
+    /// Whether nothing decides, and no tenant was ever there.
+    [[nodiscard]] bool is_ordinary() const noexcept { return choices_.are_made() && !fair_queue_.is_used(); }
+
+    /// Sees to it that messages can be leased by `receive_soon`. Returns: how many. Errors: `std::bad_alloc`.
+    [[nodiscard]] std::size_t prepare_leases() {
+        const std::size_t maximum = options_.limits.maximum_in_flight;
+        const Nanos timeout = options_.visibility_timeout;
+        if (!order_.is_that_of_arrival() || timeout == Nanos::zero() || ledger_.in_flight() >= maximum ||
+            options_.limits.maximum_number_of_messages < ReceiveMessageOptions{}.max_number_of_messages ||
+            !ledger_.prepare_runs(timeout)) {
+            return 0;
+        }
+        const std::size_t count = std::min(maximum - ledger_.in_flight(), prepared);
+        order_.reserve(count);
+        ledger_.reserve_leases(timeout, true, count);
+        return count;
+    }
+    /// Sees to it that messages can be sent by `send_soon`: so many, or some more. Returns: how many. Errors:
+    /// `std::bad_alloc`.
+    [[nodiscard]] std::size_t prepare_sends(std::size_t count) {
+        if (options_.delay != Nanos::zero()) {
+            return 0;
+        }
+        const std::size_t most = std::min(room(), std::max(count, prepared));
+        ledger_.prepare_sends(most);
+        return most;
+    }
+
+    /// As `send_plain`.
+    template <class Bodies>
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t send_soon(Bodies&& bodies, Nanos now, const PlainRules& rules) {
+        return ledger_.send_plain(std::forward<Bodies>(bodies), now, rules);
+    }
+    /// As `receive_fresh`.
+    template <class Take>
+    [[gnu::always_inline]] std::size_t receive_soon(std::size_t count, Nanos now, Take& take) noexcept {
+        ledger_.advance(now);
+        if (count == 0) [[unlikely]] {
+            return 0;
+        }
+        const std::size_t received = ledger_.lease_run(count, ledger_.now() + options_.visibility_timeout, take);
+        ledger_.totals.number_of_messages_received += received;
+        return received;
+    }
+    /// The same for one plain message. Returns whether that is the next one.
+    template <class Take>
+    [[gnu::always_inline]] bool receives_one_soon(Nanos now, Take& take) noexcept {
+        ledger_.advance(now);
+        const bool received = ledger_.leases_one(ledger_.now() + options_.visibility_timeout, take);
+        ledger_.totals.number_of_messages_received += received ? 1 : 0;
+        return received;
+    }
+    /// Erases a message in flight. Returns whether the handle is that of one.
+    template <bool is_shared>
+    [[gnu::always_inline]] [[nodiscard]] bool erase_soon(const ReceiptHandle& handle, Nanos now) noexcept {
+        ledger_.advance(now);
+        Record* const current = ledger_.handles().find_usual(handle);
+        if (current == nullptr) [[unlikely]] {
+            return false;
+        }
+        ledger_.template remove_in_flight<is_shared>(*current);
+        ledger_.count_removed_in_flight(1);
+        ++ledger_.totals.number_of_messages_deleted;
+        return true;
+    }
+    /// The same for many, and what became of those that were not in flight: `result` is set to success for all.
+    template <bool is_shared>
+    [[gnu::always_inline]] void erase_soon(std::span<const ReceiptHandle> handles, Nanos now, HandleResult* result) {
+        ledger_.advance(now);
+        std::size_t count = 0;
+        for (const ReceiptHandle& handle : handles) {
+            Record* const current = ledger_.handles().find_usual(handle);
+            if (current != nullptr) [[likely]] {
+                ledger_.template remove_in_flight<is_shared>(*current);
+                ++count;
+            } else {
+                *result = {erase(handle)};
+            }
+            ++result;
+        }
+        ledger_.count_removed_in_flight(count);
+        ledger_.totals.number_of_messages_deleted += count;
     }
 
     /// Whether messages without options may be prepared elsewhere and taken in later: none is delayed, nothing else is
@@ -63,7 +152,7 @@ public:
     /// Takes in messages that were prepared elsewhere. Precondition: memory is reserved in the ledger.
     template <class Prepared>
     void take_in(std::span<const Prepared> messages, std::uint64_t last_ordinal, Nanos last_sent_at,
-                 const SentMessageSizes& sizes) noexcept {
+                 const SizeTotals& sizes) noexcept {
         ledger_.take_in(messages, last_ordinal, last_sent_at);
         ledger_.count_sent(sizes);
         opened_ += messages.size();
@@ -184,22 +273,10 @@ public:
     }
 
     /// The same for many, and what became of each.
-    [[gnu::always_inline]] void erase(std::span<const ReceiptHandle> handles, HandleResult* result) {
-        const bool is_usual = choices_.are_made() && !fair_queue_.is_used() &&
-                              ledger_.in_flight() < options_.limits.maximum_in_flight;  // nobody waits for it
-        std::size_t count = 0;
+    void erase(std::span<const ReceiptHandle> handles, HandleResult* result) {
         for (const ReceiptHandle& handle : handles) {
-            Record* const current = is_usual ? ledger_.handles().find_in_flight(handle) : nullptr;
-            if (current != nullptr) [[likely]] {
-                ledger_.remove_in_flight(*current);
-                ++count;
-                *result++ = {HandleStatus::ok};
-            } else {
-                *result++ = {erase(handle)};
-            }
+            *result++ = {erase(handle)};
         }
-        ledger_.count_removed_in_flight(count);
-        ledger_.totals.number_of_messages_deleted += count;
     }
 
     /// R117-R122.
@@ -268,6 +345,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t prepared = 64;  // so many at a time
+
     /// The general case: messages come back, in groups, or in an order that something decides.
     template <class Take, class Dead>
     std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {

@@ -212,6 +212,12 @@ inline void require_good_receive(const ReceiveMessageOptions& options, const Lim
     return {};
 }
 
+[[gnu::always_inline]] inline void require_batch(std::size_t entries, std::string_view entry, const Limits& limits) {
+    if (entries - 1 >= limits.maximum_batch_entries) [[unlikely]] {
+        raise_if(check_batch(entries, entry, limits));
+    }
+}
+
 /// R75: the constant of the service, not the queue's own maximum.
 [[nodiscard]] inline MaybeError check_batch_size(std::size_t size, const Limits& limits) {
     if (size <= limits.maximum_batch_size) {

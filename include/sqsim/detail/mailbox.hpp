@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/moved_message.hpp"
@@ -53,6 +54,7 @@ public:
 
     /// Leaves a message that another queue moves here. It brings its own memory.
     void post(std::unique_ptr<MovedMessage> moved) noexcept {
+        const Commit commit{};
         const std::scoped_lock lock{mutex};
         MovedMessage* const posted = moved.get();
         (moved_ == nullptr ? moved_ : last_moved_->next) = std::move(moved);
@@ -138,7 +140,7 @@ public:
             return false;
         }
         for (const std::string_view body : bodies) {
-            Record* const record = stock_.take(Store::plain_class(body));
+            Record* const record = stock_.lend(Store::plain_class(body));
             if (record == nullptr) {
                 put_back(slots);
                 return false;
@@ -148,8 +150,9 @@ public:
         return true;
     }
     void put_back(Slots& slots) noexcept {
+        const Commit commit{};
         while (slots.count_ != 0) {
-            stock_.put_back(*slots.records_[--slots.count_]);
+            stock_.take_back_lent(*slots.records_[--slots.count_]);
         }
     }
     /// Prepares what was written into slots. Returns: whether that is possible still.
@@ -163,6 +166,7 @@ public:
             Record* const record = slots.records_[i];
             record->ordinal = last_ordinal_ + i + 1;
             record->sent_at = sent_at;
+            stock_.give_lent(*record);
             prepared_[count_ + i] = {record->place, record};
             add_sizes(sizes, {1, record->body_size, record->body_size, record->body_size});
         }
@@ -190,6 +194,7 @@ public:
         if constexpr (requires { engine.accepts_prepared(); }) {
             if (count_ != 0) {
                 engine.ledger().reserve(count_);
+                const Commit commit{};
                 engine.take_in(std::span<const PreparedMessage>{prepared_.get(), count_}, last_ordinal_, last_sent_at_,
                                std::exchange(sizes_, {}));
                 room_ -= std::min(room_, count_);
@@ -208,6 +213,7 @@ public:
     /// in the engine does not know yet: then nothing changes.
     template <class Engine>
     void follow(Engine& engine) noexcept {
+        const Commit commit{};
         if (count_ != 0) [[unlikely]] {
             return;
         }
@@ -261,6 +267,7 @@ private:
         bool is_over = false;
     };
     [[gnu::noinline]] void take_back(Store& store, const PreparedMessage* end) noexcept {
+        const Commit commit{};
         while (end != prepared_.get() + count_) {
             store.take_back(stock_, *(--end)->record);
         }
@@ -279,6 +286,7 @@ private:
     }
 
     [[gnu::always_inline]] void commit(const SentMessageSizes& sizes, Nanos sent_at) noexcept {
+        const Commit commit{};
         last_ordinal_ += sizes.count;
         last_sent_at_ = sent_at;
         credit_ -= static_cast<std::size_t>(sizes.count);

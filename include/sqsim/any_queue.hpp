@@ -10,8 +10,10 @@
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -103,7 +105,11 @@ private:
 
     template <class MessageType>
     struct Holder : Facts {
-        explicit Holder(MessageType from) : message{std::move(from)} {
+        Holder() = default;
+        explicit Holder(MessageType from) noexcept { fill(std::move(from)); }
+
+        void fill(MessageType from) noexcept {
+            message = std::move(from);
             this->body = message.body();
             this->message_id = message.message_id();
             this->receipt_handle = message.receipt_handle();
@@ -119,8 +125,11 @@ private:
             this->dead_letter_queue_source = message.dead_letter_queue_source();
         }
 
-        MessageType message;
+        MessageType message{};
     };
+
+    friend class BasicAnyQueue<>;
+    explicit BasicAnyMessage(std::shared_ptr<const Facts> facts) noexcept : facts_{std::move(facts)} {}
 
     std::shared_ptr<const Facts> facts_{};
 };
@@ -262,9 +271,35 @@ private:
 
     template <class Q>
     static std::vector<AnyMessage> receive(void* queue, const ReceiveMessageOptions& options, std::stop_token&& stop) {
+        constexpr int usual = 10;
+        if (options.max_number_of_messages > usual) {  // where limits allow it: up to as many as there are
+            const std::size_t stored = std::max<std::size_t>(static_cast<const Q*>(queue)->counts().total(), usual);
+            if (stored < static_cast<std::size_t>(options.max_number_of_messages)) {
+                ReceiveMessageOptions bounded = options;
+                bounded.max_number_of_messages = static_cast<int>(stored);
+                return receive_into<Q>(queue, bounded, std::move(stop));
+            }
+        }
+        return receive_into<Q>(queue, options, std::move(stop));
+    }
+
+    /// The same, up to a number for which memory is obtained first: once messages are received, nothing may fail.
+    template <class Q>
+    static std::vector<AnyMessage> receive_into(void* queue, const ReceiveMessageOptions& options,
+                                                std::stop_token&& stop) {
+        using Holder = typename AnyMessage::template Holder<typename Q::message_type>;
+        const auto most = static_cast<std::size_t>(std::max(options.max_number_of_messages, 0));
+        std::vector<std::shared_ptr<Holder>> holders(most);
+        for (auto& holder : holders) {
+            holder = std::make_shared<Holder>();
+        }
         std::vector<AnyMessage> messages;
+        messages.reserve(most);
+        std::size_t next = 0;
         for (auto& message : static_cast<Q*>(queue)->receive_messages(options, std::move(stop))) {
-            messages.emplace_back(std::move(message));
+            holders[next]->fill(std::move(message));
+            messages.push_back(AnyMessage{std::shared_ptr<const typename AnyMessage::Facts>{std::move(holders[next])}});
+            ++next;
         }
         return messages;
     }
@@ -279,7 +314,10 @@ private:
         &BasicAnyQueue::template receive<Q>,
         [](void* queue, const ReceiptHandle& handle) { return static_cast<Q*>(queue)->delete_message(handle); },
         [](void* queue, std::span<const ReceiptHandle> handles) -> std::vector<HandleResult> {
-            return static_cast<Q*>(queue)->delete_messages(handles);
+            std::vector<HandleResult> answers(handles.size());
+            const auto& results = static_cast<Q*>(queue)->delete_messages(handles);
+            std::copy(results.begin(), results.end(), answers.begin());
+            return answers;
         },
         [](void* queue, const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
             return static_cast<Q*>(queue)->change_message_visibility(handle, timeout);

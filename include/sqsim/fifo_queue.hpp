@@ -147,7 +147,7 @@ public:
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::receive_into(core_, done, out, options, stop);
+        return detail::erase_and_receive(core_, done, out, options, stop);
     }
 
     /// Lets a lease, and with it the life of its handle, end `timeout` from now (R111, R117). Later messages of the

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/queue_core.hpp"
@@ -145,6 +146,7 @@ private:
     }
 
     void end(MoveTaskStatus how, const char* reason) noexcept {
+        const Commit commit{};
         if (status.load() == MoveTaskStatus::running) {
             status = how;
             failure_reason_ = reason;

@@ -201,11 +201,12 @@ public:
     }
 
     /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
-    /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it
+    /// Returns: how many messages were received. Errors: as `receive_messages`; once it has deleted, it receives
+    /// nothing instead of throwing `std::bad_alloc`. Concurrency: as `receive_message`; the deletes are done before it
     /// waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
-        return detail::receive_into(core_, done, out, options, stop);
+        return detail::erase_and_receive(core_, done, out, options, stop);
     }
 
     /// Lets a lease end `timeout` from now (R117); with zero the message is visible at once. An older handle acts on

@@ -259,6 +259,33 @@ TEST_CASE("A slot that a stock gets back is the next that it gives, and all go b
     CHECK(stock.take(Slots::class_for(64)) == nullptr);
 }
 
+TEST_CASE("A stock keeps room for the slots that it has lent", "[detail][slots]") {
+    Slots slots;
+    SlotStock stock;
+    const std::uint8_t small = Slots::class_for(64);
+    const auto records = take_many(slots, 1000, 64, 1);
+    CHECK(stock.take(small) == nullptr);
+    stock.obtain_missing(slots, 1);
+    recycle_all(slots, records);
+    stock.refill(slots);
+    std::vector<Record*> lent;
+    for (int i = 0; i < 16; ++i) {
+        lent.push_back(stock.lend(small));
+        REQUIRE(lent.back() != nullptr);
+    }
+    stock.refill(slots);  // another operation, meanwhile
+    stock.give_lent(*lent.back());
+    lent.pop_back();
+    for (Record* const record : lent) {
+        stock.take_back_lent(*record);
+    }
+    std::set<const Record*> taken;
+    while (const Record* record = stock.take(small)) {
+        taken.insert(record);
+    }
+    CHECK(taken.size() == SlotStock::most - 1);
+}
+
 TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots][threads]") {
     constexpr std::uint32_t rounds = 60'000;
     constexpr std::size_t most = 2000;  // on their way to the owner

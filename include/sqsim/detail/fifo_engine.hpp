@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/detail/attempts.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/dedup_window.hpp"
 #include "sqsim/detail/delays.hpp"
 #include "sqsim/detail/fifo_groups.hpp"
@@ -96,6 +97,7 @@ public:
         return original;
     }
     void give_up(const FifoKeys& keys, const SendTimes& times) noexcept {
+        const Commit commit{};
         if (times.remembers) {
             dedup_.give_up(keys.deduplication);
         }
@@ -136,6 +138,7 @@ public:
         return {ledger_.arrivals().end(), dedup_.accepted(), deduplicated_};
     }
     [[gnu::noinline]] void take_back(const BeforeBatch& before) noexcept {
+        const Commit commit{};
         ledger_.take_back_since(before.end, [this](Record& record) { remove(record); });
         dedup_.take_back(before.accepted);
         deduplicated_ = before.deduplicated;
@@ -172,6 +175,7 @@ public:
         if (!leases) {
             groups_.reserve_reopening(expected);
         }
+        const Commit commit{};
         bool lacks_memory = false;
         while (result.messages < maximum && !lacks_memory) {
             Record* record = groups_.take();
@@ -250,6 +254,7 @@ public:
     /// Repeats the receive of a message that is in flight: its timeout begins anew.
     template <class Take>
     void repeat(Record& record, const ReceivePlan& plan, Take& take) noexcept {
+        const Commit commit{};
         set_deadline(record, plan.visibility_timeout, plan.default_timeout);
         take(record);
         groups_.open_if_head(record);
@@ -285,6 +290,7 @@ public:
             return {HandleStatus::ok, true};
         }
         ledger_.reserve_leases(timeout, false, 1);
+        const Commit commit{};
         note_change(*record);
         set_deadline(*record, timeout, false);
         groups_.open_if_head(*record);
@@ -293,6 +299,7 @@ public:
 
     /// Forgets what is stale where that costs little.
     void tidy() noexcept {
+        const Commit commit{};
         ledger_.tidy(false);
         groups_.sweep();
     }
@@ -358,6 +365,7 @@ private:
         if (!obtained([&] { moved = prepare_move(options_.name); })) {
             return false;
         }
+        const Commit commit{};
         take_away(record, false, *moved);
         dead(std::move(moved));
         return true;
@@ -400,6 +408,7 @@ private:
 
     /// Precondition: memory is reserved, as for a lease.
     void set_deadline(Record& record, Nanos timeout, bool is_default) noexcept {
+        const Commit commit{};
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
     }
 
@@ -407,6 +416,7 @@ private:
     void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
 
     void let_happen() noexcept {
+        const Commit commit{};
         end_delays_and_leases();
         while (Record* record = ledger_.next_past_retention()) {
             remove(*record);
@@ -447,6 +457,7 @@ private:
     }
 
     [[gnu::always_inline]] void remove(Record& record) noexcept {
+        const Commit commit{};
         if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
@@ -455,6 +466,7 @@ private:
     }
 
     void take_away(Record& record, bool redriven, MovedMessage& moved) noexcept {
+        const Commit commit{};
         groups_.leave(record);
         detail::take_away(ledger_, record, redriven, moved);
     }

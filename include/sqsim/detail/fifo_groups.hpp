@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/group_table.hpp"
 #include "sqsim/detail/ledger.hpp"
@@ -57,7 +58,7 @@ public:
             ++opened_;
         }
         ledger_.add(record, visible_at);
-        // From here on nothing fails.
+        const Commit commit{};
         unused.groups = nullptr;
         visible_sequence_ += is_visible ? 1U : 0U;
         Group& group = groups_[number];

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/arrivals.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/handles.hpp"
 #include "sqsim/detail/lease_timers.hpp"
 #include "sqsim/detail/message_store.hpp"
@@ -78,6 +79,7 @@ public:
     /// changed then.
     [[gnu::always_inline]] void add(Record& record, Nanos visible_at) {
         arrivals_.reserve(1);
+        const Commit commit{};
         record.deadline = std::max(visible_at, now_);
         const bool is_delayed = visible_at > now_;
         if (is_delayed) {
@@ -146,6 +148,7 @@ public:
     /// reserved.
     template <class Prepared>
     void take_in(std::span<const Prepared> messages, std::uint64_t last_ordinal, Nanos last_sent_at) noexcept {
+        const Commit commit{};
         for (const Prepared& message : messages) {
             arrivals_.add(message.place);
         }
@@ -162,6 +165,7 @@ public:
     /// Calls `leave(record)`, which removes it, for the messages that were added since; nobody has looked at them.
     template <class Leave>
     [[gnu::noinline]] void take_back_since(const typename Arrivals<Body>::End& end, Leave leave) noexcept {
+        const Commit commit{};
         arrivals_.take_back(end, leave);
     }
 
@@ -186,6 +190,7 @@ public:
     /// Begins a new lease of a message, for which memory is reserved. With a timeout of zero the message is visible at
     /// once (R115).
     [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) noexcept {
+        const Commit commit{};
         const Nanos first = record.first_receive();
         record.place = record.place.next();
         record.received_at = now_;
@@ -220,6 +225,7 @@ public:
     /// The same where the deadline is no earlier than those before, and `quiet_until` no later.
     template <class Take>
     [[gnu::always_inline]] std::size_t lease_run(std::size_t most, Nanos deadline, Take& take) noexcept {
+        const Commit commit{};
         const Nanos now = now_;
         Timers& timers = timers_.list();
         const Slots::Finder records = store_->slots().finder();
@@ -285,6 +291,7 @@ public:
         if (record.place != place || record.status != Record::plain_status) [[unlikely]] {
             return false;
         }
+        const Commit commit{};
         begin_first_lease(record, place, now_, deadline);
         record.first_received_at = now_;
         timers_.list().append(deadline, place.next());
@@ -297,15 +304,20 @@ public:
 
     /// Lets the lease end `timeout` from now. Precondition: memory is reserved, as for a lease.
     [[gnu::always_inline]] void set_deadline(Record& record, Nanos timeout, bool is_default) noexcept {
+        const Commit commit{};
         begin_lease(record, timeout, is_default);
     }
 
-    void schedule_delay(Record& record) noexcept { schedule(record, false); }
+    void schedule_delay(Record& record) noexcept {
+        const Commit commit{};
+        schedule(record, false);
+    }
 
     /// Ends the leases of the default timeout that are due, as long as no other timer comes between them: each message
     /// is visible then, and given to `visit(record)`, which throws nothing. Returns: how many there were.
     template <class Visit>
     std::size_t end_default_leases(Visit visit) noexcept {
+        const Commit commit{};
         std::size_t count = 0;
         timers_.end_run(now_, [&](Record& record) {
             record.set_state(State::visible);
@@ -350,6 +362,7 @@ public:
     /// Takes a message out of the queue for good that is in flight; `count_removed_in_flight` follows.
     template <bool is_shared>
     [[gnu::always_inline]] void remove_in_flight(Record& record) noexcept {
+        const Commit commit{};
         store_->template remove<is_shared>(record);
     }
     void count_removed_in_flight(std::size_t count) noexcept {
@@ -359,6 +372,7 @@ public:
 
     /// Takes a message out of the queue for good.
     [[gnu::always_inline]] void remove(Record& record) noexcept {
+        const Commit commit{};
         --count_of(record.state());
         store_->remove(record);
         ++removed_;
@@ -370,6 +384,7 @@ public:
     /// Forgets stale entries where they come to the front. `all_fresh`: the visible messages are those behind the
     /// cursor. Linear in what was removed since the last time.
     void tidy(bool all_fresh) noexcept {
+        const Commit commit{};
         removed_since_trim_ += std::exchange(removed_, 0);
         store_->sweep_held();
         timers_.sweep(timed());
@@ -385,6 +400,7 @@ public:
     /// Ends that; or later, if there is no memory. Linear in the stale entries and the free slots. Precondition: all
     /// free slots are the store's.
     void compact() noexcept {
+        const Commit commit{};
         if (arrivals_.is_mostly_stale(stored())) {
             arrivals_.compact();
         }
@@ -424,10 +440,12 @@ private:
         bool is_over = false;
     };
     [[gnu::noinline]] void take_back(const typename Arrivals<Body>::End& end) noexcept {
+        const Commit commit{};
         arrivals_.take_back(end, [this](Record& record) { store_->take_back(*store_, record); });
     }
 
     [[gnu::always_inline]] void commit_plain(std::size_t count) noexcept {
+        const Commit commit{};
         last_ordinal_ += count;
         last_sent_at_ = now_;
         count_of(State::visible) += count;
@@ -444,6 +462,7 @@ private:
     /// As `lease_fresh`, whatever the timeout.
     template <class Take>
     [[gnu::noinline]] std::size_t lease_fresh_singly(std::size_t most, Nanos timeout, Take& take) noexcept {
+        const Commit commit{};
         std::size_t count = 0;
         while (count != most) {
             Record* const record = arrivals_.next_fresh();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/moved_message.hpp"
@@ -54,6 +55,7 @@ public:
 
     /// Leaves a message that another queue moves here. It brings its own memory.
     void post(std::unique_ptr<MovedMessage> moved) noexcept {
+        const Commit commit{};
         const std::scoped_lock lock{mutex};
         MovedMessage* const posted = moved.get();
         (moved_ == nullptr ? moved_ : last_moved_->next) = std::move(moved);
@@ -137,7 +139,7 @@ public:
             return false;
         }
         for (const std::string_view body : bodies) {
-            Record* const record = stock_.take(Store::plain_class(body));
+            Record* const record = stock_.lend(Store::plain_class(body));
             if (record == nullptr) {
                 put_back(slots);
                 return false;
@@ -147,8 +149,9 @@ public:
         return true;
     }
     void put_back(Slots& slots) noexcept {
+        const Commit commit{};
         while (slots.count_ != 0) {
-            stock_.put_back(*slots.records_[--slots.count_]);
+            stock_.take_back_lent(*slots.records_[--slots.count_]);
         }
     }
     /// Prepares what was written into slots. Returns: whether that is possible still.
@@ -162,6 +165,7 @@ public:
             Record* const record = slots.records_[i];
             record->ordinal = last_ordinal_ + i + 1;
             record->sent_at = sent_at;
+            stock_.give_lent(*record);
             prepared_[count_ + i] = {record->place, record};
             sizes.add(record->body_size);
         }
@@ -189,6 +193,7 @@ public:
         if constexpr (requires { engine.accepts_prepared(); }) {
             if (count_ != 0) {
                 engine.ledger().reserve(count_);
+                const Commit commit{};
                 engine.take_in(std::span<const PreparedMessage>{prepared_.get(), count_}, last_ordinal_, last_sent_at_,
                                std::exchange(sizes_, {}));
                 room_ -= std::min(room_, count_);
@@ -210,6 +215,7 @@ public:
     /// in the engine does not know yet: then nothing changes.
     template <class Engine>
     void follow(Engine& engine) noexcept {
+        const Commit commit{};
         if (count_ != 0) [[unlikely]] {
             return;
         }
@@ -263,6 +269,7 @@ private:
         bool is_over = false;
     };
     [[gnu::noinline]] void take_back(Store& store, const PreparedMessage* end) noexcept {
+        const Commit commit{};
         while (end != prepared_.get() + count_) {
             store.take_back(stock_, *(--end)->record);
         }
@@ -281,6 +288,7 @@ private:
     }
 
     [[gnu::always_inline]] void commit(const SizeTotals& sizes, Nanos sent_at) noexcept {
+        const Commit commit{};
         last_ordinal_ += sizes.count;
         last_sent_at_ = sent_at;
         credit_ -= static_cast<std::size_t>(sizes.count);

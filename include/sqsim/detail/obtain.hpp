@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/commit.hpp"
 
 #include <cstdlib>
 #include <new>
@@ -11,9 +12,10 @@ namespace sqsim::inline SQSIM_ABI::detail {
 // Every operation first obtains what it needs, which may fail and changes nothing that anybody can see, and then
 // commits, which cannot fail. What follows is for what can do with less, or later.
 
-/// Whether `get()` found memory for all that it needs.
+/// Whether `get()` found memory for all that it needs. Also for a commit.
 template <class Get>
 [[nodiscard]] bool obtained(Get get) noexcept {
+    const Dispensable dispensable{};
 #if SQSIM_EXCEPTIONS
     try {
         get();

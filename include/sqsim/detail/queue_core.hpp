@@ -4,6 +4,7 @@
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/fast_path.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
@@ -65,6 +66,7 @@ public:
     }
 
     ~QueueCore() {
+        const Commit commit{};
         require(condition_.waiting() == 0, "a queue is destroyed while a receive is blocked on it");
         if constexpr (is_driven) {
             clock_.detach(*this);
@@ -159,7 +161,7 @@ public:
     }
 
     /// R84-R93: gives `take(record)` what there is, up to `maximum`, or waits for it; before that, and under the same
-    /// lock, erases `done`. Returns how many it gave. Precondition: the options are good.
+    /// lock, erases `done`, which `take` is told of. Returns how many it gave. Precondition: the options are good.
     template <class Take>
     std::size_t receive(std::span<const ReceiptHandle> done, const ReceiveMessageOptions& options, std::size_t maximum,
                         const std::stop_token& stop, Take take) {
@@ -178,6 +180,11 @@ public:
         }
         for (const ReceiptHandle& handle : done) {
             static_cast<void>(engine_.erase(handle));
+        }
+        if constexpr (requires { take.note_erased(); }) {
+            if (!done.empty()) {
+                take.note_erased();
+            }
         }
         if (stop.stop_requested()) {
             return 0;
@@ -346,6 +353,7 @@ public:
     }
 
     void run_until(std::chrono::nanoseconds now) noexcept override {
+        const Commit commit{};
         Section section{*this};
         engine_.advance_to(now);
         if constexpr (is_driven) {
@@ -360,9 +368,9 @@ public:
         return maximum_message_size_.load(std::memory_order_relaxed);
     }
     void set_maximum_message_size(std::size_t bytes) {
-        maximum_message_size_.store(bytes, std::memory_order_relaxed);
         locked_with_mailbox([&](Engine& engine) {
             engine.options().maximum_message_size = bytes;
+            maximum_message_size_.store(bytes, std::memory_order_relaxed);
             plain_rules_ = {bytes, limits().check_characters};
         });
     }
@@ -589,6 +597,7 @@ private:
     }
 
     void tidy() noexcept {
+        const Commit commit{};
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
             engine_.tidy();
@@ -611,6 +620,7 @@ private:
 
     /// Wakes as many receives as may find something, or all if one would look too late otherwise.
     void wake() noexcept {
+        const Commit commit{};
         if (condition_.waiting() == 0) {
             return;
         }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <new>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -41,7 +43,10 @@ public:
 
     /// So many may come. Errors: `std::bad_alloc`.
     void reserve(std::size_t count) { messages_.reserve(messages_.size() + count); }
-    void operator()(Record& record) { core_.fill(messages_.emplace_back(), record); }
+    void operator()(Record& record) {
+        const Commit commit{};
+        core_.fill(messages_.emplace_back(), record);
+    }
 
 private:
     Core& core_;
@@ -63,8 +68,15 @@ class IntoSpan {
     using Message = typename Core::message_type;
 
 public:
-    IntoSpan(Core& core, Message* out, std::vector<Message>& others) noexcept
-        : core_{core}, next_{out}, others_{others} {}
+    IntoSpan(Core& core, Message* out, std::vector<Message>& others, bool* has_erased) noexcept
+        : core_{core}, next_{out}, others_{others}, has_erased_{has_erased} {}
+
+    /// What this receive erases first is gone.
+    void note_erased() noexcept {
+        if (has_erased_ != nullptr) {
+            *has_erased_ = true;
+        }
+    }
 
     /// So many may come, for which there is room. Errors: `std::bad_alloc`.
     void reserve(std::size_t count) {
@@ -75,6 +87,7 @@ public:
         others_.reserve(others_.size() + others);
     }
     [[gnu::always_inline]] void operator()(Record& record) {
+        const Commit commit{};
         if (!core_.let_go(*next_)) [[unlikely]] {
             keep();
         }
@@ -87,13 +100,14 @@ private:
     Core& core_;
     Message* next_;
     std::vector<Message>& others_;  // of other queues: what they refer to must not end under this queue's lock
+    bool* has_erased_;
 };
 
 /// Erases messages and receives others into a span, under one lock.
 template <class Core>
 [[nodiscard]] std::size_t receive_into(Core& core, std::span<const ReceiptHandle> done,
                                        std::span<typename Core::message_type> out, const ReceiveMessageOptions& options,
-                                       const std::stop_token& stop) {
+                                       const std::stop_token& stop, bool* has_erased = nullptr) {
     using Message = typename Core::message_type;
     require_good_receive(options, core.limits(), Core::is_fifo);
     if (out.empty()) {
@@ -106,7 +120,27 @@ template <class Core>
     }
     std::vector<Message> others;
     return core.receive(done, options, std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()),
-                        stop, IntoSpan<Core>{core, out.data(), others});
+                        stop, IntoSpan<Core>{core, out.data(), others, has_erased});
+}
+
+/// The same. Errors: `std::bad_alloc` only with nothing erased; what cannot be received is there for the next call.
+template <class Core>
+[[nodiscard]] std::size_t erase_and_receive(Core& core, std::span<const ReceiptHandle> done,
+                                            std::span<typename Core::message_type> out,
+                                            const ReceiveMessageOptions& options, const std::stop_token& stop) {
+    bool has_erased = false;
+#if SQSIM_EXCEPTIONS
+    try {
+        return receive_into(core, done, out, options, stop, &has_erased);
+    } catch (const std::bad_alloc&) {
+        if (!has_erased) {
+            throw;
+        }
+        return 0;
+    }
+#else
+    return receive_into(core, done, out, options, stop, &has_erased);
+#endif
 }
 
 template <class Core>

@@ -3,6 +3,7 @@
 
 #include "sqsim/choice.hpp"
 #include "sqsim/detail/choices.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/delivery_order.hpp"
 #include "sqsim/detail/fair_queue.hpp"
 #include "sqsim/detail/ledger.hpp"
@@ -153,6 +154,7 @@ public:
     template <class Prepared>
     void take_in(std::span<const Prepared> messages, std::uint64_t last_ordinal, Nanos last_sent_at,
                  const SizeTotals& sizes) noexcept {
+        const Commit commit{};
         ledger_.take_in(messages, last_ordinal, last_sent_at);
         ledger_.count_sent(sizes);
         opened_ += messages.size();
@@ -199,6 +201,7 @@ public:
     using BeforeBatch = typename Arrivals<Body>::End;
     [[nodiscard]] BeforeBatch before_batch() noexcept { return ledger_.arrivals().end(); }
     void take_back(const BeforeBatch& before) noexcept {
+        const Commit commit{};
         ledger_.take_back_since(before, [this](Record& record) { remove(record); });
     }
 
@@ -207,6 +210,7 @@ public:
 
     /// Forgets what is stale where that costs little.
     void tidy() noexcept {
+        const Commit commit{};
         ledger_.tidy(order_.is_that_of_arrival());
         order_.sweep();
     }
@@ -256,6 +260,7 @@ public:
     [[gnu::always_inline]] std::size_t receive_fresh(std::size_t count, Take& take) {
         order_.reserve(count);
         ledger_.reserve_leases(options_.visibility_timeout, true, count);
+        const Commit commit{};
         const std::size_t received = ledger_.lease_fresh(count, options_.visibility_timeout, take);
         ledger_.totals.number_of_messages_received += received;
         return received;
@@ -292,6 +297,7 @@ public:
             return {HandleStatus::ok, true};
         }
         ledger_.reserve_leases(timeout, false, 1);
+        const Commit commit{};
         ledger_.set_deadline(*record, timeout, false);
         fair_queue_.track(*record, State::in_flight, record->state());
         if (record->state() == State::visible) {
@@ -313,6 +319,7 @@ public:
     [[nodiscard]] std::unique_ptr<MovedMessage> take_for_redrive(Accept accept) {
         auto moved = prepare_move(options_.name);
         order_.reserve(1);
+        const Commit commit{};
         auto next = order_.take(nullptr);
         while (next.duplicate) {
             next = order_.take(nullptr);
@@ -398,6 +405,7 @@ private:
             order_.give_back(next.ready());
             return false;
         }
+        const Commit commit{};
         take_away(*next.record, false, *moved);
         dead(std::move(moved));
         return true;
@@ -441,6 +449,7 @@ private:
     }
 
     void catch_up() noexcept {
+        const Commit commit{};
         const bool is_tracked = fair_queue_.is_used();
         ledger_.end_default_leases([&](Record& record) {
             if (is_tracked) [[unlikely]] {
@@ -459,6 +468,7 @@ private:
 
     /// Precondition: memory is reserved.
     void add(Record& record, Nanos visible_at) noexcept {
+        const Commit commit{};
         ledger_.add(record, visible_at);
         if (record.state() == State::delayed) {
             ledger_.schedule_delay(record);
@@ -485,11 +495,13 @@ private:
     }
 
     void give_back(const Ready& entry) noexcept {
+        const Commit commit{};
         order_.give_back(entry);
         ++opened_;
     }
 
     void lease(Record& record, const ReceivePlan& plan) noexcept {
+        const Commit commit{};
         const State before = record.state();
         if (before == State::in_flight) {
             fair_queue_.note_second_lease(record);
@@ -502,6 +514,7 @@ private:
     }
 
     [[gnu::always_inline]] void remove(Record& record) noexcept {
+        const Commit commit{};
         if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             ++opened_;  // a receive may wait for the limit
         }
@@ -510,6 +523,7 @@ private:
     }
 
     void take_away(Record& record, bool redriven, MovedMessage& moved) noexcept {
+        const Commit commit{};
         fair_queue_.track(record, record.state(), State::free);
         detail::take_away(ledger_, record, redriven, moved);
     }

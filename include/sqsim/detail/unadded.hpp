@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/record.hpp"
 
@@ -15,6 +16,7 @@ public:
     Unadded(const Unadded&) = delete;
     Unadded& operator=(const Unadded&) = delete;
     ~Unadded() {
+        const Commit commit{};
         if (record_ != nullptr) [[unlikely]] {
             record_->place = record_->place.next();
             record_->born = record_->generation();

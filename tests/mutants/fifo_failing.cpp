@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+// What tests/failure/fifo_test.cpp does.
+
+#include "mutants/failing_gate.hpp"
+
+int main() { return mutants::run_out_of_memory<failing::FifoWorld<std::mutex, std::string>>(); }

@@ -57,7 +57,8 @@ public:
     using body_type = Body;
     using time_point = typename C::time_point;
     using message_type = Message<Body, time_point>;
-    /// What a send takes: text is copied in once from a view, anything else is moved in.
+    /// What a send takes: text is copied in once from a view, anything else is moved in, unless the call throws or
+    /// stores nothing.
     using body_argument = detail::BodyArgument<Body>;
 
     /// A queue on a clock that needs no object, as those of the standard library.
@@ -82,46 +83,47 @@ public:
     /// Errors: throws for a body, an attribute, a delay or a group id that the service refuses (R38-R60), and
     /// `queue_full` if `capacity` messages are stored. Nothing is stored then.
     /// Complexity: constant. Concurrency: wakes one waiting receive.
-    SendMessageResult send_message(body_argument body, SendMessageOptions options) {
-        return try_send_message(std::forward<body_argument>(body), std::move(options)).value();
+    SendMessageResult send_message(body_argument body, const SendMessageOptions& options) {
+        return try_send_message(std::forward<body_argument>(body), options).value();
+    }
+    SendMessageResult send_message(const Body& body,
+                                   const SendMessageOptions& options) requires detail::is_copied<Body> {
+        return try_send_message(body, options).value();
     }
 
     /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
     /// receives.
-    SendMessageResult send_message(body_argument body) {
-        const std::uint64_t place = core_.send_plain(std::move(body), 1);
-        return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
-                          : send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
-    }
+    SendMessageResult send_message(body_argument body) { return send_plain(std::forward<body_argument>(body)); }
+    SendMessageResult send_message(const Body& body) requires detail::is_copied<Body> { return send_plain(body); }
 
     /// As `send_message`, with the error `queue_full` as a value.
-    Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
-        auto draft = detail::draft<Body>(body, options, core_, false);
-        detail::raise_if(draft.error);
-        return core_.locked_with_mailbox([&](Engine& engine) {
-            SentMessageSizes sizes;
-            auto result = store(engine, body, options, draft, sizes);
-            engine.ledger().count_sent(sizes);
-            return result;
-        });
+    Result<SendMessageResult> try_send_message(body_argument body, const SendMessageOptions& options = {}) {
+        return send_drafted(std::forward<body_argument>(body), options);
+    }
+    Result<SendMessageResult>
+    try_send_message(const Body& body, const SendMessageOptions& options = {}) requires detail::is_copied<Body> {
+        return send_drafted(body, options);
     }
 
     /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
-    /// from. Returns: a result for each entry, in their order. Errors: throws if the batch is empty, too long or too
-    /// large (R71, R72, R75); nothing is stored then.
+    /// from, another one is not touched. Returns: a result for each entry, in their order. Errors: throws if the batch
+    /// is empty, too long or too large (R71, R72, R75); nothing is stored then, and all entries are what they were.
     std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<Body>> entries) {
-        auto drafts = detail::draft_batch<Body>(entries, core_);
+        auto drafts = detail::draft_batch<Body, SendMessageEntry<Body>>(entries, core_);
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked_with_mailbox([&](Engine& engine) {
-            detail::UnfinishedBatch<Engine> unfinished{engine};
+            detail::UnfinishedEntries<Engine, Body, SendMessageEntry<Body>> unfinished{engine, entries, results};
             SentMessageSizes sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
-                results.push_back(drafts[i].error
-                                      ? Result<SendMessageResult>{*drafts[i].error}
-                                      : store(engine, entries[i].body, entries[i].options, drafts[i], sizes));
+                results.push_back(
+                    drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                    : store(engine, std::move(entries[i].body), entries[i].options, drafts[i], sizes));
             }
             unfinished.keep();
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                detail::take_options(drafts[i], entries[i].options);
+            }
             engine.ledger().count_sent(sizes);
         });
         return results;
@@ -279,16 +281,34 @@ private:
     friend struct detail::CoreAccess;
     using Engine = detail::StandardEngine<Body>;
 
+    template <class From>
+    [[gnu::always_inline]] SendMessageResult send_plain(From&& body) {
+        const std::uint64_t place = core_.send_plain(std::forward<From>(body), 1);
+        return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
+                          : send_drafted(std::forward<From>(body), {}).value();  // says why not
+    }
+
+    template <class From>
+    Result<SendMessageResult> send_drafted(From&& body, const SendMessageOptions& options) {
+        auto draft = detail::draft<Body>(body, options, core_, false);
+        detail::raise_if(draft.error);
+        return core_.locked_with_mailbox([&](Engine& engine) {
+            SentMessageSizes sizes;
+            auto result = store(engine, std::forward<From>(body), options, draft, sizes);
+            engine.ledger().count_sent(sizes);
+            return result;
+        });
+    }
+
     /// Stores a message that was found good, and adds its size. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft,
-                                    SentMessageSizes& sizes) {
+    Result<SendMessageResult> store(Engine& engine, From&& body, const SendMessageOptions& options,
+                                    detail::Draft& draft, SentMessageSizes& sizes) {
         if (engine.room() == 0) {
-            detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
+            engine.send(std::forward<From>(body), std::move(draft.extras), options.message_group_id, options.delay);
         detail::add_sizes(sizes, detail::one_size(draft.size));
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }

@@ -6,6 +6,7 @@
 #include "sqsim/detail/delays.hpp"
 #include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
+#include "sqsim/detail/given_body.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/linked_text.hpp"
@@ -108,8 +109,8 @@ public:
                        std::string_view deduplication_id, const FifoKeys& keys, const SendTimes& times) {
         DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
         return enter(
-            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true), keys,
-            times, claim);
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true),
+            given_body<Body>(body), keys, times, claim);
     }
 
     /// The same for a message that has nothing beside its body and its ids.
@@ -120,7 +121,8 @@ public:
         if constexpr (is_text<Body>) {
             if (std::string_view{body}.size() <= short_text) [[likely]] {
                 DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), keys, times, claim);
+                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), nullptr, keys, times,
+                             claim);
             }
         }
         return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
@@ -135,8 +137,12 @@ public:
     [[nodiscard]] BeforeBatch before_batch() noexcept {
         return {ledger_.arrivals().end(), dedup_.accepted(), deduplicated_};
     }
-    [[gnu::noinline]] void take_back(const BeforeBatch& before) noexcept {
-        ledger_.take_back_since(before.end, [this](Record& record) { remove(record); });
+    template <class Undo>
+    [[gnu::noinline]] void take_back(const BeforeBatch& before, Undo undo) noexcept {
+        ledger_.take_back_since(before.end, [&](Record& record) {
+            undo(record);
+            remove(record);
+        });
         dedup_.take_back(before.accepted);
         deduplicated_ = before.deduplicated;
     }
@@ -145,7 +151,7 @@ public:
     /// Errors: `std::bad_alloc`; nothing has changed then.
     void admit(MovedMessage& moved) {
         Record& record = detail::admit(ledger_, moved, false, true);
-        add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
+        add(record, nullptr, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
     }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
@@ -370,19 +376,20 @@ private:
     }
 
     /// Gives a stored message its place in the order and in its group.
-    [[gnu::always_inline]] std::uint64_t enter(Record& record, const FifoKeys& keys, const SendTimes& times,
-                                               DedupWindow::Claim& claim) {
+    [[gnu::always_inline]] std::uint64_t enter(Record& record, Body* given, const FifoKeys& keys,
+                                               const SendTimes& times, DedupWindow::Claim& claim) {
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        add(record, keys.group, times.visible_at);
+        add(record, given, keys.group, times.visible_at);
         claim.confirm();
         return ordinal;
     }
 
-    /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.
-    [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
-        Unadded<Body> unadded{ledger_.store(), record};
+    /// Adds a record to its group. If memory fails, the record is gone, its body is where it was given, and nothing
+    /// else has changed.
+    [[gnu::always_inline]] void add(Record& record, Body* given, const Fingerprint& group_id, Nanos visible_at) {
+        Unadded<Body> unadded{ledger_.store(), record, given};
         if (visible_at > ledger_.now()) [[unlikely]] {
             delays_.add(record);
             note_event(visible_at);

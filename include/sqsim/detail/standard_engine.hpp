@@ -5,6 +5,7 @@
 #include "sqsim/detail/choices.hpp"
 #include "sqsim/detail/delivery_order.hpp"
 #include "sqsim/detail/fair_queue.hpp"
+#include "sqsim/detail/given_body.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/moved_message.hpp"
@@ -97,7 +98,7 @@ public:
         }
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, {}, !group_id.empty());
-        Unadded<Body> unadded{ledger_.store(), record};
+        Unadded<Body> unadded{ledger_.store(), record, given_body<Body>(body)};
         fair_queue_.expect(record);
         unadded.release();
         record.ordinal = ledger_.next_ordinal();
@@ -109,8 +110,12 @@ public:
     // For a batch that does not come to its end.
     using BeforeBatch = typename Arrivals<Body>::End;
     [[nodiscard]] BeforeBatch before_batch() noexcept { return ledger_.arrivals().end(); }
-    void take_back(const BeforeBatch& before) noexcept {
-        ledger_.take_back_since(before, [this](Record& record) { remove(record); });
+    template <class Undo>
+    void take_back(const BeforeBatch& before, Undo undo) noexcept {
+        ledger_.take_back_since(before, [&](Record& record) {
+            undo(record);
+            remove(record);
+        });
     }
 
     /// How many more messages the capacity allows.
@@ -128,7 +133,7 @@ public:
         ledger_.reserve(1);
         ledger_.arrivals().reserve_late();
         Record& record = detail::admit(ledger_, moved, !moved.redriven, false);
-        Unadded<Body> unadded{ledger_.store(), record};
+        Unadded<Body> unadded{ledger_.store(), record, nullptr};
         fair_queue_.expect(record);
         unadded.release();
         if (record.sent_at < ledger_.now()) {

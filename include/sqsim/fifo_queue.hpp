@@ -343,8 +343,8 @@ private:
         if (!send.is_good()) [[unlikely]] {
             return send_drafted(std::forward<From>(body), group_id, options);
         }
-        return core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(group_id, true);
+        return core_.locked_to_send(group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(true);
             if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
                 return Result<SendMessageResult>{result(original, true)};
             }
@@ -365,8 +365,8 @@ private:
                                                              const FifoSendMessageOptions& options) {
         auto draft = make_draft(body, group_id, options, false);
         detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(group_id, true);
+        return core_.locked_to_send(group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(true);
             SentMessageSizes sizes;
             auto result = store(engine, times, std::forward<From>(body), group_id, options, draft, sizes);
             engine.ledger().count_sent(sizes);
@@ -380,8 +380,8 @@ private:
             core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() && send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id, distinct);
+        core_.locked_to_send(entries.front().message_group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(distinct);
             send.ask_under_lock(engine);
             Unfinished unfinished{engine, entries, results};
             SentMessageSizes sizes;
@@ -423,8 +423,8 @@ private:
         }
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id, false);
+        core_.locked_to_send(entries.front().message_group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(false);
             Unfinished unfinished{engine, entries, results};
             SentMessageSizes sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -46,8 +46,12 @@ namespace sqsim::inline SQSIM_ABI {
 /// messages with text bodies obey the service's rules for contents and size. `Lock` is `std::mutex`; `LightMutex`,
 /// where locking is what a call costs; or `NullMutex`, if only one thread uses the queue.
 ///
+/// Errors: a call that throws has not happened, whatever throws: the queue, memory, the clock, a body's constructor or
+/// a choice source. A body's destructor may not throw.
+///
 /// Concurrency: all members may be called at the same time, construction and destruction excepted; calls block each
-/// other for a moment. No user code runs under the lock but a `Body`'s move constructor, which must not call back.
+/// other for a moment. The only user code that runs under the lock is a body's move or copy, a choice source, and the
+/// clock in a receive that waits. It must not call the queue.
 template <class C, class Body, class Lock>
 class Queue {
     static_assert(Clock<C>, "the first parameter of Queue must satisfy sqsim::Clock");
@@ -192,8 +196,8 @@ public:
     }
 
     /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
-    /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it
-    /// waits.
+    /// Returns: how many messages were received. Errors: as `receive_message`; the deletes are done then, or none is.
+    /// Concurrency: as `receive_message`; the deletes are done before it waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::receive_into(core_, done, out, options, stop);

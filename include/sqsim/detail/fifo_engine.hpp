@@ -57,8 +57,11 @@ public:
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
     }
 
-    /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
-    void count_call(Call call) { throttle_.count(call, reading_); }
+    /// Counts a call against the queue's throughput. Returns: false if it is one too many (R162).
+    [[nodiscard]] bool count_call(Call call) noexcept { return throttle_.count(call, reading_); }
+    [[nodiscard]] bool count_send(std::string_view group_id) noexcept {
+        return throttle_.count_send(group_id, reading_);
+    }
 
     /// The times of the messages of one call.
     struct SendTimes {
@@ -67,9 +70,8 @@ public:
         bool remembers;  // the deduplication ids
     };
     /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
-    /// interval is zero. Errors: as `count_call`.
-    [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
-        throttle_.count_send(group_id, reading_);
+    /// interval is zero.
+    [[nodiscard]] SendTimes begin_send(bool distinct) {
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
@@ -155,8 +157,8 @@ public:
     }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
-    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`,
-    /// with no message received.
+    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`;
+    /// nothing has changed then.
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
@@ -179,6 +181,7 @@ public:
             groups_.reserve_reopening(expected);
         }
         bool lacks_memory = false;
+        bool moves_dead = false;
         while (result.messages < maximum && !lacks_memory) {
             Record* record = groups_.take();
             if (record == nullptr) {
@@ -196,6 +199,7 @@ public:
                         lacks_memory = true;
                         break;
                     }
+                    moves_dead = true;
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
                     group.note_lease(*record, *link);
@@ -216,7 +220,10 @@ public:
         groups_.reopen();  // only now: one call never returns a message twice (R146)
         ledger_.totals.number_of_messages_received += result.messages;
         if (lacks_memory && result.messages == 0) {
-            raise_out_of_memory();
+            if (!moves_dead) {
+                raise_out_of_memory();
+            }
+            result.cut_short = true;
         }
         return result;
     }

@@ -11,9 +11,9 @@ namespace sqsim::inline SQSIM_ABI::detail {
 // Every operation first obtains what it needs, which may fail and changes nothing that anybody can see, and then
 // commits, which cannot fail. What follows is for what can do with less, or later.
 
-/// Whether `get()` found memory for all that it needs.
+/// Whether `get()` found memory for all that it needs. Errors: whatever else it throws.
 template <class Get>
-[[nodiscard]] bool obtained(Get get) noexcept {
+[[nodiscard]] bool obtained(Get get) {
 #if SQSIM_EXCEPTIONS
     try {
         get();

@@ -134,23 +134,44 @@ public:
     template <class Operation>
     auto locked(Operation operation) {
         run_tasks();
-        return locked_now(std::move(operation));
+        return locked_at(to_nanos(clock_.now()), std::move(operation));
     }
 
-    /// The same for what concerns only messages that were received: what has come meanwhile stays in the mailbox.
+    /// The same for a send to a FIFO queue. Errors: throws `request_throttled` if it is one too many.
     template <class Operation>
-    auto locked_past_mailbox(Operation operation) {
+    auto locked_to_send(std::string_view group_id, Operation operation) {
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        engine_.advance_to(now);
-        return operation(engine_);
+        {
+            Section section{*this};
+            catch_up(now);
+            [[maybe_unused]] const Announcement announcement{*this};
+            if (engine_.count_send(group_id)) [[likely]] {
+                return operation(engine_);
+            }
+        }
+        raise_throttled();
     }
 
-    /// The same for a move task, which must not run itself.
+    /// The same for deletes, which concern only messages that were received: what has come meanwhile stays in the
+    /// mailbox.
     template <class Operation>
-    auto locked_now(Operation operation) {
+    auto locked_to_erase(Operation operation) {
+        run_tasks();
         const Nanos now = to_nanos(clock_.now());
+        {
+            Section section{*this};
+            engine_.advance_to(now);
+            if (engine_.count_call(Call::erase)) [[likely]] {
+                return operation(engine_);
+            }
+        }
+        raise_throttled();
+    }
+
+    /// As `locked`, for a move task, which must not run itself, and knows the time.
+    template <class Operation>
+    auto locked_at(Nanos now, Operation operation) {
         Section section{*this};
         catch_up(now);
         [[maybe_unused]] const Announcement announcement{*this};
@@ -164,19 +185,24 @@ public:
                         const std::stop_token& stop, Take take) {
         run_tasks();
         const auto start = clock_.now();
+        Posted<QueueCore> posted;  // before the section, so that its end comes after that of the lock
         Section section{*this};
         std::size_t fresh = catch_up_to_receive(to_nanos(start), maximum);
         if constexpr (is_fifo) {
             if (engine_.is_void(options.receive_request_attempt_id, done)) {
+                section.finish();
                 raise(attempt_is_void(options.receive_request_attempt_id));
             }
+            if (!engine_.count_call(Call::receive)) {
+                section.finish();
+                raise_throttled();
+            }
         }
-        engine_.count_call(Call::receive);
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
         }
-        for (const ReceiptHandle& handle : done) {
-            static_cast<void>(engine_.erase(handle));
+        if (!done.empty()) {
+            erase_done(done);
         }
         if (stop.stop_requested()) {
             return 0;
@@ -192,7 +218,7 @@ public:
                 return engine_.receive_fresh(fresh, take);
             }
         }
-        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take}.receive(section, stop, start);
+        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take, posted}.receive(section, stop, start);
     }
 
     /// The usual case of a receive, and the shortest way through it: with no option but a maximum up to ten, and with
@@ -225,10 +251,7 @@ public:
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
-        const HandleStatus status = locked_past_mailbox([&](Engine& engine) {
-            engine.count_call(Call::erase);
-            return engine.erase(handle);
-        });
+        const HandleStatus status = locked_to_erase([&](Engine& engine) { return engine.erase(handle); });
         return {checked(handle, status)};
     }
 
@@ -251,8 +274,19 @@ public:
     /// Takes a message that another queue moves here: into the mailbox. `take_in` must follow, without that queue's
     /// lock. If there is no memory for it now, it stays there until the next operation.
     void post(std::unique_ptr<MovedMessage> moved) noexcept { mailbox_.post(std::move(moved)); }
-    void take_in() noexcept {
-        static_cast<void>(obtained([this] { locked_now([](Engine&) {}); }));
+    void take_in(Nanos now) noexcept {
+        static_cast<void>(obtained([&] { locked_at(now, [](Engine&) {}); }));
+    }
+
+    /// Deletes what counts of the handles, all or nothing.
+    void erase_done(std::span<const ReceiptHandle> done) {
+        if constexpr (is_fifo) {
+            for (const ReceiptHandle& handle : done) {
+                static_cast<void>(engine_.erase(handle));
+            }
+        } else {
+            engine_.erase(done);
+        }
     }
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
@@ -326,8 +360,10 @@ public:
         return maximum_message_size_.load(std::memory_order_relaxed);
     }
     void set_maximum_message_size(std::size_t bytes) {
-        maximum_message_size_.store(bytes, std::memory_order_relaxed);
-        locked([&](Engine& engine) { engine.options().maximum_message_size = bytes; });
+        locked([&](Engine& engine) {
+            engine.options().maximum_message_size = bytes;
+            maximum_message_size_.store(bytes, std::memory_order_relaxed);
+        });
     }
     /// What never changes of the options may be read without the lock.
     [[nodiscard]] const Options& fixed_options() const noexcept { return engine_.options(); }

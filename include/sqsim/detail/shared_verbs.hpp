@@ -97,11 +97,7 @@ template <class Core>
     using Message = typename Core::message_type;
     require_good_receive(options, core.limits(), Core::is_fifo);
     if (out.empty()) {
-        core.locked([&](auto& engine) {
-            for (const ReceiptHandle& handle : done) {
-                static_cast<void>(engine.erase(handle));
-            }
-        });
+        core.locked([&](auto&) { core.erase_done(done); });
         return 0;
     }
     std::vector<Message> others;
@@ -113,10 +109,7 @@ template <class Core>
 [[nodiscard]] HandleResults erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
     raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
     HandleResults results{handles.size()};
-    core.locked_past_mailbox([&](auto& engine) {
-        engine.count_call(Call::erase);
-        engine.erase(handles, results.data());
-    });
+    core.locked_to_erase([&](auto& engine) { engine.erase(handles, results.data()); });
     return results;
 }
 

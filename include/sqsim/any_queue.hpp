@@ -150,14 +150,47 @@ concept StandardVerbs = !FifoVerbs<Q> && requires(Q & queue, std::string_view te
 template <class Q>
 concept TextQueue = (FifoVerbs<Q> || StandardVerbs<Q>)&&std::same_as<typename Q::body_type, std::string>;
 
-[[nodiscard]] inline FifoSendMessageOptions fifo_options(AnySendMessageOptions&& options) {
-    return {std::move(options.message_deduplication_id), std::move(options.message_attributes),
-            std::move(options.aws_trace_header), options.delay};
+[[nodiscard]] inline FifoSendMessageOptions fifo_options(const AnySendMessageOptions& options) {
+    return {options.message_deduplication_id, options.message_attributes, options.aws_trace_header, options.delay};
 }
-[[nodiscard]] inline SendMessageOptions standard_options(AnySendMessageOptions&& options) {
-    return {options.delay, std::move(options.message_attributes), std::move(options.message_group_id),
-            std::move(options.aws_trace_header)};
+[[nodiscard]] inline SendMessageOptions standard_options(const AnySendMessageOptions& options) {
+    return {options.delay, options.message_attributes, options.message_group_id, options.aws_trace_header};
 }
+
+/// The entries of a caller as those of a queue, for one call. What the queue has not taken goes back at its end.
+template <class Entry>
+class BorrowedEntries {
+    static constexpr bool is_fifo = requires(Entry entry) { entry.message_group_id; };
+
+public:
+    explicit BorrowedEntries(std::span<AnySendMessageEntry> lent) : lent_{lent}, entries_(lent.size()) { swap_all(); }
+    BorrowedEntries(const BorrowedEntries&) = delete;
+    BorrowedEntries& operator=(const BorrowedEntries&) = delete;
+    ~BorrowedEntries() { swap_all(); }
+
+    [[nodiscard]] std::vector<Entry>& get() noexcept { return entries_; }
+
+private:
+    void swap_all() noexcept {
+        for (std::size_t i = 0; i != lent_.size(); ++i) {
+            AnySendMessageOptions& mine = lent_[i].options;
+            Entry& its = entries_[i];
+            std::swap(lent_[i].body, its.body);
+            std::swap(mine.delay, its.options.delay);
+            std::swap(mine.message_attributes, its.options.message_attributes);
+            std::swap(mine.aws_trace_header, its.options.aws_trace_header);
+            if constexpr (is_fifo) {
+                std::swap(mine.message_group_id, its.message_group_id);
+                std::swap(mine.message_deduplication_id, its.options.message_deduplication_id);
+            } else {
+                std::swap(mine.message_group_id, its.options.message_group_id);
+            }
+        }
+    }
+
+    std::span<AnySendMessageEntry> lent_;
+    std::vector<Entry> entries_;
+};
 
 /// R53: a standard queue refuses a deduplication id.
 [[nodiscard]] inline MaybeError check_for_standard(const AnySendMessageOptions& options) {
@@ -188,15 +221,15 @@ public:
 
     /// Errors: those of the queue; a FIFO queue without a group id (R49) and a standard one with a deduplication id
     /// (R53) refuse.
-    SendMessageResult send_message(std::string_view body, AnySendMessageOptions options = {}) const {
-        return try_send_message(body, std::move(options)).value();
+    SendMessageResult send_message(std::string_view body, const AnySendMessageOptions& options = {}) const {
+        return try_send_message(body, options).value();
     }
     /// As `send_message`, with the error `queue_full` as a value.
-    Result<SendMessageResult> try_send_message(std::string_view body, AnySendMessageOptions options = {}) const {
-        return verbs_->send(queue_, body, std::move(options));
+    Result<SendMessageResult> try_send_message(std::string_view body, const AnySendMessageOptions& options = {}) const {
+        return verbs_->send(queue_, body, options);
     }
-    /// Up to ten, which are moved from; each succeeds or fails by itself. Errors: those of the queue; a deduplication
-    /// id for a standard queue (R53) throws, and nothing is stored.
+    /// Up to ten; each succeeds or fails by itself, and is moved from only if it is stored. Errors: those of the queue;
+    /// a deduplication id for a standard queue (R53) throws, and nothing is stored.
     std::vector<Result<SendMessageResult>> send_messages(std::span<AnySendMessageEntry> entries) const {
         return verbs_->send_batch(queue_, entries);
     }
@@ -225,7 +258,7 @@ private:
         bool is_fifo;
         const std::string& (*name)(const void*);
         QueueCounts (*counts)(const void*);
-        Result<SendMessageResult> (*send)(void*, std::string_view, AnySendMessageOptions&&);
+        Result<SendMessageResult> (*send)(void*, std::string_view, const AnySendMessageOptions&);
         std::vector<Result<SendMessageResult>> (*send_batch)(void*, std::span<AnySendMessageEntry>);
         std::vector<AnyMessage> (*receive)(void*, const ReceiveMessageOptions&, std::stop_token&&);
         HandleResult (*erase)(void*, const ReceiptHandle&);
@@ -235,14 +268,13 @@ private:
     };
 
     template <class Q>
-    static Result<SendMessageResult> send(void* queue, std::string_view body, AnySendMessageOptions&& options) {
+    static Result<SendMessageResult> send(void* queue, std::string_view body, const AnySendMessageOptions& options) {
         Q& q = *static_cast<Q*>(queue);
         if constexpr (detail::FifoVerbs<Q>) {
-            const std::string group = std::move(options.message_group_id);
-            return q.try_send_message(body, group, detail::fifo_options(std::move(options)));
+            return q.try_send_message(body, options.message_group_id, detail::fifo_options(options));
         } else {
             detail::raise_if(detail::check_for_standard(options));
-            return q.try_send_message(body, detail::standard_options(std::move(options)));
+            return q.try_send_message(body, detail::standard_options(options));
         }
     }
 
@@ -250,22 +282,14 @@ private:
     static std::vector<Result<SendMessageResult>> send_batch(void* queue, std::span<AnySendMessageEntry> entries) {
         Q& q = *static_cast<Q*>(queue);
         if constexpr (detail::FifoVerbs<Q>) {
-            std::vector<FifoSendMessageEntry<std::string>> converted;
-            for (AnySendMessageEntry& entry : entries) {
-                std::string group = std::move(entry.options.message_group_id);
-                converted.push_back(
-                    {std::move(entry.body), std::move(group), detail::fifo_options(std::move(entry.options))});
-            }
-            return q.send_messages(converted);
+            detail::BorrowedEntries<FifoSendMessageEntry<std::string>> borrowed{entries};
+            return q.send_messages(borrowed.get());
         } else {
             for (const AnySendMessageEntry& entry : entries) {
                 detail::raise_if(detail::check_for_standard(entry.options));
             }
-            std::vector<SendMessageEntry<std::string>> converted;
-            for (AnySendMessageEntry& entry : entries) {
-                converted.push_back({std::move(entry.body), detail::standard_options(std::move(entry.options))});
-            }
-            return q.send_messages(converted);
+            detail::BorrowedEntries<SendMessageEntry<std::string>> borrowed{entries};
+            return q.send_messages(borrowed.get());
         }
     }
 

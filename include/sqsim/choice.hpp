@@ -70,7 +70,9 @@ public:
     virtual ~ChoiceSource() = default;
 
     /// Returns one of `count` >= 1 alternatives at a site, about the `subject`-th message sent (0: about the queue).
-    /// Alternative 0 is always fault-free. Concurrency: called under the lock of the queue, one call at a time.
+    /// Alternative 0 is always fault-free. Errors: if it throws, so does the call of the queue, which has not happened
+    /// then; an answer that is not below `count` makes that throw `std::out_of_range`.
+    /// Concurrency: called under the lock of the queue, one call at a time; it must not call the queue.
     [[nodiscard]] virtual std::uint32_t choose(Site site, std::uint64_t subject, std::uint32_t count) = 0;
 
     /// How many messages sent later may overtake a message at the site `receive_order`.

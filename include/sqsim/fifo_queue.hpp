@@ -83,18 +83,28 @@ public:
     /// Errors: as `Queue::send_message`, for a missing or malformed group or deduplication id (R49-R51), and
     /// `request_throttled` above `maximum_calls_per_second`, as receives and deletes do (R162).
     SendMessageResult send_message(body_argument body, std::string_view message_group_id,
-                                   FifoSendMessageOptions options = {}) {
+                                   const FifoSendMessageOptions& options = {}) {
+        return send_one(std::forward<body_argument>(body), message_group_id, options).value();
+    }
+    SendMessageResult send_message(const Body& body, std::string_view message_group_id,
+                                   const FifoSendMessageOptions& options = {}) requires detail::is_copied<Body> {
         return send_one(body, message_group_id, options).value();
     }
 
     /// As `send_message`, with the error `queue_full` as a value. A duplicate fits into a full queue.
     Result<SendMessageResult> try_send_message(body_argument body, std::string_view message_group_id,
-                                               FifoSendMessageOptions options = {}) {
+                                               const FifoSendMessageOptions& options = {}) {
+        return send_one(std::forward<body_argument>(body), message_group_id, options);
+    }
+    Result<SendMessageResult>
+    try_send_message(const Body& body, std::string_view message_group_id,
+                     const FifoSendMessageOptions& options = {}) requires detail::is_copied<Body> {
         return send_one(body, message_group_id, options);
     }
 
-    /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
-    /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
+    /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself. One that is stored is
+    /// moved from, another one is not touched. Errors: throws for the batch as a whole also if an entry lacks its group
+    /// or deduplication id (R79).
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
         const Limits& limits = core_.limits();
         if (!entries.empty() && entries.size() <= std::min(most_plain, limits.maximum_batch_entries)) [[likely]] {
@@ -122,7 +132,7 @@ public:
     /// returned and nothing thrown (R103).
     /// Concurrency: woken also when a group becomes available because the message that blocked it is deleted, moved or
     /// past its retention (R93, R141).
-    std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::receive_one(core_, options, stop);
     }
 
@@ -130,10 +140,10 @@ public:
     /// minutes it returns the same messages and handles again and resets their timeouts; it is a receive like any other
     /// if one of the leases has ended by itself (R100).
     /// Errors: throws `invalid_parameter_value` if one of them was deleted or its visibility changed since (R100).
-    std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::receive_some(core_, options, stop);
     }
-    std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
                                  std::stop_token stop = {}) {
         return detail::receive_into(core_, {}, out, options, stop);
     }
@@ -146,7 +156,7 @@ public:
         return detail::erase_batch(core_, handles);
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
-                                   ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+                                   const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::erase_and_receive(core_, done, out, options, stop);
     }
 
@@ -202,6 +212,7 @@ public:
 private:
     friend struct detail::CoreAccess;
     using Engine = detail::FifoEngine<Body>;
+    using Unfinished = detail::UnfinishedEntries<Engine, Body, FifoSendMessageEntry<Body>>;
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;
 
     [[nodiscard]] detail::MaybeError missing_ids(std::string_view group_id, const FifoSendMessageOptions& options,
@@ -224,8 +235,8 @@ private:
     }
 
     template <class From>
-    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id, FifoSendMessageOptions& options,
-                                           bool in_batch) const {
+    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id,
+                                           const FifoSendMessageOptions& options, bool in_batch) const {
         if (auto error = missing_ids(group_id, options, in_batch)) {
             return {std::move(error)};
         }
@@ -318,10 +329,10 @@ private:
         std::array<detail::FifoKeys, Most> keys_;
     };
 
-    /// Stores one message, by reference to what the caller was given.
+    /// Stores one message.
     template <class From>
-    [[nodiscard]] Result<SendMessageResult> send_one(From& body, std::string_view group_id,
-                                                     FifoSendMessageOptions& options) {
+    [[nodiscard]] Result<SendMessageResult> send_one(From&& body, std::string_view group_id,
+                                                     const FifoSendMessageOptions& options) {
         PlainSend<1> send{*this};
         send.add(group_id, options);
         send.ask();
@@ -330,10 +341,10 @@ private:
             send.look_closer_at(body);
         }
         if (!send.is_good()) [[unlikely]] {
-            return send_drafted(body, group_id, options);
+            return send_drafted(std::forward<From>(body), group_id, options);
         }
-        return core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(group_id, true);
+        return core_.locked_to_send(group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(true);
             if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
                 return Result<SendMessageResult>{result(original, true)};
             }
@@ -342,22 +353,22 @@ private:
                 return Result<SendMessageResult>{detail::queue_is_full(core_)};
             }
             const std::size_t size = detail::body_size<Body>(body);
-            const std::uint64_t ordinal =
-                engine.send_plain(std::move(body), group_id, options.message_deduplication_id, send.keys(0), times);
+            const std::uint64_t ordinal = engine.send_plain(std::forward<From>(body), group_id,
+                                                            options.message_deduplication_id, send.keys(0), times);
             engine.ledger().count_sent({1, size, size, size});
             return Result<SendMessageResult>{result(ordinal, false)};
         });
     }
 
     template <class From>
-    [[gnu::noinline]] Result<SendMessageResult> send_drafted(From& body, std::string_view group_id,
-                                                             FifoSendMessageOptions& options) {
+    [[gnu::noinline]] Result<SendMessageResult> send_drafted(From&& body, std::string_view group_id,
+                                                             const FifoSendMessageOptions& options) {
         auto draft = make_draft(body, group_id, options, false);
         detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(group_id, true);
+        return core_.locked_to_send(group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(true);
             detail::SizeTotals sizes;
-            auto result = store(engine, times, body, group_id, options, draft, sizes);
+            auto result = store(engine, times, std::forward<From>(body), group_id, options, draft, sizes);
             engine.ledger().count_sent(sizes);
             return result;
         });
@@ -369,10 +380,10 @@ private:
             core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() && send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id, distinct);
+        core_.locked_to_send(entries.front().message_group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(distinct);
             send.ask_under_lock(engine);
-            detail::UnfinishedBatch<Engine> unfinished{engine};
+            Unfinished unfinished{engine, entries, results};
             detail::SizeTotals sizes;
             std::size_t room = engine.room();
             const detail::FifoKeys* keys = &send.keys(0);
@@ -404,7 +415,7 @@ private:
         for (const FifoSendMessageEntry<Body>& entry : entries) {
             detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
         }
-        auto drafts = detail::draft_batch<Body>(entries, core_);
+        auto drafts = detail::draft_batch<Body, FifoSendMessageEntry<Body>>(entries, core_);
         for (std::size_t i = 0; i < entries.size(); ++i) {
             if (!drafts[i].error) {
                 complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
@@ -412,17 +423,20 @@ private:
         }
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id, false);
-            detail::UnfinishedBatch<Engine> unfinished{engine};
+        core_.locked_to_send(entries.front().message_group_id, [&](Engine& engine) {
+            const auto times = engine.begin_send(false);
+            Unfinished unfinished{engine, entries, results};
             detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
-                                                  : store(engine, times, entry.body, entry.message_group_id,
+                                                  : store(engine, times, std::move(entry.body), entry.message_group_id,
                                                           entry.options, drafts[i], sizes));
             }
             unfinished.keep();
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                detail::take_options(drafts[i], entries[i].options);
+            }
             engine.ledger().count_sent(sizes);
         });
         return results;
@@ -430,9 +444,9 @@ private:
 
     /// Stores a message that was found good, unless it is a duplicate, and adds its size. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From& body,
-                                    std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft,
-                                    detail::SizeTotals& sizes) {
+    Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From&& body,
+                                    std::string_view group_id, const FifoSendMessageOptions& options,
+                                    detail::Draft& draft, detail::SizeTotals& sizes) {
         const std::string_view deduplication_id =
             draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
         const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
@@ -441,11 +455,10 @@ private:
         }
         if (engine.room() == 0) {
             engine.give_up(its_keys, times);
-            detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         const std::uint64_t ordinal =
-            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
+            engine.send(std::forward<From>(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
         sizes.add(draft.size);
         return result(ordinal, false);
     }

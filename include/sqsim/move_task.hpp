@@ -52,16 +52,25 @@ public:
     }
 
     /// If there is no memory to move a message, the next try comes a little later.
-    void run_due([[maybe_unused]] Nanos now) noexcept override {
+    void run_due([[maybe_unused]] Nanos now) override {
         {
             const std::scoped_lock lock{mutex_};
             if constexpr (Core::may_go_back) {
                 now = follow_clock();
             }
-            while (next_due() <= now && next_due() != never) {
-                if (!obtained([this] { move_one(); })) {
-                    next_due_.store(saturating_add(now, patience).count(), std::memory_order_release);
-                }
+            move_due(now);
+        }
+        leave_clock_if_ended();
+    }
+
+    /// The first time, at the start. It reads no clock, for the task has begun and a call that throws must not begin
+    /// one.
+    void run_at_start() noexcept {
+        {
+            const std::scoped_lock lock{mutex_};
+            if (next_due() == Nanos::min()) {  // nobody else has come before
+                static_cast<void>(time_.at(started_at));
+                move_due(started_at);
             }
         }
         leave_clock_if_ended();
@@ -107,6 +116,14 @@ public:
 private:
     static constexpr Nanos patience = std::chrono::milliseconds{1};
 
+    void move_due(Nanos now) noexcept {
+        while (next_due() <= now && next_due() != never) {
+            if (!obtained([&] { move_one(now); })) {
+                next_due_.store(saturating_add(now, patience).count(), std::memory_order_release);
+            }
+        }
+    }
+
     /// The time now. If the clock was set back, the next message moves when it would have, by the time that passes.
     [[nodiscard]] Nanos follow_clock() {
         const Nanos now =
@@ -119,10 +136,10 @@ private:
         return now;
     }
 
-    void move_one() {
+    void move_one(Nanos now) {
         Core* destination = destination_;
         bool without_source = false;
-        std::unique_ptr<MovedMessage> message = source_->locked_now([&](auto& engine) {
+        std::unique_ptr<MovedMessage> message = source_->locked_at(now, [&](auto& engine) {
             return engine.take_for_redrive([&](Record& record) {
                 if (destination_ == nullptr) {
                     const Extras* extras = Ledger<typename Core::message_type::body_type>::Layout::extras(record);
@@ -138,7 +155,7 @@ private:
             end(MoveTaskStatus::completed, "");
         } else {
             destination->post(std::move(message));
-            destination->take_in();
+            destination->take_in(now);
             const std::size_t count = ++moved;
             const auto step = rate ? Nanos{static_cast<std::int64_t>(count) * 1'000'000'000 / *rate} : Nanos{};
             next_due_.store(saturating_add(started_at - time_.set_back(), step).count(), std::memory_order_release);
@@ -289,7 +306,7 @@ private:
         state->attach();
         source.tasks().add_history(state);
         unstarted.state = nullptr;
-        state->run_due(state->started_at);
+        state->run_at_start();
         return MessageMoveTask{std::move(state)};
     }
 

@@ -47,8 +47,12 @@ namespace sqsim::inline SQSIM_ABI {
 /// messages with text bodies obey the service's rules for contents and size. `Lock` is `std::mutex`; `LightMutex`,
 /// where locking is what a call costs; or `NullMutex`, if only one thread uses the queue.
 ///
+/// Errors: a call that throws has not happened, whatever throws: the queue, memory, the clock, a body's constructor or
+/// a choice source. A body's destructor may not throw.
+///
 /// Concurrency: all members may be called at the same time, construction and destruction excepted; calls block each
-/// other for a moment. No user code runs under the lock but a `Body`'s move constructor, which must not call back.
+/// other for a moment. The only user code that runs under the lock is a body's move or copy, a choice source, and the
+/// clock in a receive that waits. It must not call the queue.
 template <class C, class Body, class Lock>
 class Queue {
     static_assert(Clock<C>, "the first parameter of Queue must satisfy sqsim::Clock");
@@ -58,7 +62,8 @@ public:
     using body_type = Body;
     using time_point = typename C::time_point;
     using message_type = Message<Body, time_point>;
-    /// What a send takes: text is copied in once from a view, anything else is moved in.
+    /// What a send takes: text is copied in once from a view, anything else is moved in, unless the call throws or
+    /// stores nothing.
     using body_argument = detail::BodyArgument<Body>;
 
     /// A queue on a clock that needs no object, as those of the standard library.
@@ -83,46 +88,47 @@ public:
     /// Errors: throws for a body, an attribute, a delay or a group id that the service refuses (R38-R60), and
     /// `queue_full` if `capacity` messages are stored. Nothing is stored then.
     /// Complexity: constant. Concurrency: wakes one waiting receive.
-    SendMessageResult send_message(body_argument body, SendMessageOptions options) {
-        return try_send_message(std::forward<body_argument>(body), std::move(options)).value();
+    SendMessageResult send_message(body_argument body, const SendMessageOptions& options) {
+        return try_send_message(std::forward<body_argument>(body), options).value();
+    }
+    SendMessageResult send_message(const Body& body,
+                                   const SendMessageOptions& options) requires detail::is_copied<Body> {
+        return try_send_message(body, options).value();
     }
 
     /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
     /// receives.
-    SendMessageResult send_message(body_argument body) {
-        const std::uint64_t place = core_.template send_plain<PlainBody>(std::move(body), 1);
-        return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
-                          : send_unusual(std::forward<body_argument>(body));
-    }
+    SendMessageResult send_message(body_argument body) { return send_plain(std::forward<body_argument>(body)); }
+    SendMessageResult send_message(const Body& body) requires detail::is_copied<Body> { return send_plain(body); }
 
     /// As `send_message`, with the error `queue_full` as a value.
-    Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
-        auto draft = detail::draft<Body>(body, options, core_, false);
-        detail::raise_if(draft.error);
-        return core_.locked_with_mailbox([&](Engine& engine) {
-            detail::SizeTotals sizes;
-            auto result = store(engine, body, options, draft, sizes);
-            engine.ledger().count_sent(sizes);
-            return result;
-        });
+    Result<SendMessageResult> try_send_message(body_argument body, const SendMessageOptions& options = {}) {
+        return send_drafted(std::forward<body_argument>(body), options);
+    }
+    Result<SendMessageResult>
+    try_send_message(const Body& body, const SendMessageOptions& options = {}) requires detail::is_copied<Body> {
+        return send_drafted(body, options);
     }
 
     /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
-    /// from. Returns: a result for each entry, in their order. Errors: throws if the batch is empty, too long or too
-    /// large (R71, R72, R75); nothing is stored then.
+    /// from, another one is not touched. Returns: a result for each entry, in their order. Errors: throws if the batch
+    /// is empty, too long or too large (R71, R72, R75); nothing is stored then, and all entries are what they were.
     std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<Body>> entries) {
-        auto drafts = detail::draft_batch<Body>(entries, core_);
+        auto drafts = detail::draft_batch<Body, SendMessageEntry<Body>>(entries, core_);
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
         core_.locked_with_mailbox([&](Engine& engine) {
-            detail::UnfinishedBatch<Engine> unfinished{engine};
+            detail::UnfinishedEntries<Engine, Body, SendMessageEntry<Body>> unfinished{engine, entries, results};
             detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
-                results.push_back(drafts[i].error
-                                      ? Result<SendMessageResult>{*drafts[i].error}
-                                      : store(engine, entries[i].body, entries[i].options, drafts[i], sizes));
+                results.push_back(
+                    drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                    : store(engine, std::move(entries[i].body), entries[i].options, drafts[i], sizes));
             }
             unfinished.keep();
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                detail::take_options(drafts[i], entries[i].options);
+            }
             engine.ledger().count_sent(sizes);
         });
         return results;
@@ -201,9 +207,9 @@ public:
     }
 
     /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
-    /// Returns: how many messages were received. Errors: as `receive_messages`; once it has deleted, it receives
-    /// nothing instead of throwing `std::bad_alloc`. Concurrency: as `receive_message`; the deletes are done before it
-    /// waits.
+    /// Returns: how many messages were received. Errors: as `receive_message`; the deletes are done then, or none is.
+    /// Once it has deleted, it receives nothing instead of throwing `std::bad_alloc`.
+    /// Concurrency: as `receive_message`; the deletes are done before it waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::erase_and_receive(core_, done, out, options, stop);
@@ -290,11 +296,13 @@ public:
 private:
     friend struct detail::CoreAccess;
     using Engine = detail::StandardEngine<Body>;
-    using PlainBody = std::conditional_t<detail::is_text<Body>, std::string_view, Body&&>;
+    template <class From>
+    using PlainBody = std::conditional_t<detail::is_text<Body>, std::string_view, From&&>;
 
     // What the short operations cannot do, out of their way.
-    [[gnu::noinline]] SendMessageResult send_unusual(body_argument body) {
-        return send_message(std::forward<body_argument>(body), SendMessageOptions{});
+    template <class From>
+    [[gnu::noinline]] SendMessageResult send_unusual(From&& body) {
+        return send_drafted(std::forward<From>(body), {}).value();
     }
     [[gnu::noinline]] std::size_t send_unusual(std::span<const std::string_view> bodies) {
         return send_messages(bodies, SendMessageOptions{});
@@ -304,16 +312,34 @@ private:
         return received != 0 ? received : receive_messages(out, ReceiveMessageOptions{});
     }
 
+    template <class From>
+    [[gnu::always_inline]] SendMessageResult send_plain(From&& body) {
+        const std::uint64_t place = core_.template send_plain<PlainBody<From>>(std::forward<From>(body), 1);
+        return place != 0 ? SendMessageResult{core_.message_id(place), std::nullopt, false}
+                          : send_unusual(std::forward<From>(body));
+    }
+
+    template <class From>
+    Result<SendMessageResult> send_drafted(From&& body, const SendMessageOptions& options) {
+        auto draft = detail::draft<Body>(body, options, core_, false);
+        detail::raise_if(draft.error);
+        return core_.locked_with_mailbox([&](Engine& engine) {
+            detail::SizeTotals sizes;
+            auto result = store(engine, std::forward<From>(body), options, draft, sizes);
+            engine.ledger().count_sent(sizes);
+            return result;
+        });
+    }
+
     /// Stores a message that was found good, and adds its size. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft,
-                                    detail::SizeTotals& sizes) {
+    Result<SendMessageResult> store(Engine& engine, From&& body, const SendMessageOptions& options,
+                                    detail::Draft& draft, detail::SizeTotals& sizes) {
         if (engine.room() == 0) {
-            detail::return_extras(draft, options);
             return detail::queue_is_full(core_);
         }
         detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
+            engine.send(std::forward<From>(body), std::move(draft.extras), options.message_group_id, options.delay);
         sizes.add(draft.size);
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }

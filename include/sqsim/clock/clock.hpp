@@ -17,6 +17,8 @@ namespace sqsim::inline SQSIM_ABI {
 /// | `C::time_point`     | chrono time     | its duration is `C::duration`                                      |
 /// | `c.now()`           | `C::time_point` | static or member; may be called from any thread; may step backwards |
 ///
+/// If `now()` throws, so does the call of the queue, which has not happened then.
+///
 /// One second of a clock is a second of real time, unless the clock has its own `wait_until`, as `ManualClock` has.
 /// When it is set back, leases, delays, retention and deduplication stand still until it is where it was: nothing ends
 /// early. What is asked for as a span lasts as long as ever: a long poll, a second of a quota, the rate of a move task.

@@ -217,6 +217,18 @@ private:
         Waiter& waiter;
     };
 
+    // While sources run, one may leave, and others may come.
+    struct Stepping {
+        explicit Stepping(ManualClock& clock_) noexcept : clock{clock_} { clock.stepping_ = true; }
+        Stepping(const Stepping&) = delete;
+        Stepping& operator=(const Stepping&) = delete;
+        ~Stepping() {
+            clock.stepping_ = false;
+            std::erase(clock.sources_, nullptr);
+        }
+        ManualClock& clock;
+    };
+
     void wake_waiters(WaitCondition& condition) {
         for (Waiter* waiter : waiters_) {
             waiter->must_look = waiter->must_look || waiter->condition == &condition;
@@ -280,14 +292,14 @@ private:
             const auto lock = rendezvous_.lock();
             now_.store(instant.count(), std::memory_order_release);
         }
-        stepping_ = true;  // a source may leave, and others may come, while it runs
-        for (std::size_t i = 0; i < sources_.size(); ++i) {
-            if (sources_[i] != nullptr) {
-                sources_[i]->run_until(instant);
+        {
+            const Stepping stepping{*this};
+            for (std::size_t i = 0; i < sources_.size(); ++i) {
+                if (sources_[i] != nullptr) {
+                    sources_[i]->run_until(instant);
+                }
             }
         }
-        stepping_ = false;
-        std::erase(sources_, nullptr);
         auto lock = rendezvous_.lock();
         rendezvous_.wait(lock, [this] {
             return std::none_of(waiters_.begin(), waiters_.end(), [](auto* waiter) { return waiter->must_look; });

@@ -18,7 +18,7 @@
 
 // The one place that waits.
 //
-// Lock order: a queue's lock, then a clock's. No user code runs under either.
+// Lock order: a queue's lock, then a clock's. Under a queue's lock a wait reads its clock, which may throw.
 
 namespace sqsim::inline SQSIM_ABI {
 
@@ -79,24 +79,26 @@ public:
     /// Blocks until the next notification or a stop request.
     template <class Lock>
     void wait(std::unique_lock<Lock>& lock, const std::stop_token& stop) {
-        const std::uint64_t seen = enter();
-        changed_.wait(lock, stop, [&] { return signals_ != seen; });
-        --waiting_;
+        const Entry entry{waiting_};
+        changed_.wait(lock, stop, [this, seen = signals_] { return signals_ != seen; });
     }
 
     /// Blocks as `wait`, but no longer than until an instant of a standard clock.
     template <class Lock, class TimePoint>
     void wait_until(std::unique_lock<Lock>& lock, const std::stop_token& stop, const TimePoint& instant) {
-        const std::uint64_t seen = enter();
-        changed_.wait_until(lock, stop, instant, [&] { return signals_ != seen; });
-        --waiting_;
+        const Entry entry{waiting_};
+        changed_.wait_until(lock, stop, instant, [this, seen = signals_] { return signals_ != seen; });
     }
 
 private:
-    [[nodiscard]] std::uint64_t enter() noexcept {
-        ++waiting_;
-        return signals_;
-    }
+    // However the wait ends, also by the end of the thread.
+    struct Entry {
+        explicit Entry(std::size_t& waiting_) noexcept : waiting{waiting_} { ++waiting; }
+        Entry(const Entry&) = delete;
+        Entry& operator=(const Entry&) = delete;
+        ~Entry() { --waiting; }
+        std::size_t& waiting;
+    };
 
     std::string name_;
     std::condition_variable_any changed_{};
@@ -229,7 +231,8 @@ bool work_outside(std::unique_lock<Lock>& lock, Predicate& predicate) {
 /// The predicate is evaluated under the lock: at once, after each notification of `condition`, whenever
 /// `predicate.next_look()` (nanoseconds since the epoch; optional) has come, and a last time at the deadline. If
 /// `predicate.has_work_outside()` (optional), `predicate.work_outside()` is called without the lock in between.
-/// Returns: whether it held. After a stop request it is not evaluated again.
+/// Returns: whether it held. After a stop request it is not evaluated again. Errors: those of the clock and of the
+/// predicate; none once it has held.
 template <Clock C, class Lock, class Predicate>
 bool wait_until(C& clock, std::unique_lock<Lock>& lock, WaitCondition& condition, const std::stop_token& stop,
                 typename C::time_point deadline, Predicate&& predicate) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/choice.hpp"
+#include "sqsim/detail/choices.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
@@ -42,16 +42,19 @@ public:
     /// `std::bad_alloc`.
     [[gnu::always_inline]] void reserve(std::size_t count) { returned_.keep_room(ledger_.timed() + count); }
 
-    /// Sees to it that so many `take` throw nothing, and that what is taken can be given back, twice. Errors:
-    /// `std::bad_alloc`.
-    void reserve_taking(std::size_t count, ChoiceSource* choices) {
+    /// Sees to it that so many `take` throw nothing of their own, and that what is taken can be given back, twice.
+    /// Errors: `std::bad_alloc`.
+    void reserve_taking(std::size_t count, std::uint32_t window) {
         std::size_t others = 0;
-        if (choices != nullptr && choices->reorder_window() != 0) {
-            others = std::min<std::size_t>(choices->reorder_window(), ledger_.counts().total());
+        if (window != 0) {
+            others = std::min<std::size_t>(window, ledger_.counts().total());
             window_.reserve(others + 1);
         }
-        reserve(count * (others + 2));
+        taking_ = count * (others + 2);
+        reserve(taking_);
     }
+    /// The same for `more` others that were not counted then.
+    void reserve_more(std::size_t more) { reserve(taking_ + more); }
 
     /// Adds a message that is visible but not for the first time. Precondition: there is room, which was reserved when
     /// its lease or delay began.
@@ -61,9 +64,12 @@ public:
     [[nodiscard]] bool is_that_of_arrival() const noexcept { return returned_.empty() && !tenants_.used(); }
 
     /// Takes the next message out of the order.
-    [[nodiscard]] Next take(ChoiceSource* choices) {
-        const std::optional<Ready> ready = choose(choices);
-        return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
+    [[nodiscard]] Next take() { return next(take_first(~std::uint64_t{0})); }
+
+    /// The same if `choices` decide which of the next ones that is, within a window. Errors: theirs; nothing is taken
+    /// then.
+    [[nodiscard]] Next take(Choices& choices, std::uint32_t window) {
+        return window == 0 ? take() : next(choose(choices, window));
     }
 
     /// Forgets stale entries if they may be most of all, and lets go of room that is not needed.
@@ -75,10 +81,29 @@ public:
     }
 
 private:
-    [[nodiscard]] std::optional<Ready> choose(ChoiceSource* choices) {
+    [[nodiscard]] Next next(const std::optional<Ready>& ready) const noexcept {
+        return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
+    }
+
+    // Those that competed to be next and are not go back, or all of them if nothing was chosen.
+    struct Competition {
+        explicit Competition(DeliveryOrder& order_) noexcept : order{order_} {}
+        Competition(const Competition&) = delete;
+        Competition& operator=(const Competition&) = delete;
+        ~Competition() {
+            for (std::size_t i = 0; i < order.window_.size(); ++i) {
+                if (i != winner) {
+                    order.returned_.push(order.window_[i]);
+                }
+            }
+        }
+        DeliveryOrder& order;
+        std::size_t winner = ~std::size_t{0};
+    };
+
+    [[nodiscard]] std::optional<Ready> choose(Choices& choices, std::uint32_t window) {
         std::optional<Ready> first = take_first(~std::uint64_t{0});
-        const std::size_t window = first && choices != nullptr ? choices->reorder_window() : 0;
-        if (window == 0) {
+        if (!first) {
             return first;
         }
         // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
@@ -87,17 +112,10 @@ private:
         while (const std::optional<Ready> other = take_first(youngest)) {
             window_.push_back(*other);
         }
-        std::uint32_t choice = 0;
-        if (window_.size() > 1) {
-            choice = choices->choose(Site::receive_order, ledger_.store()[first->slot].ordinal,
-                                     static_cast<std::uint32_t>(window_.size()));
-        }
-        for (std::size_t i = 0; i < window_.size(); ++i) {
-            if (i != choice) {
-                returned_.push(window_[i]);
-            }
-        }
-        return window_[choice];
+        Competition competition{*this};
+        competition.winner =
+            choices.first_of(static_cast<std::uint32_t>(window_.size()), ledger_.store()[first->slot].ordinal);
+        return window_[competition.winner];
     }
 
     [[nodiscard]] bool is_meant(const Ready& ready) const noexcept {
@@ -213,6 +231,7 @@ private:
     Tenants& tenants_;
     ReadyList returned_{};         // visible, but not for the first time since the send
     std::vector<Ready> window_{};  // those that compete to be next
+    std::size_t taking_ = 0;       // for so many there was room when the last receive began
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -52,6 +52,16 @@ public:
         }
     }
 
+    // For a lease that is undone.
+    [[nodiscard]] TenantPast past(Record& record) const noexcept {
+        return tenants_.used() && is_grouped(record) ? tenants_.past(tenant(record)) : TenantPast{};
+    }
+    void undo(Record& record, State before, State after, const TenantPast& past) noexcept {
+        if (tenants_.used() && is_grouped(record)) {
+            tenants_.undo_change(tenant(record), before, after, past);
+        }
+    }
+
     /// Nothing unless there are groups.
     [[nodiscard]] std::optional<FairQueueMetrics> metrics() {
         if (!tenants_.used()) {

@@ -7,6 +7,7 @@
 #include "sqsim/detail/delays.hpp"
 #include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
+#include "sqsim/detail/given_body.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/linked_text.hpp"
@@ -57,8 +58,11 @@ public:
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
     }
 
-    /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
-    void count_call(Call call) { throttle_.count(call, reading_); }
+    /// Counts a call against the queue's throughput. Returns: false if it is one too many (R162).
+    [[nodiscard]] bool count_call(Call call) noexcept { return throttle_.count(call, reading_); }
+    [[nodiscard]] bool count_send(std::string_view group_id) noexcept {
+        return throttle_.count_send(group_id, reading_);
+    }
 
     /// The times of the messages of one call.
     struct SendTimes {
@@ -67,9 +71,8 @@ public:
         bool remembers;  // the deduplication ids
     };
     /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
-    /// interval is zero. Errors: as `count_call`.
-    [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
-        throttle_.count_send(group_id, reading_);
+    /// interval is zero.
+    [[nodiscard]] SendTimes begin_send(bool distinct) {
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
@@ -110,8 +113,8 @@ public:
                        std::string_view deduplication_id, const FifoKeys& keys, const SendTimes& times) {
         DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
         return enter(
-            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true), keys,
-            times, claim);
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true),
+            given_body<Body>(body), keys, times, claim);
     }
 
     /// The same for a message that has nothing beside its body and its ids.
@@ -122,7 +125,8 @@ public:
         if constexpr (is_text<Body>) {
             if (std::string_view{body}.size() <= short_text) [[likely]] {
                 DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), keys, times, claim);
+                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), nullptr, keys, times,
+                             claim);
             }
         }
         return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
@@ -137,9 +141,13 @@ public:
     [[nodiscard]] BeforeBatch before_batch() noexcept {
         return {ledger_.arrivals().end(), dedup_.accepted(), deduplicated_};
     }
-    [[gnu::noinline]] void take_back(const BeforeBatch& before) noexcept {
+    template <class Undo>
+    [[gnu::noinline]] void take_back(const BeforeBatch& before, Undo undo) noexcept {
         const Commit commit{};
-        ledger_.take_back_since(before.end, [this](Record& record) { remove(record); });
+        ledger_.take_back_since(before.end, [&](Record& record) {
+            undo(record);
+            remove(record);
+        });
         dedup_.take_back(before.accepted);
         deduplicated_ = before.deduplicated;
     }
@@ -148,12 +156,12 @@ public:
     /// Errors: `std::bad_alloc`; nothing has changed then.
     void admit(MovedMessage& moved) {
         Record& record = detail::admit(ledger_, moved, false, true);
-        add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
+        add(record, nullptr, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
     }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
-    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`,
-    /// with no message received.
+    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`;
+    /// nothing has changed then.
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
@@ -177,6 +185,7 @@ public:
         }
         const Commit commit{};
         bool lacks_memory = false;
+        bool moves_dead = false;
         while (result.messages < maximum && !lacks_memory) {
             Record* record = groups_.take();
             if (record == nullptr) {
@@ -194,6 +203,7 @@ public:
                         lacks_memory = true;
                         break;
                     }
+                    moves_dead = true;
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
                     group.note_lease(*record, *link);
@@ -214,7 +224,10 @@ public:
         groups_.reopen();  // only now: one call never returns a message twice (R146)
         ledger_.totals.number_of_messages_received += result.messages;
         if (lacks_memory && result.messages == 0) {
-            raise_out_of_memory();
+            if (!moves_dead) {
+                raise_out_of_memory();
+            }
+            result.cut_short = true;
         }
         return result;
     }
@@ -378,19 +391,20 @@ private:
     }
 
     /// Gives a stored message its place in the order and in its group.
-    [[gnu::always_inline]] std::uint64_t enter(Record& record, const FifoKeys& keys, const SendTimes& times,
-                                               DedupWindow::Claim& claim) {
+    [[gnu::always_inline]] std::uint64_t enter(Record& record, Body* given, const FifoKeys& keys,
+                                               const SendTimes& times, DedupWindow::Claim& claim) {
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        add(record, keys.group, times.visible_at);
+        add(record, given, keys.group, times.visible_at);
         claim.confirm();
         return ordinal;
     }
 
-    /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.
-    [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
-        Unadded<Body> unadded{ledger_.store(), record};
+    /// Adds a record to its group. If memory fails, the record is gone, its body is where it was given, and nothing
+    /// else has changed.
+    [[gnu::always_inline]] void add(Record& record, Body* given, const Fingerprint& group_id, Nanos visible_at) {
+        Unadded<Body> unadded{ledger_.store(), record, given};
         if (visible_at > ledger_.now()) [[unlikely]] {
             delays_.add(record);
             note_event(visible_at);

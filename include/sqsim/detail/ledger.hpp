@@ -191,12 +191,20 @@ public:
     /// once (R115).
     [[gnu::always_inline]] void lease(Record& record, Nanos timeout, bool is_default) noexcept {
         const Commit commit{};
-        const Nanos first = record.first_receive();
-        record.place = record.place.next();
-        record.received_at = now_;
-        record.first_received_at = first == never ? now_ : first;
-        record.status &= static_cast<std::uint8_t>(~(Record::untouched | Record::in_line));
+        note_receive(record);
         begin_lease(record, timeout, is_default);
+    }
+    /// The same in two steps, the first of which can be undone: nothing outside of the record and the counts knows of
+    /// it.
+    void lease_untimed(Record& record, Nanos timeout) noexcept {
+        note_receive(record);
+        record.deadline = saturating_add(record.received_at, timeout);
+        set_state(record, timeout == Nanos::zero() ? State::visible : State::in_flight);
+    }
+    void time_lease(Record& record, bool is_default) noexcept {
+        if (record.state() == State::in_flight) {
+            schedule(record, is_default);
+        }
     }
 
     /// Begins leases of the default timeout, which is above zero, of so many messages that were never received, in the
@@ -485,6 +493,14 @@ private:
     [[nodiscard]] bool may_trim() const noexcept {
         const std::size_t returnable = store_->slots().returnable();
         return removed_since_trim_ > returnable / 2 && stored() < returnable / 4;
+    }
+
+    [[gnu::always_inline]] void note_receive(Record& record) noexcept {
+        const Nanos first = record.first_receive();
+        record.place = record.place.next();
+        record.received_at = now_;
+        record.first_received_at = first == never ? now_ : first;
+        record.status &= static_cast<std::uint8_t>(~(Record::untouched | Record::in_line));
     }
 
     [[gnu::always_inline]] void begin_lease(Record& record, Nanos timeout, bool is_default) noexcept {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -51,6 +52,7 @@ template <class Body>
 class MessageStore final : public RecordOwner {
     using Layout = PayloadOf<Body>;
     static_assert(is_text<Body> || alignof(Body) <= alignof(Record), "a body may not be aligned beyond 64 bytes");
+    static_assert(std::is_nothrow_destructible_v<Body>, "the destructor of a body must be noexcept");
 
     struct Close {
         void operator()(MessageStore* store) const noexcept { store->close_with_queue(); }

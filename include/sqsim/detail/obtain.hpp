@@ -12,9 +12,9 @@ namespace sqsim::inline SQSIM_ABI::detail {
 // Every operation first obtains what it needs, which may fail and changes nothing that anybody can see, and then
 // commits, which cannot fail. What follows is for what can do with less, or later.
 
-/// Whether `get()` found memory for all that it needs. Also for a commit.
+/// Whether `get()` found memory for all that it needs. Also for a commit. Errors: whatever else it throws.
 template <class Get>
-[[nodiscard]] bool obtained(Get get) noexcept {
+[[nodiscard]] bool obtained(Get get) {
     const Dispensable dispensable{};
 #if SQSIM_EXCEPTIONS
     try {

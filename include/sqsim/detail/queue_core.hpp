@@ -137,23 +137,44 @@ public:
     template <class Operation>
     auto locked(Operation operation) {
         run_tasks();
-        return locked_now(std::move(operation));
+        return locked_at(to_nanos(clock_.now()), std::move(operation));
     }
 
-    /// The same for what concerns only messages that were received: what has come meanwhile stays in the mailbox.
+    /// The same for a send to a FIFO queue. Errors: throws `request_throttled` if it is one too many.
     template <class Operation>
-    auto locked_past_mailbox(Operation operation) {
+    auto locked_to_send(std::string_view group_id, Operation operation) {
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        engine_.advance_to(now);
-        return operation(engine_);
+        {
+            Section section{*this};
+            catch_up(now);
+            [[maybe_unused]] const Announcement announcement{*this};
+            if (engine_.count_send(group_id)) [[likely]] {
+                return operation(engine_);
+            }
+        }
+        raise_throttled();
     }
 
-    /// The same for a move task, which must not run itself.
+    /// The same for deletes, which concern only messages that were received: what has come meanwhile stays in the
+    /// mailbox.
     template <class Operation>
-    auto locked_now(Operation operation) {
+    auto locked_to_erase(Operation operation) {
+        run_tasks();
         const Nanos now = to_nanos(clock_.now());
+        {
+            Section section{*this};
+            engine_.advance_to(now);
+            if (engine_.count_call(Call::erase)) [[likely]] {
+                return operation(engine_);
+            }
+        }
+        raise_throttled();
+    }
+
+    /// As `locked`, for a move task, which must not run itself, and knows the time.
+    template <class Operation>
+    auto locked_at(Nanos now, Operation operation) {
         Section section{*this};
         catch_up(now);
         [[maybe_unused]] const Announcement announcement{*this};
@@ -167,19 +188,24 @@ public:
                         const std::stop_token& stop, Take take) {
         run_tasks();
         const auto start = clock_.now();
+        Posted<QueueCore> posted;  // before the section, so that its end comes after that of the lock
         Section section{*this};
         std::size_t fresh = catch_up_to_receive(to_nanos(start), maximum);
         if constexpr (is_fifo) {
             if (engine_.is_void(options.receive_request_attempt_id, done)) {
+                section.finish();
                 raise(attempt_is_void(options.receive_request_attempt_id));
             }
+            if (!engine_.count_call(Call::receive)) {
+                section.finish();
+                raise_throttled();
+            }
         }
-        engine_.count_call(Call::receive);
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
         }
-        for (const ReceiptHandle& handle : done) {
-            static_cast<void>(engine_.erase(handle));
+        if (!done.empty()) {
+            erase_done(done);
         }
         if constexpr (requires { take.note_erased(); }) {
             if (!done.empty()) {
@@ -200,7 +226,7 @@ public:
                 return engine_.receive_fresh(fresh, take);
             }
         }
-        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take}.receive(section, stop, start);
+        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take, posted}.receive(section, stop, start);
     }
 
     /// The usual case of a receive: without options, and with messages that are there for the first time. Returns: how
@@ -266,10 +292,7 @@ public:
                 return;
             }
         }
-        locked_past_mailbox([&](Engine& engine) {
-            engine.count_call(Call::erase);
-            engine.erase(handles, results);
-        });
+        locked_to_erase([&](Engine& engine) { engine.erase(handles, results); });
     }
 
     HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) {
@@ -291,8 +314,19 @@ public:
     /// Takes a message that another queue moves here: into the mailbox. `take_in` must follow, without that queue's
     /// lock. If there is no memory for it now, it stays there until the next operation.
     void post(std::unique_ptr<MovedMessage> moved) noexcept { mailbox_.post(std::move(moved)); }
-    void take_in() noexcept {
-        static_cast<void>(obtained([this] { locked_now([](Engine&) {}); }));
+    void take_in(Nanos now) noexcept {
+        static_cast<void>(obtained([&] { locked_at(now, [](Engine&) {}); }));
+    }
+
+    /// Deletes what counts of the handles, all or nothing.
+    void erase_done(std::span<const ReceiptHandle> done) {
+        if constexpr (is_fifo) {
+            for (const ReceiptHandle& handle : done) {
+                static_cast<void>(engine_.erase(handle));
+            }
+        } else {
+            engine_.erase(done);
+        }
     }
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
@@ -541,10 +575,7 @@ private:
     }
 
     [[gnu::noinline]] HandleResult erase_in_any_case(const ReceiptHandle& handle) {
-        const HandleStatus status = locked_past_mailbox([&](Engine& engine) {
-            engine.count_call(Call::erase);
-            return engine.erase(handle);
-        });
+        const HandleStatus status = locked_to_erase([&](Engine& engine) { return engine.erase(handle); });
         return {checked(handle, status)};
     }
 

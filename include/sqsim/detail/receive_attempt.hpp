@@ -15,9 +15,29 @@
 #include <cstddef>
 #include <memory>
 #include <stop_token>
+#include <type_traits>
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
+
+/// Dead letters that a receive has left in another queue's mailbox: that queue takes them in once no lock is held,
+/// however the receive ends.
+template <class Core>
+struct Posted {
+    Posted() noexcept = default;
+    Posted(const Posted&) = delete;
+    Posted& operator=(const Posted&) = delete;
+    ~Posted() { take_in(); }
+
+    void take_in() noexcept {
+        if (Core* const other = std::exchange(to, nullptr)) {
+            other->take_in(at);
+        }
+    }
+
+    Core* to = nullptr;
+    Nanos at{};
+};
 
 /// One call of receive on a queue's core, tried as often as there is hope: the predicate of its wait.
 /// Everything happens under the queue's lock but `work_outside`.
@@ -25,9 +45,10 @@ template <class Core, class Take>
 class ReceiveAttempt {
 public:
     /// `take(record)` gets what is received, up to so many.
-    ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, std::size_t maximum, Take& take)
-        : core_{core}, options_{options}, take_{take}, wait_time_{options.wait_time.value_or(
-                                                           core.engine_.options().receive_message_wait_time)} {
+    ReceiveAttempt(Core& core, const ReceiveMessageOptions& options, std::size_t maximum, Take& take,
+                   Posted<Core>& posted)
+        : core_{core}, options_{options}, take_{take}, posted_{posted},
+          wait_time_{options.wait_time.value_or(core.engine_.options().receive_message_wait_time)} {
         plan_.maximum = std::min(maximum, static_cast<std::size_t>(core.limits().maximum_number_of_messages));
         plan_.default_timeout = !options.visibility_timeout.has_value();
         plan_.short_poll = wait_time_ == Nanos::zero();
@@ -43,11 +64,8 @@ public:
                 core_.catch_up(core_.engine_.ledger().now());  // what came before
                 static_cast<void>(core_.engine_.take_opened());
                 const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
-                const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
-                if (!received && core_.engine_.ledger().counts().visible != 0) {
-                    // The wake-up may have been meant for this receive, which was stopped.
-                    core_.condition_.notify_one();
-                }
+                Turn<std::remove_reference_t<decltype(section.lock)>> turn{core_, section.lock};
+                turn.is_used = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
             }
         }
         const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
@@ -55,7 +73,6 @@ public:
             ++core_.engine_.ledger().totals.number_of_empty_receives;
         }
         section.finish();
-        work_outside();
         if (received_.not_retryable) {
             raise(attempt_is_void(options_.receive_request_attempt_id));
         }
@@ -72,7 +89,8 @@ public:
     /// Tries again, at the time that it is now.
     [[nodiscard]] bool operator()() {
         core_.close_fast_path();  // others had the lock meanwhile
-        core_.catch_up(to_nanos(core_.clock_.now()));
+        reading_ = to_nanos(core_.clock_.now());
+        core_.catch_up(reading_);
         const bool received_some = try_now();
         core_.wake();
         return received_some;
@@ -85,15 +103,16 @@ public:
         plan_.visibility_timeout = options_.visibility_timeout.value_or(core_.engine_.options().visibility_timeout);
         plan_.max_receive_count = core_.redrive_.dead_letter_queue != nullptr ? core_.redrive_.max_receive_count : 0;
         const auto dead = [&](std::unique_ptr<MovedMessage> moved) {
-            dead_letter_queue_ = core_.redrive_.dead_letter_queue;
-            dead_letter_queue_->post(std::move(moved));
+            posted_.to = core_.redrive_.dead_letter_queue;
+            posted_.at = core_.engine_.ledger().now();
+            posted_.to->post(std::move(moved));
         };
         if constexpr (Core::is_fifo) {
             received_ = core_.engine_.receive_attempt(options_.receive_request_attempt_id, plan_, take_, dead);
         } else {
             received_ = core_.engine_.receive(plan_, take_, dead);
         }
-        return received_.messages != 0 || received_.not_retryable;
+        return is_over();
     }
 
     /// When the wait ends, for a clock that runs by itself.
@@ -106,19 +125,47 @@ public:
         return look;
     }
 
-    // Dead letters and move tasks concern other queues, whose locks are taken only without this one's.
-    [[nodiscard]] bool has_work_outside() const {
-        return dead_letter_queue_ != nullptr ||
-               (core_.tasks_.any() && core_.tasks_.next_due() <= to_nanos(core_.clock_.now()));
-    }
+    // Dead letters and move tasks concern other queues, whose locks are taken only without this one's. Tasks wait if
+    // something was received: the clock may throw.
+    [[nodiscard]] bool has_work_outside() const { return posted_.to != nullptr || has_due_task(); }
     void work_outside() {
-        if (Core* const other = std::exchange(dead_letter_queue_, nullptr)) {
-            other->take_in();
+        posted_.take_in();
+        if (has_due_task()) {
+            core_.run_tasks();
         }
-        core_.run_tasks();
     }
 
 private:
+    /// The time in which a receive waits for its turn. A wake-up may have been meant for one that was stopped, or that
+    /// an exception has ended: then it goes to another one.
+    template <class Lock>
+    struct Turn {
+        Turn(Core& core_, Lock& lock_) noexcept : core{core_}, lock{lock_} {}
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+        ~Turn() {
+            if (!is_used) {
+                if (!lock.owns_lock()) {
+                    lock.lock();
+                }
+                if (core.engine_.ledger().counts().visible != 0) {
+                    core.condition_.notify_one();
+                }
+            }
+        }
+        Core& core;
+        Lock& lock;
+        bool is_used = false;
+    };
+
+    [[nodiscard]] bool has_due_task() const {
+        return !is_over() && core_.tasks_.any() && core_.tasks_.next_due() <= reading_;
+    }
+
+    [[nodiscard]] bool is_over() const noexcept {
+        return received_.messages != 0 || received_.not_retryable || received_.cut_short;
+    }
+
     template <class TimePoint>
     void begin_to_wait([[maybe_unused]] TimePoint start) {
         if constexpr (!Core::is_driven) {
@@ -150,11 +197,12 @@ private:
     Core& core_;
     const ReceiveMessageOptions& options_;
     Take& take_;
+    Posted<Core>& posted_;
     Nanos wait_time_;
     Nanos real_deadline_{};
+    Nanos reading_ = Nanos::min();  // of the clock, when the last try began
     ReceivePlan plan_{};
     Received received_{};
-    Core* dead_letter_queue_ = nullptr;  // that something was posted to
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -114,6 +114,7 @@ struct alignas(64) Record {
     static constexpr std::uint8_t in_line = 4;          // visible from the send on: the order of arrivals delivers it
     static constexpr std::uint8_t survived_delete = 8;  // a delete of it was lost; the next one works
     static constexpr std::uint8_t untouched = 16;       // visible since its send: the three times are not written yet
+    static constexpr std::uint8_t leaving = 32;         // deleted by the batch that is at work
 
     /// A message that a plain send has stored and that nothing has happened to.
     static constexpr std::uint8_t plain_status = static_cast<std::uint8_t>(State::visible) | in_line | untouched;
@@ -129,6 +130,7 @@ struct alignas(64) Record {
     }
     [[nodiscard]] bool has(std::uint8_t mark) const noexcept { return (status & mark) != 0; }
     void mark(std::uint8_t mark) noexcept { status |= mark; }
+    void unmark(std::uint8_t mark) noexcept { status &= static_cast<std::uint8_t>(~mark); }
 
     /// Describes a message with a body of so many bytes and nothing else, visible since its send.
     [[gnu::always_inline]] void describe_plain(std::uint64_t size, std::uint64_t plain_layout) noexcept {

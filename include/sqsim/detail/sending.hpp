@@ -25,7 +25,11 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// What a send takes as its body.
 template <class Body>
-using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body>;
+using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body&&>;
+
+/// Whether a send has a form that copies its body: one of text always does.
+template <class Body>
+inline constexpr bool is_copied = !is_text<Body> && std::is_copy_constructible_v<Body>;
 
 /// The object of a clock that needs none.
 template <StaticClock C>
@@ -35,28 +39,35 @@ inline C static_clock{};
 struct Draft {
     MaybeError error{};
     std::unique_ptr<Extras> extras{};
+    Extras* unfilled = nullptr;      // the same, also when they are those of a record: `take` puts something into them
     std::size_t size = 0;            // as the service counts it (R37)
     std::string deduplication_id{};  // FIFO: the one sent or that of the content
 };
 
-/// Moves what few messages have into memory of its own; null for most messages.
+/// Memory for what few messages have, with nothing in it; null for most messages.
 template <class Options>
-[[nodiscard]] std::unique_ptr<Extras> make_extras(Options&& options) {
-    if (options.message_attributes.empty() && options.aws_trace_header.empty()) {
-        return nullptr;
+[[nodiscard]] std::unique_ptr<Extras> make_empty_extras(const Options& options) {
+    return options.message_attributes.empty() && options.aws_trace_header.empty() ? nullptr
+                                                                                  : std::make_unique<Extras>();
+}
+
+/// The same, with copies in it.
+template <class Options>
+[[nodiscard]] std::unique_ptr<Extras> make_extras(const Options& options) {
+    auto extras = make_empty_extras(options);
+    if (extras != nullptr) {
+        extras->attributes = options.message_attributes;
+        extras->aws_trace_header = options.aws_trace_header;
     }
-    auto extras = std::make_unique<Extras>();
-    extras->attributes = std::forward<Options>(options).message_attributes;
-    extras->aws_trace_header = std::forward<Options>(options).aws_trace_header;
     return extras;
 }
 
-/// Gives a message that could not be stored its options back, so that the caller may try again.
+/// At the end of a batch: takes the options of an entry that was stored. Until then they are the caller's.
 template <class Options>
-void return_extras(Draft& draft, Options& options) {
-    if (draft.extras != nullptr) {
-        options.message_attributes = std::move(draft.extras->attributes);
-        options.aws_trace_header = std::move(draft.extras->aws_trace_header);
+void take_options(const Draft& draft, Options& options) noexcept {
+    if (draft.unfilled != nullptr && draft.extras == nullptr) {
+        draft.unfilled->attributes = std::move(options.message_attributes);
+        draft.unfilled->aws_trace_header = std::move(options.aws_trace_header);
     }
 }
 
@@ -92,9 +103,10 @@ template <class Body, class From>
     return {};
 }
 
-/// Checks everything about one message that does not depend on the queue's content.
+/// Checks everything about one message that does not depend on the queue's content. The extras of an entry of a batch
+/// are still to be taken.
 template <class Body, class From, class Options, class Core>
-[[nodiscard]] Draft draft(const From& body, Options& options, const Core& core, bool in_batch) {
+[[nodiscard]] Draft draft(const From& body, const Options& options, const Core& core, bool in_batch) {
     Draft draft;
     const auto also = [&](auto check) {
         if (!draft.error) {
@@ -118,14 +130,15 @@ template <class Body, class From, class Options, class Core>
         });
     }
     if (!draft.error) {
-        draft.extras = make_extras(std::move(options));
+        draft.extras = in_batch ? make_empty_extras(options) : make_extras(options);
+        draft.unfilled = in_batch ? draft.extras.get() : nullptr;
     }
     return draft;
 }
 
 /// Checks the batch as a whole, which throws, and then each entry (R71, R72, R75-R78).
 template <class Body, class Entry, class Core>
-[[nodiscard]] std::vector<Draft> draft_batch(std::span<Entry> entries, const Core& core) {
+[[nodiscard]] std::vector<Draft> draft_batch(std::span<const Entry> entries, const Core& core) {
     raise_if(check_batch(entries.size(), "SendMessageBatchRequestEntry", core.limits()));
     std::size_t size = 0;
     for (const Entry& entry : entries) {
@@ -134,7 +147,7 @@ template <class Body, class Entry, class Core>
     raise_if(check_batch_size(size, core.limits()));
     std::vector<Draft> drafts;
     drafts.reserve(entries.size());
-    for (Entry& entry : entries) {
+    for (const Entry& entry : entries) {
         drafts.push_back(draft<Body>(entry.body, entry.options, core, true));
     }
     return drafts;

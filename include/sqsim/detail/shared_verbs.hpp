@@ -111,11 +111,7 @@ template <class Core>
     using Message = typename Core::message_type;
     require_good_receive(options, core.limits(), Core::is_fifo);
     if (out.empty()) {
-        core.locked([&](auto& engine) {
-            for (const ReceiptHandle& handle : done) {
-                static_cast<void>(engine.erase(handle));
-            }
-        });
+        core.locked([&](auto&) { core.erase_done(done); });
         return 0;
     }
     std::vector<Message> others;

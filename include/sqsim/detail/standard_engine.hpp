@@ -3,9 +3,11 @@
 
 #include "sqsim/choice.hpp"
 #include "sqsim/detail/choices.hpp"
+#include "sqsim/detail/chosen_receive.hpp"
 #include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/delivery_order.hpp"
 #include "sqsim/detail/fair_queue.hpp"
+#include "sqsim/detail/given_body.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/moved_message.hpp"
@@ -174,7 +176,7 @@ public:
     [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }
 
     /// A standard queue serves any number of calls (R163).
-    static constexpr void count_call(Call) noexcept {}
+    [[nodiscard]] static constexpr bool count_call(Call) noexcept { return true; }
 
     /// Stores a message (R46, R70, R129).
     template <class From>
@@ -188,7 +190,7 @@ public:
         }
         Record& record =
             ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, {}, !group_id.empty());
-        Unadded<Body> unadded{ledger_.store(), record};
+        Unadded<Body> unadded{ledger_.store(), record, given_body<Body>(body)};
         fair_queue_.expect(record);
         unadded.release();
         record.ordinal = ledger_.next_ordinal();
@@ -200,9 +202,13 @@ public:
     // For a batch that does not come to its end.
     using BeforeBatch = typename Arrivals<Body>::End;
     [[nodiscard]] BeforeBatch before_batch() noexcept { return ledger_.arrivals().end(); }
-    void take_back(const BeforeBatch& before) noexcept {
+    template <class Undo>
+    void take_back(const BeforeBatch& before, Undo undo) noexcept {
         const Commit commit{};
-        ledger_.take_back_since(before, [this](Record& record) { remove(record); });
+        ledger_.take_back_since(before, [&](Record& record) {
+            undo(record);
+            remove(record);
+        });
     }
 
     /// How many more messages the capacity allows.
@@ -221,7 +227,7 @@ public:
         ledger_.reserve(1);
         ledger_.arrivals().reserve_late();
         Record& record = detail::admit(ledger_, moved, !moved.redriven, false);
-        Unadded<Body> unadded{ledger_.store(), record};
+        Unadded<Body> unadded{ledger_.store(), record, nullptr};
         fair_queue_.expect(record);
         unadded.release();
         if (record.sent_at < ledger_.now()) {
@@ -231,7 +237,7 @@ public:
     }
 
     /// Leases visible messages in the order sent and hands each to `take(record)`; those received too often go to
-    /// `dead(moved)` instead (R171). Errors: `std::bad_alloc`, with no message received.
+    /// `dead(moved)` instead (R171). Errors: `std::bad_alloc` and those of a choice source; nothing has changed then.
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
@@ -239,7 +245,8 @@ public:
             result.over_limit = true;
             return result;
         }
-        result.messages = receive_in_order(plan, take, dead);
+        result.messages =
+            choices_.are_made() ? receive_in_order<false>(plan, take, dead) : receive_in_order<true>(plan, take, dead);
         ledger_.totals.number_of_messages_received += result.messages;
         return result;
     }
@@ -266,7 +273,7 @@ public:
         return received;
     }
 
-    /// R107-R110.
+    /// R107-R110. Errors: as below.
     [[gnu::always_inline]] HandleStatus erase(const ReceiptHandle& handle) {
         Record* const current = ledger_.handles().find_in_flight(handle);
         if (current == nullptr || !choices_.are_made()) [[unlikely]] {
@@ -277,10 +284,23 @@ public:
         return HandleStatus::ok;
     }
 
-    /// The same for many, and what became of each.
+    /// The same for many, and what became of each. Errors: those of a choice source; nothing has changed then.
     void erase(std::span<const ReceiptHandle> handles, HandleResult* result) {
+        if (!choices_.are_made()) [[unlikely]] {
+            return erase_by_choice(handles, result);
+        }
         for (const ReceiptHandle& handle : handles) {
             *result++ = {erase(handle)};
+        }
+    }
+
+    /// The same if nobody asks what became of them.
+    void erase(std::span<const ReceiptHandle> handles) {
+        if (!choices_.are_made()) [[unlikely]] {
+            return erase_by_choice(handles, nullptr);
+        }
+        for (const ReceiptHandle& handle : handles) {
+            static_cast<void>(erase(handle));
         }
     }
 
@@ -320,9 +340,9 @@ public:
         auto moved = prepare_move(options_.name);
         order_.reserve(1);
         const Commit commit{};
-        auto next = order_.take(nullptr);
+        auto next = order_.take();
         while (next.duplicate) {
-            next = order_.take(nullptr);
+            next = order_.take();
         }
         if (next.record == nullptr) {
             return nullptr;
@@ -354,26 +374,33 @@ public:
 private:
     static constexpr std::size_t prepared = 64;  // so many at a time
 
-    /// The general case: messages come back, in groups, or in an order that something decides.
-    template <class Take, class Dead>
+    /// The general case: messages come back, in groups, or in an order that something decides. `asks`: there is a
+    /// choice source, which may throw at any time. So nothing is given to `take` before all choices are made.
+    template <bool asks, class Take, class Dead>
     std::size_t receive_in_order(const ReceivePlan& plan, Take& take, Dead& dead) {
         std::size_t count = 0;
+        const std::uint32_t window = asks ? choices_.reorder_window() : 0;
         const std::size_t maximum = choices_.seen_by_poll(plan, [&] { return returnable(plan); });
         const std::size_t most = std::min(maximum, ledger_.counts().total());
         if constexpr (requires { take.reserve(most); }) {
             take.reserve(most);
         }
         ledger_.reserve_leases(plan.visibility_timeout, plan.default_timeout, most);
+        again_.clear();  // what an earlier receive left that did not come to its end
         again_.reserve(2 * most);
-        order_.reserve_taking(most + 1, choices_.source());  // and one that stays after all
+        order_.reserve_taking(most + 1, window);  // and one that stays after all
+        if constexpr (asks) {
+            chosen_.reserve(most);
+        }
+        typename Chosen::Open open{chosen_};
         while (count < maximum && ledger_.in_flight() < options_.limits.maximum_in_flight) {
-            const auto next = order_.take(choices_.source());
+            const auto next = asks ? order_.take(choices_, window) : order_.take();
             if (next.record == nullptr) {
                 break;
             }
             Record& record = *next.record;
             if (plan.max_receive_count > 0 && record.receives() >= static_cast<std::uint32_t>(plan.max_receive_count)) {
-                if (!next.duplicate && !move_dead_letter(next, dead)) {
+                if (!next.duplicate && !keep_dead_letter(next)) {
                     if (count == 0) {
                         raise_out_of_memory();
                     }
@@ -381,12 +408,23 @@ private:
                 }
                 continue;
             }
-            lease(record, plan);
-            if (!next.duplicate && record.state() == State::in_flight && choices_.is_doubled(record)) {
-                again_.push_back({record.ordinal, record.slot(), record.generation(), true});
+            if constexpr (asks) {
+                lease_untimed(next, plan);
+                if (!next.duplicate && record.state() == State::in_flight && choices_.is_doubled(record)) {
+                    again_.push_back({record.ordinal, record.slot(), record.generation(), true});
+                }
+            } else {
+                lease(record, plan);
+                take(record);
             }
-            take(record);
             ++count;
+        }
+        open.end();
+        if constexpr (asks) {
+            chosen_.commit_leases(plan.default_timeout, take);
+        }
+        if (chosen_.has_dead()) [[unlikely]] {
+            chosen_.commit_dead([this](Record& record, MovedMessage& moved) { take_away(record, false, moved); }, dead);
         }
         if (!again_.empty()) {  // only now: one call never returns a message twice
             for (const Ready& ready : again_) {
@@ -397,17 +435,13 @@ private:
         return count;
     }
 
-    /// Moves a message that was received too often. Returns whether there was memory; it is where it was if not.
-    template <class Dead>
-    [[nodiscard]] bool move_dead_letter(const typename DeliveryOrder<Body>::Next& next, Dead& dead) noexcept {
-        std::unique_ptr<MovedMessage> moved;
-        if (!obtained([&] { moved = prepare_move(options_.name); })) {
+    /// Keeps a message that was received too often, to be moved. Returns whether there was memory; it is where it was
+    /// if not.
+    [[nodiscard]] bool keep_dead_letter(const typename DeliveryOrder<Body>::Next& next) noexcept {
+        if (!obtained([&] { chosen_.keep_dead(next, options_.name); })) {
             order_.give_back(next.ready());
             return false;
         }
-        const Commit commit{};
-        take_away(*next.record, false, *moved);
-        dead(std::move(moved));
         return true;
     }
 
@@ -435,17 +469,58 @@ private:
         if (status == HandleStatus::invalid) {
             return status;
         }
-        ++ledger_.totals.number_of_messages_deleted;
         if (status == HandleStatus::superseded && choices_.stale_delete_works(*record)) {
             status = HandleStatus::ok;
         }
-        if (status != HandleStatus::ok) {
-            return status;
-        }
-        if (!choices_.is_delete_lost(*record)) {
+        const bool removes = status == HandleStatus::ok && !choices_.is_delete_lost(*record);
+        ++ledger_.totals.number_of_messages_deleted;
+        if (removes) {
             remove(*record);
         }
         return status;
+    }
+
+    // The marks of a batch of deletes, which go again unless it comes to its end.
+    struct Marks {
+        explicit Marks(std::size_t count) { records.reserve(count); }
+        Marks(const Marks&) = delete;
+        Marks& operator=(const Marks&) = delete;
+        ~Marks() {
+            for (const auto& [record, mark] : records) {
+                record->unmark(mark);
+            }
+        }
+        std::vector<std::pair<Record*, std::uint8_t>> records{};
+    };
+
+    /// Deletes many where a choice source decides: it is asked about all of them first.
+    [[gnu::noinline]] void erase_by_choice(std::span<const ReceiptHandle> handles, HandleResult* result) {
+        Marks marks{handles.size()};
+        std::size_t counted = 0;
+        for (const ReceiptHandle& handle : handles) {
+            auto [status, record] = ledger_.handles().find(handle);
+            if ((status == HandleStatus::ok || status == HandleStatus::superseded) && record->has(Record::leaving)) {
+                status = HandleStatus::gone;  // by an earlier handle of this batch
+            } else if (status == HandleStatus::superseded && choices_.stale_delete_works(*record)) {
+                status = HandleStatus::ok;
+            }
+            if (status == HandleStatus::ok) {
+                const std::uint8_t mark = choices_.is_delete_lost(*record) ? Record::survived_delete : Record::leaving;
+                record->mark(mark);
+                marks.records.emplace_back(record, mark);
+            }
+            counted += status != HandleStatus::invalid ? 1U : 0U;
+            if (result != nullptr) {
+                *result++ = {status};
+            }
+        }
+        for (const auto& [record, mark] : std::exchange(marks.records, {})) {
+            if (mark == Record::leaving) {
+                record->unmark(mark);
+                remove(*record);
+            }
+        }
+        ledger_.totals.number_of_messages_deleted += counted;
     }
 
     void catch_up() noexcept {
@@ -507,6 +582,19 @@ private:
             fair_queue_.note_second_lease(record);
         }
         ledger_.lease(record, plan.visibility_timeout, plan.default_timeout);
+        note_lease(record, before);
+    }
+    void lease_untimed(const typename DeliveryOrder<Body>::Next& next, const ReceivePlan& plan) noexcept {
+        Record& record = *next.record;
+        const State before = record.state();
+        chosen_.lease(next, plan.visibility_timeout, [&] {
+            if (before == State::in_flight) {
+                fair_queue_.note_second_lease(record);
+            }
+        });
+        note_lease(record, before);
+    }
+    void note_lease(Record& record, State before) noexcept {
         fair_queue_.track(record, before, record.state());
         if (record.state() == State::visible) {
             again_.push_back(returning(record));
@@ -533,6 +621,8 @@ private:
     Choices choices_{};
     FairQueue<Body> fair_queue_;
     DeliveryOrder<Body> order_{ledger_, fair_queue_.tenants()};
+    using Chosen = ChosenReceive<DeliveryOrder<Body>, Body>;
+    Chosen chosen_{ledger_, fair_queue_, order_};
     std::vector<Ready> again_{};  // visible again within one receive
     std::size_t opened_ = 0;
 };

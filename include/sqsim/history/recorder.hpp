@@ -57,17 +57,17 @@ public:
 
     /// Sends to a standard queue.
     template <class Text>
-    SendMessageResult send_message(Text&& body, SendMessageOptions options = {}) requires(!is_fifo) {
+    SendMessageResult send_message(Text&& body, const SendMessageOptions& options = {}) requires(!is_fifo) {
         const Sent sent = begin_send(body, options.message_group_id, options);
-        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), std::move(options)); });
+        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), options); });
     }
 
     /// Sends to a FIFO queue.
     template <class Text>
     SendMessageResult send_message(Text&& body, std::string_view group,
-                                   FifoSendMessageOptions options = {}) requires is_fifo {
+                                   const FifoSendMessageOptions& options = {}) requires is_fifo {
         const Sent sent = begin_send(body, group, options);
-        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), group, std::move(options)); });
+        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), group, options); });
     }
 
     /// Sends a batch. Each entry is an operation of its own.

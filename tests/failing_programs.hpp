@@ -887,13 +887,13 @@ std::vector<Program<W>> programs() {
     return all;
 }
 
-/// Runs a program with each step of it failing in turn, and gives `tell(n, problems)` what went wrong.
+/// Runs a program with each `stride`-th step of it failing in turn, and gives `tell(n, problems)` what went wrong.
 template <class W, class Tell>
-std::size_t run_all(const Program<W>& program, Tell tell) {
+std::size_t run_all(const Program<W>& program, Tell tell, std::uint64_t stride = 1) {
     std::size_t runs = 0;
     Problems first;
     static_cast<void>(W::run(~std::uint64_t{0}, program.options, program.steps, first));  // what is made once is made
-    for (std::uint64_t n = 1;; ++n) {
+    for (std::uint64_t n = 1;; n += stride) {
         Problems problems;
         problems.reserve(8);
         const bool has_failed = W::run(n, program.options, program.steps, problems);

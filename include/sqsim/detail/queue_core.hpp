@@ -18,6 +18,7 @@
 #include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -53,8 +54,10 @@ public:
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
     QueueCore(C& clock, const Options& options)
-        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)},
-          engine_{options, tag_, make_id_key(clock), is_shared}, maximum_message_size_{options.maximum_message_size} {
+        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)}, engine_{options, tag_,
+                                                                                            make_id_key(clock),
+                                                                                            is_shared},
+          maximum_message_size_{possible_size(options.maximum_message_size)} {
         engine_.advance_to(to_nanos(clock_.now()));
         if constexpr (is_driven) {
             clock_.attach(*this);
@@ -326,7 +329,7 @@ public:
         return maximum_message_size_.load(std::memory_order_relaxed);
     }
     void set_maximum_message_size(std::size_t bytes) {
-        maximum_message_size_.store(bytes, std::memory_order_relaxed);
+        maximum_message_size_.store(possible_size(bytes), std::memory_order_relaxed);
         locked([&](Engine& engine) { engine.options().maximum_message_size = bytes; });
     }
     /// What never changes of the options may be read without the lock.
@@ -434,6 +437,8 @@ private:
         std::array<Record*, Mailbox::Slots::most> records{};
         std::size_t written = 0;
     };
+
+    [[nodiscard]] static std::size_t possible_size(std::size_t bytes) noexcept { return std::min(bytes, largest_body); }
 
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
@@ -546,7 +551,8 @@ private:
     WaitCondition condition_;
     Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
     Engine engine_;
-    std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
+    std::atomic<std::size_t>
+        maximum_message_size_;  // as far as possible what the option says: sends check it before they lock
     RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};
     Mailbox mailbox_{};

@@ -123,7 +123,8 @@ private:
         if constexpr (!Core::is_driven) {
             real_deadline_ = saturating_add(real_time(), wait_time_);
             if constexpr (!Core::may_go_back) {  // what the call has taken until now belongs to the wait
-                real_deadline_ = saturating_add(real_deadline_, to_nanos(start) - to_nanos(core_.clock_.now()));
+                real_deadline_ =
+                    saturating_add(real_deadline_, saturating_subtract(to_nanos(start), to_nanos(core_.clock_.now())));
             }
         }
     }
@@ -139,7 +140,7 @@ private:
             }
             // What happens by itself ends the watching: a wait that blocks is woken by it.
             const Nanos next = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
-            const Nanos until_next = saturating_add(next, -core_.engine_.ledger().now());
+            const Nanos until_next = saturating_subtract(next, core_.engine_.ledger().now());
             return watch(
                 section.lock, stop, std::min({options_.spin, wait_time_, until_next}),
                 [&] { return core_.engine_.ledger().last_ordinal(); }, [&] { return core_.mailbox_.latest(); }, *this);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -33,6 +34,9 @@ enum class State : std::uint8_t { free, delayed, visible, in_flight };
 
 struct Record;
 class RecordOwner;
+
+/// The most bytes that a body may have, whatever the limits of its queue say: records count them so.
+inline constexpr std::size_t largest_body = std::numeric_limits<std::uint32_t>::max();
 
 // What a payload has beside the body, as bits; the class of the slot lies above them.
 inline constexpr std::uint8_t layout_extras = 1;  // a pointer to Extras

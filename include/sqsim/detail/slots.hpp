@@ -85,13 +85,18 @@ public:
     /// Gives memory back to the system where all slots of a region are free. Linear in the free slots.
     void trim() {
         std::vector<std::uint32_t> free(blocks_.size());
-        for_each_free([&](Record& record) { ++free[record.slot() >> place_bits]; });
+        // Of a slot whose generations may soon begin anew, the block could not say which is the latest.
+        std::vector<bool> worn(blocks_.size());
+        for_each_free([&](Record& record) {
+            ++free[record.slot() >> place_bits];
+            worn[record.slot() >> place_bits] = worn[record.slot() >> place_bits] || record.generation() >> 31 != 0;
+        });
         std::vector<bool> ends(blocks_.size());
         for (std::size_t i = kept_regions; i < regions_.size(); ++i) {
             const Region& region = regions_[i];
             bool all_free = true;
             for (std::uint32_t block = region.first_block; block != region.end_block; ++block) {
-                all_free = all_free && free[block] == blocks_[block].used;
+                all_free = all_free && free[block] == blocks_[block].used && !worn[block];
             }
             std::fill(ends.begin() + region.first_block, ends.begin() + region.end_block, all_free);
         }

@@ -22,6 +22,7 @@ void* allocate(std::size_t size, std::size_t alignment) noexcept {
         if (number == fails_at || (number > fails_at && watched::goes_on_failing.load(std::memory_order_relaxed))) {
             return nullptr;
         }
+        watched::bytes.fetch_add(size, std::memory_order_relaxed);
     }
     watched::living.fetch_add(1, std::memory_order_relaxed);
     const std::size_t bytes = size == 0 ? 1 : size;

@@ -47,10 +47,14 @@ public:
     void reserve_taking(std::size_t count, ChoiceSource* choices) {
         std::size_t others = 0;
         if (choices != nullptr && choices->reorder_window() != 0) {
-            others = std::min<std::size_t>(choices->reorder_window(), ledger_.counts().total());
+            // However wide the window and however often one is chosen, each of the others is given back once at a time.
+            // Only noisy tenants come in another order than that of the places which the window counts.
+            const std::size_t all = ledger_.counts().total();
+            others = tenants_.used() ? all : std::min<std::size_t>(choices->reorder_window(), all);
             window_.reserve(others + 1);
+            others += ReadyList::chunk;  // those that are taken meanwhile leave room by whole chunks only
         }
-        reserve(count * (others + 2));
+        reserve(2 * count + others);
     }
 
     /// Adds a message that is visible but not for the first time. Precondition: there is room, which was reserved when

@@ -273,7 +273,7 @@ private:
             detail::raise(Errc::invalid_parameter_value,
                           "Source queue arn and destination queue arn cannot be the same.");
         }
-        if (destination != nullptr && &destination->clock() != &source.clock()) {
+        if (destination != nullptr && !detail::is_same_clock(destination->clock(), source.clock())) {
             detail::raise(Errc::invalid_parameter_value, "Destination queue '" + destination->name() +
                                                              "' must use the same clock object as the source '" +
                                                              source.name() + "'.");

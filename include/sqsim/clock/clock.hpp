@@ -42,6 +42,12 @@ concept StaticClock = requires {
 }
 &&std::is_default_constructible_v<C>;
 
+/// Whether two queues have the same clock. That of a clock that needs no object is the same whatever object is named.
+template <class C>
+[[nodiscard]] constexpr bool is_same_clock(const C& a, const C& b) noexcept {
+    return StaticClock<C> || &a == &b;
+}
+
 /// A clock that the waiting functions of the standard library accept (the standard's own test is not everywhere yet).
 template <class C>
 concept StandardClock = requires {

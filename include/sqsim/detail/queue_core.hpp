@@ -3,7 +3,9 @@
 
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/process_end.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/forks.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/obtain.hpp"
@@ -43,12 +45,14 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// Plain sends to a standard queue take the mailbox's lock only, unless one thread has the queue for itself. What they
 /// prepare is stored by the next operation under the queue's lock, first of all.
 template <class C, class Body, class Lock, class Engine, class Options>
-class QueueCore final : public EventSource {
+class QueueCore final : public EventSource, private ForkWatcher {
 public:
     using message_type = Message<Body, typename C::time_point>;
     using lock_type = Lock;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
+    /// The clock says which ids the queue's messages have: the same ones in every process.
+    static constexpr bool names_ids = requires(C & clock) { clock.next_id_key(); };
     /// A send past the queue's lock does not know the last time that the queue has seen.
     static constexpr bool may_go_back = !is_driven && !is_steady<C>;
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
@@ -62,9 +66,15 @@ public:
         if constexpr (is_driven) {
             clock_.attach(*this);
         }
+        if constexpr (!names_ids) {
+            watch();
+        }
     }
 
     ~QueueCore() {
+        if (blocked_ != 0 && ProcessEnd::has_begun()) {
+            abandon_receives();
+        }
         require(condition_.waiting() == 0, "a queue is destroyed while a receive is blocked on it");
         if constexpr (is_driven) {
             clock_.detach(*this);
@@ -128,9 +138,13 @@ public:
     /// The engine of a queue that only one thread uses, between two operations.
     [[nodiscard]] const Engine& unlocked() const noexcept requires(!is_shared) { return engine_; }
 
-    /// The id of the message with this place.
+    /// The id of a new message with this place.
     [[nodiscard]] MessageId message_id(std::uint64_t ordinal) const noexcept {
         return IdAccess::message_id(engine_.ledger().store().id_key(), ordinal);
+    }
+    /// The id of any message with this place.
+    [[nodiscard]] MessageId earlier_message_id(std::uint64_t ordinal) const noexcept {
+        return IdAccess::message_id(engine_.ledger().store().id_key_of(ordinal), ordinal);
     }
 
     /// Runs an operation on the engine under the lock, after everything that is due has happened.
@@ -322,6 +336,9 @@ public:
         }
     }
 
+    /// How many receives are blocked, or about to be.
+    [[nodiscard]] std::size_t blocked() const noexcept { return blocked_; }
+
     [[nodiscard]] C& clock() const noexcept { return clock_; }
     [[nodiscard]] const std::string& name() const noexcept { return condition_.name(); }
     [[nodiscard]] const Limits& limits() const noexcept { return engine_.options().limits; }
@@ -446,11 +463,26 @@ private:
     }
 
     [[nodiscard]] static std::uint64_t make_id_key(C& clock) noexcept {
-        if constexpr (requires { clock.next_id_key(); }) {
+        if constexpr (names_ids) {
             return clock.next_id_key();
         } else {
             return process_entropy();
         }
+    }
+
+    /// Gets the threads out of here that are blocked when the process ends: their receives never return.
+    void abandon_receives() noexcept {
+        {
+            const std::scoped_lock lock{mutex_};
+            is_abandoned_ = true;
+            condition_.notify_all();
+        }
+        ProcessEnd::wait_for_none(blocked_);
+    }
+
+    void was_forked() noexcept override {
+        engine_.ledger().store().change_id_key(process_entropy(),
+                                               std::max(engine_.ledger().last_ordinal(), mailbox_.last_ordinal()));
     }
 
     /// Lets everything happen that is due, and takes in what has come.
@@ -549,7 +581,9 @@ private:
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
     WaitCondition condition_;
-    Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
+    bool is_abandoned_ = false;            // guarded by the lock
+    std::atomic<std::size_t> blocked_{0};  // receives that wait or may begin to
+    Nanos next_look_ = never;              // no later than when the next waiting receive looks by itself
     Engine engine_;
     std::atomic<std::size_t>
         maximum_message_size_;  // as far as possible what the option says: sends check it before they lock

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/process_end.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
@@ -12,6 +13,7 @@
 #include "sqsim/options.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
@@ -36,8 +38,10 @@ public:
     /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
     template <class Section, class TimePoint>
     std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
+        Blocked blocked;
         if (!try_now() && !plan_.short_poll) {
             begin_to_wait(start);
+            blocked.enter(core_.blocked_);
             if (!watches(section, stop)) {
                 const Sleeper sleeper{core_.mailbox_};
                 core_.catch_up(core_.engine_.ledger().now());  // what came before
@@ -54,7 +58,12 @@ public:
         if (received_.messages == 0 && !refused && !received_.not_retryable) {
             ++core_.engine_.ledger().totals.number_of_empty_receives;
         }
+        const bool is_abandoned = core_.is_abandoned_;
         section.finish();
+        if (is_abandoned) [[unlikely]] {
+            blocked.leave();
+            ProcessEnd::stand_still();
+        }
         work_outside();
         if (received_.not_retryable) {
             raise(attempt_is_void(options_.receive_request_attempt_id));
@@ -71,6 +80,9 @@ public:
 
     /// Tries again, at the time that it is now.
     [[nodiscard]] bool operator()() {
+        if (core_.is_abandoned_) [[unlikely]] {
+            return true;
+        }
         core_.catch_up(to_nanos(core_.clock_.now()));
         const bool received_some = try_now();
         core_.wake();
@@ -118,6 +130,28 @@ public:
     }
 
 private:
+    /// A receive that blocks, until it no longer uses the queue.
+    class Blocked {
+    public:
+        Blocked() = default;
+        Blocked(const Blocked&) = delete;
+        Blocked& operator=(const Blocked&) = delete;
+        ~Blocked() { leave(); }
+        void enter(std::atomic<std::size_t>& count) {
+            ProcessEnd::expect();
+            count_ = &count;
+            ++*count_;
+        }
+        void leave() noexcept {
+            if (count_ != nullptr) {
+                --*std::exchange(count_, nullptr);
+            }
+        }
+
+    private:
+        std::atomic<std::size_t>* count_ = nullptr;
+    };
+
     template <class TimePoint>
     void begin_to_wait([[maybe_unused]] TimePoint start) {
         if constexpr (!Core::is_driven) {

@@ -38,32 +38,14 @@ public:
     /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
     template <class Section, class TimePoint>
     std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
-        Blocked blocked;
-        if (!try_now() && !plan_.short_poll) {
-            begin_to_wait(start);
-            blocked.enter(core_.blocked_);
-            if (!watches(section, stop)) {
-                const Sleeper sleeper{core_.mailbox_};
-                core_.catch_up(core_.engine_.ledger().now());  // what came before
-                static_cast<void>(core_.engine_.take_opened());
-                const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
-                const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
-                if (!received && core_.engine_.ledger().counts().visible != 0) {
-                    // The wake-up may have been meant for this receive, which was stopped.
-                    core_.condition_.notify_one();
-                }
-            }
+        if (!try_now() && !plan_.short_poll) [[unlikely]] {
+            wait(section, stop, start);
         }
         const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
         if (received_.messages == 0 && !refused && !received_.not_retryable) {
             ++core_.engine_.ledger().totals.number_of_empty_receives;
         }
-        const bool is_abandoned = core_.is_abandoned_;
         section.finish();
-        if (is_abandoned) [[unlikely]] {
-            blocked.leave();
-            ProcessEnd::stand_still();
-        }
         work_outside();
         if (received_.not_retryable) {
             raise(attempt_is_void(options_.receive_request_attempt_id));
@@ -133,24 +115,42 @@ private:
     /// A receive that blocks, until it no longer uses the queue.
     class Blocked {
     public:
-        Blocked() = default;
+        explicit Blocked(std::atomic<std::size_t>& count) : count_{count} {
+            ProcessEnd::expect();
+            ++count_;
+        }
         Blocked(const Blocked&) = delete;
         Blocked& operator=(const Blocked&) = delete;
-        ~Blocked() { leave(); }
-        void enter(std::atomic<std::size_t>& count) {
-            ProcessEnd::expect();
-            count_ = &count;
-            ++*count_;
-        }
-        void leave() noexcept {
-            if (count_ != nullptr) {
-                --*std::exchange(count_, nullptr);
-            }
-        }
+        ~Blocked() { --count_; }
 
     private:
-        std::atomic<std::size_t>* count_ = nullptr;
+        std::atomic<std::size_t>& count_;
     };
+
+    /// Waits for messages, and never returns if the process ends meanwhile.
+    template <class Section, class TimePoint>
+    [[gnu::noinline]] void wait(Section& section, const std::stop_token& stop, TimePoint start) {
+        {
+            const Blocked blocked{core_.blocked_};
+            begin_to_wait(start);
+            if (!watches(section, stop)) {
+                const Sleeper sleeper{core_.mailbox_};
+                core_.catch_up(core_.engine_.ledger().now());  // what came before
+                static_cast<void>(core_.engine_.take_opened());
+                const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
+                const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
+                if (!received && core_.engine_.ledger().counts().visible != 0) {
+                    // The wake-up may have been meant for this receive, which was stopped.
+                    core_.condition_.notify_one();
+                }
+            }
+            if (!core_.is_abandoned_) [[likely]] {
+                return;
+            }
+            section.finish();
+        }
+        ProcessEnd::stand_still();
+    }
 
     template <class TimePoint>
     void begin_to_wait([[maybe_unused]] TimePoint start) {

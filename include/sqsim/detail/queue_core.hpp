@@ -45,7 +45,7 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// Plain sends to a standard queue take the mailbox's lock only, unless one thread has the queue for itself. What they
 /// prepare is stored by the next operation under the queue's lock, first of all.
 template <class C, class Body, class Lock, class Engine, class Options>
-class QueueCore final : public EventSource, private ForkWatcher {
+class QueueCore final : public EventSource {
 public:
     using message_type = Message<Body, typename C::time_point>;
     using lock_type = Lock;
@@ -65,9 +65,6 @@ public:
         engine_.advance_to(to_nanos(clock_.now()));
         if constexpr (is_driven) {
             clock_.attach(*this);
-        }
-        if constexpr (!names_ids) {
-            watch();
         }
     }
 
@@ -368,6 +365,27 @@ private:
     friend struct detail::Section<QueueCore>;
 
     using Section = detail::Section<QueueCore>;
+    /// Lets a process that was forked give ids of its own.
+    class IdRenewal final : public ForkWatcher {
+    public:
+        explicit IdRenewal(QueueCore& core) : core_{core} { watch(); }
+        IdRenewal(const IdRenewal&) = delete;
+        IdRenewal& operator=(const IdRenewal&) = delete;
+        ~IdRenewal() { unwatch(); }
+
+    private:
+        [[gnu::noinline, gnu::cold]] void was_forked() noexcept override {
+            auto& ledger = core_.engine_.ledger();
+            ledger.store().change_id_key(process_entropy(),
+                                         std::max(ledger.last_ordinal(), core_.mailbox_.last_ordinal()));
+        }
+
+        QueueCore& core_;
+    };
+    struct NoIdRenewal {
+        explicit NoIdRenewal(QueueCore&) noexcept {}
+    };
+
     /// Held for less time than a sleep takes, and never while another lock is waited for.
     using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
 
@@ -471,18 +489,13 @@ private:
     }
 
     /// Gets the threads out of here that are blocked when the process ends: their receives never return.
-    void abandon_receives() noexcept {
+    [[gnu::noinline, gnu::cold]] void abandon_receives() noexcept {
         {
             const std::scoped_lock lock{mutex_};
             is_abandoned_ = true;
             condition_.notify_all();
         }
         ProcessEnd::wait_for_none(blocked_);
-    }
-
-    void was_forked() noexcept override {
-        engine_.ledger().store().change_id_key(process_entropy(),
-                                               std::max(engine_.ledger().last_ordinal(), mailbox_.last_ordinal()));
     }
 
     /// Lets everything happen that is due, and takes in what has come.
@@ -590,6 +603,7 @@ private:
     RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};
     Mailbox mailbox_{};
+    [[no_unique_address]] std::conditional_t<names_ids, NoIdRenewal, IdRenewal> id_renewal_{*this};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -268,7 +268,7 @@ public:
     }
     /// Gives messages after this one ids of another key. Without memory the earlier ones have other ids, too.
     /// Precondition: no other thread uses the store.
-    void change_id_key(std::uint64_t key, std::uint64_t last_ordinal) noexcept {
+    [[gnu::noinline, gnu::cold]] void change_id_key(std::uint64_t key, std::uint64_t last_ordinal) noexcept {
         if (auto* const ids = new (std::nothrow) EarlierIds{last_ordinal, id_key_, nullptr}) {
             ids->earlier = std::move(earlier_ids_);
             earlier_ids_.reset(ids);

@@ -33,6 +33,7 @@ bool fails() noexcept {
         if (number == fails_at || (number > fails_at && watched::goes_on_failing.load(std::memory_order_relaxed))) {
             return true;
         }
+        watched::bytes.fetch_add(size, std::memory_order_relaxed);
     }
     return false;
 }

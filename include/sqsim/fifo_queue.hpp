@@ -464,7 +464,8 @@ private:
     }
 
     [[nodiscard]] SendMessageResult result(std::uint64_t ordinal, bool deduplicated) const noexcept {
-        return {core_.message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
+        return {deduplicated ? core_.earlier_message_id(ordinal) : core_.message_id(ordinal), SequenceNumber{ordinal},
+                deduplicated};
     }
 
     mutable detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions> core_;

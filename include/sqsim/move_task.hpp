@@ -31,15 +31,25 @@ enum class MoveTaskStatus : std::uint8_t { running, completed, cancelling, cance
 
 namespace detail {
 
+/// How long after its start a task at a rate moves the message after so many.
+[[nodiscard]] constexpr Nanos time_of_move(std::size_t count, std::optional<int> per_second) noexcept {
+    if (!per_second) {
+        return {};
+    }
+    const auto rate = static_cast<std::uint64_t>(*per_second);
+    const std::chrono::duration<std::uint64_t> whole{count / rate};
+    const std::uint64_t rest = count % rate * 1'000'000'000 / rate;
+    return saturating_add(saturating_nanos(whole), Nanos{static_cast<Nanos::rep>(rest)});
+}
+
 /// Moves messages out of a dead-letter queue at a rate: the n-th at n seconds divided by the rate from the start.
 template <class Core>
 class MoveTaskState final : public Task, public EventSource {
 public:
     MoveTaskState(Core& source, Core* destination, std::optional<int> per_second)
         : source_{&source}, destination_{destination}, clock_{&source.clock()}, rate{per_second},
-          started_at{to_nanos(source.clock().now())}, to_move{source.locked([](auto& engine) {
-              return engine.ledger().counts().visible;
-          })} {}
+          started_at{std::min(to_nanos(source.clock().now()), never - Nanos{1})},
+          to_move{source.locked([](auto& engine) { return engine.ledger().counts().visible; })} {}
 
     ~MoveTaskState() override { leave_clock(); }
 
@@ -131,7 +141,8 @@ private:
         const Nanos before = time_.set_back();
         static_cast<void>(time_.at(now));
         if (next_due() != never) {
-            next_due_.store(saturating_add(next_due(), before - time_.set_back()).count(), std::memory_order_release);
+            const Nanos earlier = saturating_subtract(next_due(), saturating_subtract(time_.set_back(), before));
+            next_due_.store(earlier.count(), std::memory_order_release);
         }
         return now;
     }
@@ -157,8 +168,9 @@ private:
             destination->post(std::move(message));
             destination->take_in(now);
             const std::size_t count = ++moved;
-            const auto step = rate ? Nanos{static_cast<std::int64_t>(count) * 1'000'000'000 / *rate} : Nanos{};
-            next_due_.store(saturating_add(started_at - time_.set_back(), step).count(), std::memory_order_release);
+            const Nanos next =
+                saturating_add(saturating_subtract(started_at, time_.set_back()), time_of_move(count, rate));
+            next_due_.store(next.count(), std::memory_order_release);
         }
     }
 
@@ -280,7 +292,7 @@ private:
             detail::raise(Errc::invalid_parameter_value,
                           "Source queue arn and destination queue arn cannot be the same.");
         }
-        if (destination != nullptr && &destination->clock() != &source.clock()) {
+        if (destination != nullptr && !detail::is_same_clock(destination->clock(), source.clock())) {
             detail::raise(Errc::invalid_parameter_value, "Destination queue '" + destination->name() +
                                                              "' must use the same clock object as the source '" +
                                                              source.name() + "'.");

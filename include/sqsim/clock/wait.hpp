@@ -123,7 +123,16 @@ public:
     template <class Predicate>
     [[nodiscard]] bool wait_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds limit,
                                 Predicate predicate) {
-        return changed_.wait_for(lock, limit, predicate);
+        const Nanos end = saturating_add(real_time(), saturating_nanos(limit));
+        while (!predicate()) {
+            const Nanos now = real_time();
+            if (now >= end) {
+                return false;
+            }
+            constexpr Nanos most = std::chrono::hours{1};  // for the end may be too far away to compute with
+            changed_.wait_for(lock, std::min(end - now, most));
+        }
+        return true;
     }
 
 private:
@@ -158,12 +167,12 @@ template <class Lock>
 template <class Lock, class Known, class Latest, class Predicate>
 [[nodiscard]] bool watch(std::unique_lock<Lock>& lock, const std::stop_token& stop, std::chrono::nanoseconds limit,
                          Known known, Latest latest, Predicate& predicate) {
-    const auto end = std::chrono::steady_clock::now() + limit;
+    const Nanos end = saturating_add(real_time(), limit);
     do {
         const auto old = known();
         lock.unlock();
         for (int round = 1; latest() == old && !stop.stop_requested(); ++round) {
-            if (round % 64 == 0 && std::chrono::steady_clock::now() >= end) {
+            if (round % 64 == 0 && real_time() >= end) {
                 break;
             }
             pause_a_moment();
@@ -175,7 +184,7 @@ template <class Lock, class Known, class Latest, class Predicate>
         if (predicate()) {
             return true;
         }
-    } while (std::chrono::steady_clock::now() < end);
+    } while (real_time() < end);
     return false;
 }
 
@@ -188,7 +197,7 @@ template <class C, class Predicate>
     } else if (deadline == C::time_point::max()) {
         return never;
     } else {
-        return saturating_add(real_time(), std::chrono::duration_cast<Nanos>(deadline - clock.now()));
+        return saturating_add(real_time(), saturating_subtract(to_nanos(deadline), to_nanos(clock.now())));
     }
 }
 
@@ -199,9 +208,7 @@ template <class TimePoint, class Predicate>
     constexpr Nanos most = std::chrono::hours{1};
     if constexpr (requires { predicate.next_look(); }) {
         if (const Nanos next = predicate.next_look(); next != never) {
-            using Duration = typename TimePoint::duration;
-            const Duration until = std::min(to_time_point<TimePoint>(next) - now, std::chrono::ceil<Duration>(most));
-            left = std::min(left, std::chrono::duration_cast<Nanos>(until));
+            left = std::min(left, saturating_subtract(to_nanos(to_time_point<TimePoint>(next)), to_nanos(now)));
         }
     }
     return std::min(left, most);

@@ -47,10 +47,14 @@ public:
     void reserve_taking(std::size_t count, std::uint32_t window) {
         std::size_t others = 0;
         if (window != 0) {
-            others = std::min<std::size_t>(window, ledger_.counts().total());
+            // However wide the window and however often one is chosen, each of the others is given back once at a time.
+            // Only noisy tenants come in another order than that of the places which the window counts.
+            const std::size_t all = ledger_.counts().total();
+            others = tenants_.used() ? all : std::min<std::size_t>(window, all);
             window_.reserve(others + 1);
+            others += ReadyList::chunk;  // those that are taken meanwhile leave room by whole chunks only
         }
-        taking_ = count * (others + 2);
+        taking_ = 2 * count + others;
         reserve(taking_);
     }
     /// The same for `more` others that were not counted then.

@@ -106,9 +106,10 @@ private:
     /// Counts the time of a lease that ends now.
     void count_processing_time(Record& record) {
         const Nanos now = ledger_.now();
-        tenants_.add_processing_time(now, now - record.received_at);
+        const Nanos lasted = saturating_subtract(now, record.received_at);
+        tenants_.add_processing_time(now, lasted);
         if (is_grouped(record)) {
-            tenants_.add_processing_time(tenant(record), now, now - record.received_at);
+            tenants_.add_processing_time(tenant(record), now, lasted);
         }
     }
 

@@ -299,7 +299,8 @@ public:
         if (status != HandleStatus::ok || record->state() != State::in_flight) {
             return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
-        if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
+        if (saturating_add(saturating_subtract(ledger_.now(), record->received_at), timeout) >
+            options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
         ledger_.reserve_leases(timeout, false, 1);
@@ -431,6 +432,7 @@ private:
 
     void let_happen() noexcept {
         const Commit commit{};
+        ledger_.stay_before_the_end();
         end_delays_and_leases();
         while (Record* record = ledger_.next_past_retention()) {
             remove(*record);

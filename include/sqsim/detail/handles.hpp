@@ -39,12 +39,11 @@ public:
             return {was_ours ? HandleStatus::gone : HandleStatus::invalid};
         }
         Record& record = store_[slot];
-        // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future.
-        if (record.generation() - generation > 0x8000'0000U || generation == 0) {
-            return {HandleStatus::invalid};
-        }
         if (record.generation() - generation >= record.receives() || record.state() == State::free) {
-            return {HandleStatus::gone};
+            // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future. No
+            // receive had the one that a slot begins with, until the numbers come around.
+            const bool is_of_future = record.generation() - generation > 0x8000'0000U;
+            return {is_of_future || generation == 0 ? HandleStatus::invalid : HandleStatus::gone};
         }
         return {record.generation() == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
     }

@@ -66,6 +66,10 @@ public:
     /// Moves to a later time; an earlier one, from a clock that was set back, counts as the last one seen.
     [[gnu::always_inline]] void advance(Nanos now) noexcept { now_ = std::max(now_, now); }
 
+    /// At the end of time nothing more happens: what has been put off until then does not end. Comes before anything
+    /// that is due happens.
+    void stay_before_the_end() noexcept { now_ = std::min(now_, never - Nanos{1}); }
+
     /// Whether it is certain that nothing is due.
     [[nodiscard]] bool is_quiet() const noexcept { return now_ < quiet_until_; }
     [[nodiscard]] Nanos quiet_until() const noexcept { return quiet_until_; }
@@ -357,14 +361,13 @@ public:
     /// The oldest message whose retention has ended (R193); null if there is none.
     [[nodiscard]] Record* next_past_retention() noexcept {
         Record* const first = arrivals_.first_sent();
-        return first != nullptr && first->sent_at <= saturating_add(now_, -retention_) ? first : nullptr;
+        return first != nullptr && retention_end(*first) <= now_ ? first : nullptr;
     }
 
     /// The next instant at which something happens by itself.
     [[nodiscard]] Nanos next_event() noexcept {
         const Record* const first = arrivals_.first_sent();
-        const Nanos retention_end = first != nullptr ? saturating_add(first->sent_at, retention_) : never;
-        return std::min(next_lease_end(), retention_end);
+        return std::min(next_lease_end(), first != nullptr ? retention_end(*first) : never);
     }
 
     /// Takes a message out of the queue for good that is in flight; `count_removed_in_flight` follows.
@@ -483,6 +486,11 @@ private:
             take(*record);
         }
         return count;
+    }
+
+    /// Retention that has no end has none either for what was sent before the epoch.
+    [[nodiscard]] Nanos retention_end(const Record& record) const noexcept {
+        return retention_ == never ? never : saturating_add(record.sent_at, retention_);
     }
 
     [[nodiscard]] std::size_t& count_of(State state) noexcept { return by_state_[static_cast<std::size_t>(state)]; }

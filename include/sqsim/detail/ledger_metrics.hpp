@@ -19,7 +19,8 @@ template <class Body, class Counts>
         if (counts(record)) {
             const Extras* extras = PayloadOf<Body>::extras(record);
             const bool was_moved = extras != nullptr && extras->body_record != nullptr;
-            age = ledger.now() - (was_moved ? extras->arrived_at : record.sent_at);
+            const Nanos since = was_moved ? extras->arrived_at : record.sent_at;
+            age = std::max(saturating_subtract(ledger.now(), since), Nanos::zero());
         }
         return !age;
     });

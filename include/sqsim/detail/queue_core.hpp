@@ -3,9 +3,11 @@
 
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/process_end.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/fast_path.hpp"
+#include "sqsim/detail/forks.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/obtain.hpp"
@@ -21,6 +23,7 @@
 #include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -52,13 +55,17 @@ public:
     using lock_type = Lock;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
+    /// The clock says which ids the queue's messages have: the same ones in every process.
+    static constexpr bool names_ids = requires(C & clock) { clock.next_id_key(); };
     /// A send past the queue's lock does not know the last time that the queue has seen.
     static constexpr bool may_go_back = !is_driven && !is_steady<C>;
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
     QueueCore(C& clock, const Options& options)
-        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)},
-          engine_{options, tag_, make_id_key(clock), is_shared}, maximum_message_size_{options.maximum_message_size} {
+        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)}, engine_{options, tag_,
+                                                                                            make_id_key(clock),
+                                                                                            is_shared},
+          maximum_message_size_{possible_size(options.maximum_message_size)} {
         engine_.advance_to(to_nanos(clock_.now()));
         if constexpr (is_driven) {
             clock_.attach(*this);
@@ -66,6 +73,9 @@ public:
     }
 
     ~QueueCore() {
+        if (blocked_ != 0 && ProcessEnd::has_begun()) {
+            abandon_receives();
+        }
         const Commit commit{};
         require(condition_.waiting() == 0, "a queue is destroyed while a receive is blocked on it");
         if constexpr (is_driven) {
@@ -128,9 +138,13 @@ public:
     /// The engine of a queue that only one thread uses, between two operations.
     [[nodiscard]] const Engine& unlocked() const noexcept requires(!is_shared) { return engine_; }
 
-    /// The id of the message with this place.
+    /// The id of a new message with this place.
     [[nodiscard]] MessageId message_id(std::uint64_t ordinal) const noexcept {
         return IdAccess::message_id(engine_.ledger().store().id_key(), ordinal);
+    }
+    /// The id of any message with this place.
+    [[nodiscard]] MessageId earlier_message_id(std::uint64_t ordinal) const noexcept {
+        return IdAccess::message_id(engine_.ledger().store().id_key_of(ordinal), ordinal);
     }
 
     /// Runs an operation on the engine under the lock, after everything that is due has happened.
@@ -395,6 +409,9 @@ public:
         }
     }
 
+    /// How many receives are blocked, or about to be.
+    [[nodiscard]] std::size_t blocked() const noexcept { return blocked_; }
+
     [[nodiscard]] C& clock() const noexcept { return clock_; }
     [[nodiscard]] const std::string& name() const noexcept { return condition_.name(); }
     [[nodiscard]] const Limits& limits() const noexcept { return engine_.options().limits; }
@@ -404,8 +421,8 @@ public:
     void set_maximum_message_size(std::size_t bytes) {
         locked_with_mailbox([&](Engine& engine) {
             engine.options().maximum_message_size = bytes;
-            maximum_message_size_.store(bytes, std::memory_order_relaxed);
-            plain_rules_ = {bytes, limits().check_characters};
+            maximum_message_size_.store(possible_size(bytes), std::memory_order_relaxed);
+            plain_rules_ = {possible_size(bytes), limits().check_characters};
         });
     }
     /// What never changes of the options may be read without the lock.
@@ -433,6 +450,27 @@ private:
 
     using Section = detail::Section<QueueCore>;
     using ShortSection = detail::ShortSection<QueueCore>;
+    /// Lets a process that was forked give ids of its own.
+    class IdRenewal final : public ForkWatcher {
+    public:
+        explicit IdRenewal(QueueCore& core) : core_{core} { watch(); }
+        IdRenewal(const IdRenewal&) = delete;
+        IdRenewal& operator=(const IdRenewal&) = delete;
+        ~IdRenewal() { unwatch(); }
+
+    private:
+        [[gnu::noinline, gnu::cold]] void was_forked() noexcept override {
+            auto& ledger = core_.engine_.ledger();
+            ledger.store().change_id_key(process_entropy(),
+                                         std::max(ledger.last_ordinal(), core_.mailbox_.last_ordinal()));
+        }
+
+        QueueCore& core_;
+    };
+    struct NoIdRenewal {
+        explicit NoIdRenewal(QueueCore&) noexcept {}
+    };
+
     /// Held for less time than a sleep takes, and never while another lock is waited for.
     using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
 
@@ -531,13 +569,15 @@ private:
         std::size_t written = 0;
     };
 
+    [[nodiscard]] static std::size_t possible_size(std::size_t bytes) noexcept { return std::min(bytes, largest_body); }
+
     [[nodiscard]] static const std::string& checked_name(const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
         return options.name;
     }
 
     [[nodiscard]] static std::uint64_t make_id_key(C& clock) noexcept {
-        if constexpr (requires { clock.next_id_key(); }) {
+        if constexpr (names_ids) {
             return clock.next_id_key();
         } else {
             return process_entropy();
@@ -577,6 +617,16 @@ private:
     [[gnu::noinline]] HandleResult erase_in_any_case(const ReceiptHandle& handle) {
         const HandleStatus status = locked_to_erase([&](Engine& engine) { return engine.erase(handle); });
         return {checked(handle, status)};
+    }
+
+    /// Gets the threads out of here that are blocked when the process ends: their receives never return.
+    [[gnu::noinline, gnu::cold]] void abandon_receives() noexcept {
+        {
+            const std::scoped_lock lock{mutex_};
+            is_abandoned_ = true;
+            condition_.notify_all();
+        }
+        ProcessEnd::wait_for_none(blocked_);
     }
 
     /// Lets everything happen that is due, and takes in what has come.
@@ -681,14 +731,18 @@ private:
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
     WaitCondition condition_;
-    Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
+    bool is_abandoned_ = false;            // guarded by the lock
+    std::atomic<std::size_t> blocked_{0};  // receives that wait or may begin to
+    Nanos next_look_ = never;              // no later than when the next waiting receive looks by itself
     FastPath fast_path_{};
     Engine engine_;
-    PlainRules plain_rules_{engine_.options().maximum_message_size, limits().check_characters};  // the mailbox's lock
-    std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
+    // Of the option, as far as it is possible. The first needs the mailbox's lock; sends check the other before they lock.
+    PlainRules plain_rules_{possible_size(engine_.options().maximum_message_size), limits().check_characters};
+    std::atomic<std::size_t> maximum_message_size_;
     RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};
     Mailbox mailbox_{};
+    [[no_unique_address]] std::conditional_t<names_ids, NoIdRenewal, IdRenewal> id_renewal_{*this};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

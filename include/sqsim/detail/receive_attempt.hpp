@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/process_end.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
@@ -12,6 +13,7 @@
 #include "sqsim/options.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
@@ -57,16 +59,8 @@ public:
     /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
     template <class Section, class TimePoint>
     std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
-        if (!try_now() && !plan_.short_poll) {
-            begin_to_wait(start);
-            if (!watches(section, stop)) {
-                const Sleeper sleeper{core_.mailbox_};
-                core_.catch_up(core_.engine_.ledger().now());  // what came before
-                static_cast<void>(core_.engine_.take_opened());
-                const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
-                Turn<std::remove_reference_t<decltype(section.lock)>> turn{core_, section.lock};
-                turn.is_used = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
-            }
+        if (!try_now() && !plan_.short_poll) [[unlikely]] {
+            wait(section, stop, start);
         }
         const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
         if (received_.messages == 0 && !refused && !received_.not_retryable) {
@@ -89,6 +83,9 @@ public:
     /// Tries again, at the time that it is now.
     [[nodiscard]] bool operator()() {
         core_.close_fast_path();  // others had the lock meanwhile
+        if (core_.is_abandoned_) [[unlikely]] {
+            return true;
+        }
         reading_ = to_nanos(core_.clock_.now());
         core_.catch_up(reading_);
         const bool received_some = try_now();
@@ -166,12 +163,50 @@ private:
         return received_.messages != 0 || received_.not_retryable || received_.cut_short;
     }
 
+    /// A receive that blocks, until it no longer uses the queue.
+    class Blocked {
+    public:
+        explicit Blocked(std::atomic<std::size_t>& count) : count_{count} {
+            ProcessEnd::expect();
+            ++count_;
+        }
+        Blocked(const Blocked&) = delete;
+        Blocked& operator=(const Blocked&) = delete;
+        ~Blocked() { --count_; }
+
+    private:
+        std::atomic<std::size_t>& count_;
+    };
+
+    /// Waits for messages, and never returns if the process ends meanwhile.
+    template <class Section, class TimePoint>
+    [[gnu::noinline]] void wait(Section& section, const std::stop_token& stop, TimePoint start) {
+        {
+            const Blocked blocked{core_.blocked_};
+            begin_to_wait(start);
+            if (!watches(section, stop)) {
+                const Sleeper sleeper{core_.mailbox_};
+                core_.catch_up(core_.engine_.ledger().now());  // what came before
+                static_cast<void>(core_.engine_.take_opened());
+                const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
+                Turn<std::remove_reference_t<decltype(section.lock)>> turn{core_, section.lock};
+                turn.is_used = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
+            }
+            if (!core_.is_abandoned_) [[likely]] {
+                return;
+            }
+            section.finish();
+        }
+        ProcessEnd::stand_still();
+    }
+
     template <class TimePoint>
     void begin_to_wait([[maybe_unused]] TimePoint start) {
         if constexpr (!Core::is_driven) {
             real_deadline_ = saturating_add(real_time(), wait_time_);
             if constexpr (!Core::may_go_back) {  // what the call has taken until now belongs to the wait
-                real_deadline_ = saturating_add(real_deadline_, to_nanos(start) - to_nanos(core_.clock_.now()));
+                real_deadline_ =
+                    saturating_add(real_deadline_, saturating_subtract(to_nanos(start), to_nanos(core_.clock_.now())));
             }
         }
     }
@@ -187,7 +222,7 @@ private:
             }
             // What happens by itself ends the watching: a wait that blocks is woken by it.
             const Nanos next = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
-            const Nanos until_next = saturating_add(next, -core_.engine_.ledger().now());
+            const Nanos until_next = saturating_subtract(next, core_.engine_.ledger().now());
             return watch(
                 section.lock, stop, std::min({options_.spin, wait_time_, until_next}),
                 [&] { return core_.engine_.ledger().last_ordinal(); }, [&] { return core_.mailbox_.latest(); }, *this);

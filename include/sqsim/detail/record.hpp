@@ -10,11 +10,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -35,6 +37,9 @@ enum class State : std::uint8_t { free, delayed, visible, in_flight };
 
 struct Record;
 class RecordOwner;
+
+/// The most bytes that a body may have, whatever the limits of its queue say: records count them so.
+inline constexpr std::size_t largest_body = std::numeric_limits<std::uint32_t>::max();
 
 // What a payload has beside the body, as bits; the class of the slot lies above them.
 inline constexpr std::uint8_t layout_extras = 1;  // a pointer to Extras
@@ -273,7 +278,26 @@ public:
         }
     }
 
+    /// The key of the ids of new messages.
     [[nodiscard]] std::uint64_t id_key() const noexcept { return id_key_; }
+    /// The key of the id of any message.
+    [[nodiscard]] std::uint64_t id_key_of(std::uint64_t ordinal) const noexcept {
+        std::uint64_t key = id_key_;
+        for (const EarlierIds* ids = earlier_ids_.get(); ids != nullptr && ordinal <= ids->last_ordinal;
+             ids = ids->earlier.get()) {
+            key = ids->key;
+        }
+        return key;
+    }
+    /// Gives messages after this one ids of another key. Without memory the earlier ones have other ids, too.
+    /// Precondition: no other thread uses the store.
+    [[gnu::noinline, gnu::cold]] void change_id_key(std::uint64_t key, std::uint64_t last_ordinal) noexcept {
+        if (auto* const ids = new (std::nothrow) EarlierIds{last_ordinal, id_key_, nullptr}) {
+            ids->earlier = std::move(earlier_ids_);
+            earlier_ids_.reset(ids);
+        }
+        id_key_ = key;
+    }
     /// Whether several threads may use the store.
     [[nodiscard]] bool is_concurrent() const noexcept { return concurrent_; }
 
@@ -330,7 +354,7 @@ protected:
     void give_back(Record& record) noexcept {
         Record* head = returned_.load(std::memory_order_acquire);
         do {
-            if (head == &closed_) {
+            if (head == closed()) {
                 if (orphans_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
                     delete this;
                 }
@@ -355,7 +379,7 @@ protected:
     /// Ends the store's life with its queue's: frees it now, or when the last of `referenced` records is given back.
     void close(std::uint32_t referenced) noexcept {
         std::uint32_t returned = 0;
-        for (Record* record = returned_.exchange(&closed_, std::memory_order_acq_rel); record != nullptr;
+        for (Record* record = returned_.exchange(closed(), std::memory_order_acq_rel); record != nullptr;
              record = record->next_free) {
             ++returned;
         }
@@ -366,9 +390,18 @@ protected:
     }
 
 private:
-    static inline Record closed_{};  // stands in `returned_` for "the queue is gone"
+    // Stands in `returned_` for "the queue is gone". The store's own address: a variable would be another one in each
+    // shared object that hides its symbols.
+    [[nodiscard]] Record* closed() noexcept { return reinterpret_cast<Record*>(this); }
+
+    struct EarlierIds {
+        std::uint64_t last_ordinal;
+        std::uint64_t key;
+        std::unique_ptr<const EarlierIds> earlier;
+    };
 
     std::uint64_t id_key_;
+    std::unique_ptr<const EarlierIds> earlier_ids_{};  // the latest first
     bool concurrent_;
     bool text_bodies_;
     alignas(two_cache_lines) std::atomic<Record*> returned_{nullptr};  // apart: many write it, all read the above
@@ -379,8 +412,9 @@ private:
 template <class Body>
 [[nodiscard]] MessageId message_id(Record& record, const RecordOwner& owner) noexcept {
     const Extras* extras = PayloadOf<Body>::extras(record);
-    return extras != nullptr && extras->from_dead_letter_move ? extras->message_id
-                                                              : IdAccess::message_id(owner.id_key(), record.ordinal);
+    return extras != nullptr && extras->from_dead_letter_move
+               ? extras->message_id
+               : IdAccess::message_id(owner.id_key_of(record.ordinal), record.ordinal);
 }
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

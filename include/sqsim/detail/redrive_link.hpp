@@ -31,7 +31,7 @@ struct RedriveLink {
     /// Errors: throws for a count out of range (R165) and for queues on different clocks.
     static void set(Core& source, Core& dead_letter_queue, int max_receive_count) {
         raise_if(check_redrive_policy(dead_letter_queue.name(), max_receive_count, source.limits()));
-        if (&dead_letter_queue.clock() != &source.clock()) {
+        if (!is_same_clock(dead_letter_queue.clock(), source.clock())) {
             raise(Errc::invalid_parameter_value, "Dead-letter queue '" + std::string{dead_letter_queue.name()} +
                                                      "' must use the same clock object as the source '" +
                                                      std::string{source.name()} + "'.");

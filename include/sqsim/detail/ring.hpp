@@ -28,6 +28,9 @@ class Ring {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:
+    // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
+    static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
+
     Ring() = default;
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;
@@ -117,8 +120,6 @@ public:
     void clear() noexcept { truncate(head_); }
 
 private:
-    // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
-    static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
     static constexpr std::size_t chunk_bytes = static_cast<std::size_t>(chunk_size) * sizeof(T);
     struct Free {
         void operator()(T* memory) const noexcept { SpareMemory::deallocate(memory, chunk_bytes, alignof(T)); }

@@ -103,6 +103,13 @@ template <class Body, class From>
     return {};
 }
 
+/// What is wrong with a text: one that no queue can store is not even read.
+template <class Core>
+[[nodiscard]] MaybeError check_body(std::string_view body, const Core& core, bool in_batch) {
+    return body.size() > largest_body ? check_size(body.size(), core.maximum_message_size(), in_batch)
+                                      : check_text(body, core.limits(), in_batch);
+}
+
 /// Checks everything about one message that does not depend on the queue's content. The extras of an entry of a batch
 /// are still to be taken.
 template <class Body, class From, class Options, class Core>
@@ -117,7 +124,7 @@ template <class Body, class From, class Options, class Core>
     };
     const Limits& limits = core.limits();
     if constexpr (is_text<Body>) {
-        draft.error = check_text(body, limits, in_batch);
+        draft.error = check_body(body, core, in_batch);
     }
     draft.size = message_size<Body>(body, options.message_attributes);
     also([&] { return check_size(draft.size, core.maximum_message_size(), in_batch); });
@@ -166,7 +173,7 @@ template <class Options, class Core>
     const std::size_t attributes = attributes_size(options.message_attributes);
     SizeTotals sizes;
     for (const std::string_view body : bodies) {
-        raise_if(check_text(body, limits, false));
+        raise_if(check_body(body, core, false));
         raise_if(check_size(body.size() + attributes, core.maximum_message_size(), false));
         sizes.add(body.size() + attributes);
     }

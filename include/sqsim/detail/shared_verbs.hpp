@@ -240,8 +240,9 @@ template <class Core>
         return std::string{kind} + " '" + std::string{core.name()} + "': " + std::to_string(counts.visible) +
                " visible, " + std::to_string(counts.in_flight) + " in flight, " + std::to_string(counts.delayed) +
                " delayed; " +
-               (next == never ? "nothing pending"
-                              : "next event in " + seconds_text(next - engine.ledger().now()) + " s");
+               (next == never
+                    ? "nothing pending"
+                    : "next event in " + seconds_text(saturating_subtract(next, engine.ledger().now())) + " s");
     });
 }
 

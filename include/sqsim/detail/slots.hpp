@@ -138,10 +138,17 @@ public:
     /// Gives memory back to the system where all slots of a region are free. Linear in the free slots.
     void trim() {
         std::vector<std::uint32_t> free(blocks_.size());
-        for_each_free([&](Record& record) { ++free[record.slot() >> line_bits]; });
+        // Of a slot whose generations may soon begin anew, the block could not say which is the latest.
+        std::vector<bool> worn(blocks_.size());
+        for_each_free([&](Record& record) {
+            const std::uint32_t number = record.slot() >> line_bits;
+            ++free[number];
+            worn[number] = worn[number] || record.generation() >> 31 != 0;
+        });
         std::vector<bool> ends(blocks_.size());
         for (std::size_t number = 0; number != blocks_.size(); ++number) {
-            ends[number] = blocks_[number].is_returnable && free[number] == blocks_[number].used;
+            const bool all_free = free[number] == blocks_[number].used;
+            ends[number] = blocks_[number].is_returnable && all_free && !worn[number];
         }
         for (Record*& list : free_) {
             for (Record* record = std::exchange(list, nullptr); record != nullptr;) {

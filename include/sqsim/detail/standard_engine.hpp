@@ -313,7 +313,8 @@ public:
         if (record->state() != State::in_flight) {
             return {HandleStatus::expired};
         }
-        if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
+        if (saturating_add(saturating_subtract(ledger_.now(), record->received_at), timeout) >
+            options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
         ledger_.reserve_leases(timeout, false, 1);
@@ -525,6 +526,7 @@ private:
 
     void catch_up() noexcept {
         const Commit commit{};
+        ledger_.stay_before_the_end();
         const bool is_tracked = fair_queue_.is_used();
         ledger_.end_default_leases([&](Record& record) {
             if (is_tracked) [[unlikely]] {

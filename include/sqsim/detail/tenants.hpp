@@ -27,21 +27,22 @@ public:
 
     [[nodiscard]] Nanos recent(Nanos now, Nanos window) noexcept {
         rotate(now, window);
-        const std::int64_t faded = 1024 - (now - start_) / (window / 1024 + Nanos{1});
+        const std::int64_t faded = 1024 - saturating_subtract(now, start_) / (window / 1024 + Nanos{1});
         return saturating_add(current_, previous_ / 1024 * std::max<std::int64_t>(faded, 0));
     }
 
 private:
     void rotate(Nanos now, Nanos window) noexcept {
-        if (now - start_ < window) {
+        const Nanos passed = saturating_subtract(now, start_);
+        if (passed < window) {
             return;
         }
-        previous_ = now - start_ < saturating_add(window, window) ? current_ : Nanos::zero();
+        previous_ = passed < saturating_add(window, window) ? current_ : Nanos::zero();
         current_ = Nanos::zero();
         start_ = now;
     }
 
-    Nanos start_{};
+    Nanos start_ = Nanos::min();  // of the window that `current_` is of
     Nanos current_{};
     Nanos previous_{};
 };
@@ -105,7 +106,8 @@ public:
         Tenant& tenant = tenants_[number];
         const bool exceeds = exceeds_thresholds(tenant, now, all_in_flight);
         const bool consumed = tenant.counts.visible + tenant.counts.delayed == 0;
-        const bool idle = tenant.counts.in_flight == 0 && now - tenant.past.idle_since >= thresholds_.quiet_after;
+        const bool idle = tenant.counts.in_flight == 0 &&
+                          saturating_subtract(now, tenant.past.idle_since) >= thresholds_.quiet_after;
         tenant.past.noisy = exceeds || (tenant.past.noisy && !consumed && !idle);
         return tenant.past.noisy;
     }

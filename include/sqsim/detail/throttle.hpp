@@ -26,7 +26,7 @@ enum class Call : std::uint8_t { send, receive, erase };
 class Throttle {
 public:
     Throttle(std::size_t calls_per_second, std::size_t partitions)
-        : most_{calls_per_second}, partitions_(partitions > 1 ? partitions : 0) {}
+        : most_{calls_per_second}, partitions_(partitions > 1 && calls_per_second != unlimited ? partitions : 0) {}
 
     /// Counts a call when the clock shows `reading`. Returns: false if it is one too many; it does not count then.
     [[nodiscard]] bool count(Call call, Nanos reading) noexcept {
@@ -55,7 +55,8 @@ private:
     };
 
     [[nodiscard]] static bool count(Second& second, std::size_t most, Nanos now) noexcept {
-        if (now >= saturating_add(second.begin, std::chrono::seconds{1})) {
+        const Nanos end = saturating_add(second.begin, std::chrono::seconds{1});
+        if (now >= end && end != never) {
             second = {now, 0};
         }
         if (second.calls == most) {

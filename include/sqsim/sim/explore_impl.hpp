@@ -9,6 +9,7 @@
 #include "sqsim/sim/options.hpp"
 #include "sqsim/sim/report.hpp"
 #include "sqsim/sim/report_text.hpp"
+#include "sqsim/sim/search/check_options.hpp"
 #include "sqsim/sim/search/explorer.hpp"
 #include "sqsim/sim/search/plan_workers.hpp"
 #include "sqsim/sim/search/report_builder.hpp"
@@ -38,6 +39,7 @@ namespace sim {
 
 SQSIM_EXPLORE_INLINE Report replay(std::string_view token, const ReplayOptions& options,
                                    const std::function<void(World&)>& scenario) {
+    detail::check_options(options);
     Report report;
     report.method = Report::Method::replay;
     report.name = options.name;
@@ -78,6 +80,7 @@ SQSIM_EXPLORE_INLINE Report replay(std::string_view token, const std::function<v
 }
 
 SQSIM_EXPLORE_INLINE Report explore(const ExploreOptions& options, const std::function<void(World&)>& scenario) {
+    detail::check_options(options);
     if (const std::optional<std::string> token = detail::token_from_environment(options.name)) {
         return replay(*token, detail::replay_options(options), scenario);
     }
@@ -151,6 +154,7 @@ SQSIM_EXPLORE_INLINE Report explore(const std::function<void(World&)>& scenario)
 }
 
 SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
+    detail::check_options(options);
     const detail::TerminateHint hint;
     detail::SampledSchedules schedules{options};
     detail::Runner runner{schedules.settings(detail::run_settings(options)), scenario, unlimited};
@@ -183,6 +187,7 @@ SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::func
 
 SQSIM_EXPLORE_INLINE Report run_bytes(std::span<const std::uint8_t> bytes, const std::function<void(World&)>& scenario,
                                       const SampleOptions& options) {
+    detail::check_options(options);
     const detail::TerminateHint hint;
     detail::Runner runner{detail::run_settings(options), scenario, unlimited};
     const detail::Watchdog watchdog{runner.context(), options.watchdog, options.on_standstill};

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace bench {
@@ -48,6 +49,54 @@ template <class QueueType>
     return log.history(true);
 }
 
+/// A FIFO group of a queue with a dead-letter queue, whose receives overlap: each message is received by two calls that
+/// last all the time, and by a third one after that, and then deleted.
+[[nodiscard]] History overlapping_receives(std::uint32_t messages) {
+    using sqsim::history::Action;
+    using sqsim::history::Operation;
+    History history;
+    history.queues = {{.name = "orders.fifo", .fifo = true, .max_receive_count = 5}};
+    history.clients = {"client"};
+    std::chrono::nanoseconds now{};
+    const auto add = [&](Action action, std::uint32_t message, std::chrono::nanoseconds invoked) -> Operation& {
+        Operation& operation = history.operations.emplace_back();
+        operation.action = action;
+        operation.message = message;
+        operation.content = message;
+        operation.invoked = invoked;
+        operation.answered = now += 1ns;
+        return operation;
+    };
+    const auto receive = [&](std::uint32_t message, std::int32_t count, std::chrono::nanoseconds invoked) {
+        Operation& call = add(Action::receive, 0, invoked);
+        call.duration = 1ns;
+        call.content = 0;
+        Operation delivery = call;
+        delivery.action = Action::delivery;
+        delivery.message = message;
+        delivery.content = message;
+        delivery.receipt = 3 * message + static_cast<std::uint32_t>(count);
+        delivery.receive_count = count;
+        history.operations.push_back(delivery);
+    };
+    for (std::uint32_t message = 1; message <= messages; ++message) {
+        add(Action::send, message, now).group = 1;
+    }
+    const std::chrono::nanoseconds begin = now;
+    for (std::uint32_t message = 1; message <= messages; ++message) {
+        receive(message, 1, begin);
+    }
+    for (std::uint32_t message = messages; message != 0; --message) {
+        receive(message, 2, begin);
+    }
+    now += 10ns;
+    for (std::uint32_t message = 1; message <= messages; ++message) {
+        receive(message, 3, now);
+        add(Action::delete_message, message, now).receipt = 3 * message + 3;
+    }
+    return history;
+}
+
 /// One iteration is one operation.
 void check(benchmark::State& state, const History& history, std::size_t times) {
     sqsim::history::HistoryChecker checker;
@@ -76,6 +125,17 @@ bool add_checks(const std::string& kind) {
     });
 }
 
+[[maybe_unused]] const bool overlapping = [] {
+    for (const std::uint32_t messages : {1'000U, 32'000U}) {
+        if (wanted(messages)) {
+            add("history/check/fifo/overlapping/" + std::to_string(messages), {}, [=](benchmark::State& state) {
+                const History history = overlapping_receives(messages);
+                check(state, history, 1);
+            });
+        }
+    }
+    return true;
+}();
 [[maybe_unused]] const bool standard =
     add_checks<sqsim::Queue<sqsim::ManualClock, std::string, sqsim::NullMutex>>("standard");
 [[maybe_unused]] const bool fifo =

@@ -576,7 +576,7 @@ TEST_CASE("a receive that its clock ends passes its wake-up on", "[failure]") {
 TEST_CASE("a source of events that throws does not keep its clock stepping", "[failure]") {
     struct Throwing final : sqsim::EventSource {
         Nanos next_event() override { return 1s; }
-        void run_until(Nanos) override { throw Thrown{}; }
+        NextEvent run_until(Nanos) override { throw Thrown{}; }
     };
     sqsim::ManualClock clock;
     {

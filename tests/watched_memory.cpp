@@ -18,7 +18,7 @@
 namespace {
 
 /// Whether the next allocation is to fail.
-bool fails() noexcept {
+bool fails(std::size_t size) noexcept {
 #if SQSIM_WATCHES_COMMITS
     if (sqsim::detail::Commit::depth != 0) {
         watched::in_commits.fetch_add(1, std::memory_order_relaxed);
@@ -39,14 +39,14 @@ bool fails() noexcept {
 }
 
 #if SQSIM_TSAN
-void check_or_throw() {
-    if (fails()) {
+void check_or_throw(std::size_t size) {
+    if (fails(size)) {
         throw std::bad_alloc{};
     }
 }
 #else
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
-    if (fails()) {
+    if (fails(size)) {
         return nullptr;
     }
     watched::living.fetch_add(1, std::memory_order_relaxed);
@@ -81,12 +81,12 @@ extern "C" {
 void* __real__Znwm(std::size_t size);                                             // NOLINT: the linker's names
 void* __real__ZnwmSt11align_val_t(std::size_t size, std::align_val_t alignment);  // NOLINT
 void* __wrap__Znwm(std::size_t size) {                                            // NOLINT
-    check_or_throw();
+    check_or_throw(size);
     return __real__Znwm(size);
 }
 void* __wrap__Znam(std::size_t size) { return __wrap__Znwm(size); }                // NOLINT
 void* __wrap__ZnwmSt11align_val_t(std::size_t size, std::align_val_t alignment) {  // NOLINT
-    check_or_throw();
+    check_or_throw(size);
     return __real__ZnwmSt11align_val_t(size, alignment);
 }
 void* __wrap__ZnwmRKSt9nothrow_t(std::size_t size, const std::nothrow_t&) noexcept {  // NOLINT

@@ -53,8 +53,8 @@ public:
 
     ~MoveTaskState() override { leave_clock(); }
 
-    /// Lets the clock drive the task. Errors: `std::bad_alloc`.
-    void attach() {
+    /// Lets the clock drive the task.
+    void attach() noexcept {
         if constexpr (Core::is_driven) {
             clock_->attach(*this);
             attached_ = true;
@@ -120,7 +120,11 @@ public:
     }
 
     [[nodiscard]] std::chrono::nanoseconds next_event() override { return next_due(); }
-    void run_until(std::chrono::nanoseconds now) noexcept override { run_due(now); }
+    [[nodiscard]] NextEvent settle() noexcept override { return {next_due(), true}; }  // it is never put forward
+    NextEvent run_until(std::chrono::nanoseconds now) noexcept override {
+        run_due(now);
+        return settle();
+    }
     [[nodiscard]] bool acts_on_others() const override { return status.load() == MoveTaskStatus::running; }
 
 private:

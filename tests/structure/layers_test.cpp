@@ -26,6 +26,7 @@ const std::map<std::string, double> ranks{
     // declarations, the clock concept
     {"fwd.hpp", 1},
     {"clock/clock.hpp", 1},
+    {"clock/event_source.hpp", 1},
     // vocabulary
     {"error.hpp", 2},
     {"ids.hpp", 2},
@@ -42,6 +43,9 @@ const std::map<std::string, double> ranks{
     {"decision.hpp", 4},  // its earlier name
     // the only code that blocks on time
     {"clock/wait.hpp", 4},
+    // what the manual clock has to do when
+    {"clock/source_list.hpp", 4},
+    {"clock/agenda.hpp", 4.2},
     {"clock/manual_clock.hpp", 4.5},
     {"clock/coarse_clock.hpp", 4.5},
     {"clock/process_end.hpp", 4.5},

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/clock/agenda.hpp"
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/event_source.hpp"
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/fwd.hpp"
@@ -39,14 +41,16 @@ public:
     ManualClock(const ManualClock&) = delete;
     ManualClock& operator=(const ManualClock&) = delete;
     ~ManualClock() {
-        detail::require(sources_.empty(), "a ManualClock is destroyed before a queue that uses it");
+        detail::require(agenda_.is_empty(), "a ManualClock is destroyed before a queue that uses it");
         detail::require(waiters_.empty(), "a ManualClock is destroyed while a thread waits on it");
     }
 
     [[nodiscard]] time_point now() const noexcept { return time_point{duration{now_.load(std::memory_order_acquire)}}; }
 
-    /// Moves the time by `step`, event by event, each at its own instant, up to and including the end.
+    /// Moves the time by `step`, event by event, each at its own instant, up to and including the end. Queues that have
+    /// something due at one instant have their turns in the order in which they were made.
     /// Errors: a negative step throws `std::invalid_argument`.
+    /// Complexity: logarithmic in the queues, for each that has something due or was used since the last move.
     /// Concurrency: at each event, waits until every receive that it concerns has looked again: it has returned or
     /// blocks again. Promises nothing about the code after such a receive: `advance_stepwise` waits for that, too.
     void advance(duration step) {
@@ -126,18 +130,13 @@ public:
     // What follows is for queues and move tasks.
 
     /// Adds a source of events. It must be removed before it ends.
-    void attach(EventSource& source) {
-        const std::scoped_lock advancing{advancing_};
-        sources_.push_back(&source);
-    }
+    void attach(EventSource& source) noexcept { agenda_.attach(source); }
     void detach(EventSource& source) noexcept {
         const std::scoped_lock advancing{advancing_};
-        if (stepping_) {
-            std::replace(sources_.begin(), sources_.end(), &source, static_cast<EventSource*>(nullptr));
-        } else {
-            std::erase(sources_, &source);
-        }
+        agenda_.detach(source);
     }
+    /// A settled source, under its own lock, tells that something may happen in it earlier than it has said.
+    void unsettle(EventSource& source) noexcept { agenda_.tell(source); }
 
     /// The key of the next queue's message ids: the same in every run, so that a test may name them.
     [[nodiscard]] std::uint64_t next_id_key() noexcept { return detail::mix64(++id_keys_ + 0x7371'7369'6d00'0000U); }
@@ -217,18 +216,6 @@ private:
         Waiter& waiter;
     };
 
-    // While sources run, one may leave, and others may come.
-    struct Stepping {
-        explicit Stepping(ManualClock& clock_) noexcept : clock{clock_} { clock.stepping_ = true; }
-        Stepping(const Stepping&) = delete;
-        Stepping& operator=(const Stepping&) = delete;
-        ~Stepping() {
-            clock.stepping_ = false;
-            std::erase(clock.sources_, nullptr);
-        }
-        ManualClock& clock;
-    };
-
     void wake_waiters(WaitCondition& condition) {
         for (Waiter* waiter : waiters_) {
             waiter->must_look = waiter->must_look || waiter->condition == &condition;
@@ -271,15 +258,11 @@ private:
 
     [[nodiscard]] bool must_step() const {
         const auto lock = rendezvous_.lock();
-        return !waiters_.empty() ||
-               std::any_of(sources_.begin(), sources_.end(), [](auto* source) { return source->acts_on_others(); });
+        return !waiters_.empty() || agenda_.has_acting();
     }
 
     [[nodiscard]] detail::Nanos earliest_event() const {
-        detail::Nanos next = detail::never;
-        for (EventSource* source : sources_) {
-            next = std::min(next, source->next_event());
-        }
+        detail::Nanos next = agenda_.next_event();
         const auto lock = rendezvous_.lock();
         for (const Waiter* waiter : waiters_) {
             next = std::min(next, waiter->deadline.time_since_epoch());
@@ -289,21 +272,28 @@ private:
 
     void step_to(detail::Nanos instant) {
         {
-            const auto lock = rendezvous_.lock();
-            now_.store(instant.count(), std::memory_order_release);
-        }
-        {
-            const Stepping stepping{*this};
-            for (std::size_t i = 0; i < sources_.size(); ++i) {
-                if (sources_[i] != nullptr) {
-                    sources_[i]->run_until(instant);
-                }
+            detail::Agenda::Step step{agenda_, instant};
+            {
+                const auto lock = rendezvous_.lock();
+                now_.store(instant.count(), std::memory_order_release);
+                add_expired_waits(step);
             }
+            step.run();
         }
         auto lock = rendezvous_.lock();
         rendezvous_.wait(lock, [this] {
             return std::none_of(waiters_.begin(), waiters_.end(), [](auto* waiter) { return waiter->must_look; });
         });
+    }
+
+    /// The sources of the waits that end now: these only the clock knows. Under the rendezvous' lock.
+    void add_expired_waits(detail::Agenda::Step& step) noexcept {
+        for (const Waiter* waiter : waiters_) {
+            EventSource* const source = waiter->condition->source();
+            if (source != nullptr && waiter->deadline <= now()) {
+                step.add(*source);
+            }
+        }
     }
 
     [[noreturn]] void backwards(time_point end) const {
@@ -327,8 +317,7 @@ private:
     std::atomic<rep> now_{0};  // written under the rendezvous' lock
     // One mover at a time; recursive, for a source may end, and so leave, while it runs.
     mutable std::recursive_mutex advancing_{};
-    std::vector<EventSource*> sources_{};  // guarded by advancing_
-    bool stepping_ = false;                // guarded by advancing_
+    mutable detail::Agenda agenda_{};  // asking a source changes what is known of it
     mutable detail::Rendezvous rendezvous_{};
     std::vector<Waiter*> waiters_{};  // guarded by the rendezvous' lock
     std::atomic<std::uint64_t> id_keys_{0};

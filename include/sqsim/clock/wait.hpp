@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/event_source.hpp"
 #include "sqsim/fwd.hpp"
 #include "sqsim/light_mutex.hpp"
 
@@ -29,32 +30,11 @@ struct NullMutex {
     [[nodiscard]] static constexpr bool try_lock() noexcept { return true; }
 };
 
-/// Something that happens at instants of its own: the queues and move tasks that a `ManualClock` steps through.
-/// Instants are nanoseconds since the clock's epoch.
-class EventSource {
-public:
-    EventSource(const EventSource&) = delete;
-    EventSource& operator=(const EventSource&) = delete;
-
-    /// The next instant at which something happens; the largest duration if nothing will.
-    /// Concurrency: takes the source's own lock; the clock's lock is not held.
-    [[nodiscard]] virtual std::chrono::nanoseconds next_event() = 0;
-
-    /// Lets everything happen that is due by `now`, and wakes those whom it concerns.
-    virtual void run_until(std::chrono::nanoseconds now) = 0;
-
-    /// Whether its events change other sources, so that time may not jump over them.
-    [[nodiscard]] virtual bool acts_on_others() const { return false; }
-
-protected:
-    EventSource() = default;
-    ~EventSource() = default;
-};
-
 /// What the threads that wait for one queue wait on. Everything happens under the queue's lock.
 class WaitCondition {
 public:
-    explicit WaitCondition(std::string name = {}) : name_{std::move(name)} {}
+    explicit WaitCondition(std::string name = {}, EventSource* source = nullptr)
+        : name_{std::move(name)}, source_{source} {}
 
     /// Wakes one waiting thread, or all. Free if none waits.
     void notify_one() noexcept {
@@ -75,6 +55,9 @@ public:
 
     /// Who waits here, for messages to people.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+    /// What lets those who wait here look again when time has moved; null if nothing does.
+    [[nodiscard]] EventSource* source() const noexcept { return source_; }
 
     /// Blocks until the next notification or a stop request.
     template <class Lock>
@@ -101,6 +84,7 @@ private:
     };
 
     std::string name_;
+    EventSource* source_;
     std::condition_variable_any changed_{};
     std::uint64_t signals_ = 0;
     std::size_t waiting_ = 0;

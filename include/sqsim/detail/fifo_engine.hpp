@@ -58,6 +58,9 @@ public:
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
     }
 
+    /// Nothing happens by itself before, and perhaps nothing then.
+    [[nodiscard]] Nanos quiet_until() const noexcept { return std::min(ledger_.quiet_until(), quiet_until_); }
+
     /// Counts a call against the queue's throughput. Returns: false if it is one too many (R162).
     [[nodiscard]] bool count_call(Call call) noexcept { return throttle_.count(call, reading_); }
     [[nodiscard]] bool count_send(std::string_view group_id) noexcept {

@@ -184,6 +184,12 @@ public:
     }
     void remove_sleeper() noexcept { --sleepers_; }
 
+    /// Lets nothing be prepared until the next `follow`. Returns: whether nothing has come meanwhile.
+    [[nodiscard]] bool close() noexcept {
+        credit_ = room_ = 0;
+        return count_ == 0 && moved_ == nullptr;
+    }
+
     // Under both locks.
 
     /// Gives what has come to the engine; `follow` must come next, also after an error. Errors: `std::bad_alloc`; what

@@ -207,7 +207,7 @@ public:
     }
 
     /// Frees the slots that were given back from anywhere.
-    void collect() noexcept {
+    [[gnu::always_inline]] void collect() noexcept {
         for (Record* record = take_returned(); record != nullptr;) {
             Record* const next = record->next_free;
             slots_.recycle(*record);

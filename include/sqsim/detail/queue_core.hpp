@@ -62,9 +62,9 @@ public:
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
 
     QueueCore(C& clock, const Options& options)
-        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)}, engine_{options, tag_,
-                                                                                            make_id_key(clock),
-                                                                                            is_shared},
+        : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options), this}, engine_{options, tag_,
+                                                                                                  make_id_key(clock),
+                                                                                                  is_shared},
           maximum_message_size_{possible_size(options.maximum_message_size)} {
         engine_.advance_to(to_nanos(clock_.now()));
         if constexpr (is_driven) {
@@ -99,7 +99,7 @@ public:
                 fast_path_.sends -= count;
                 return engine_.send_soon(std::forward<Bodies>(bodies), now, rules);
             }
-        } else if (!tasks_.any()) [[likely]] {
+        } else if (!has_tasks()) [[likely]] {
             if constexpr (!may_go_back) {
                 if constexpr (is_text<Body>) {
                     if (are_long(bodies)) [[unlikely]] {
@@ -127,6 +127,7 @@ public:
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        unsettle();
         engine_.advance_to(now);
         const auto lock = lock_soon(mailbox_.mutex);
         const Follower follower{*this};
@@ -400,13 +401,22 @@ public:
         return next;
     }
 
-    void run_until(std::chrono::nanoseconds now) noexcept override {
+    [[nodiscard]] NextEvent settle() override {
+        const Section section{*this};
+        engine_.advance_to(to_nanos(clock_.now()));
+        const bool is_settled = settles();
+        return {engine_.next_event(), is_settled};
+    }
+
+    NextEvent run_until(std::chrono::nanoseconds now) noexcept override {
         const Commit commit{};
-        Section section{*this};
+        const Section section{*this};
         engine_.advance_to(now);
         if constexpr (is_driven) {
             clock_.time_has_moved(condition_, engine_.take_opened() != 0);
         }
+        const bool is_settled = settles();
+        return {engine_.quiet_until(), is_settled};
     }
 
     /// How many receives are blocked, or about to be.
@@ -598,7 +608,8 @@ private:
     /// Opens it if nothing is out of the ordinary: for so many sends, too. Returns whether it is open.
     [[gnu::noinline]] bool opens_fast_path(Nanos now, std::size_t sends = 0) noexcept {
         fast_path_ = {};
-        if (condition_.waiting() == 0 && !tasks_.any() && engine_.is_ordinary()) {
+        if (condition_.waiting() == 0 && !has_tasks() && engine_.is_ordinary()) {
+            unsettle();
             engine_.advance_to(now);
             static_cast<void>(obtained([&] {
                 fast_path_.leases = engine_.prepare_leases();
@@ -632,8 +643,8 @@ private:
     /// Lets everything happen that is due, and takes in what has come.
     [[gnu::always_inline]] void catch_up(Nanos now) {
         engine_.advance_to(now);
-        if (mailbox_.is_filled()) [[unlikely]] {
-            empty_mailbox(now);
+        if (mailbox_.is_filled() || is_settled()) [[unlikely]] {
+            unsettle_and_take_in(now);
         }
     }
 
@@ -646,11 +657,42 @@ private:
         } else {
             engine_.advance_to(now);
             std::size_t fresh = engine_.fresh(maximum);
-            if (fresh < maximum && mailbox_.is_filled()) {
-                empty_mailbox(now);
+            if ((fresh < maximum && mailbox_.is_filled()) || is_settled()) {
+                unsettle_and_take_in(now);
                 fresh = engine_.fresh(maximum);
             }
             return fresh;
+        }
+    }
+
+    /// From now on operations tell the clock that they may have added an earlier event; plain sends take the queue's
+    /// lock until one has. Returns: false if what has come cannot be taken in, so that the clock must ask again.
+    [[nodiscard]] bool settles() noexcept {
+        is_settled_ = false;
+        if constexpr (is_driven) {
+            if (!mailbox_.is_filled() || obtained([this] { empty_mailbox(engine_.ledger().now()); })) {
+                const auto lock = lock_soon(mailbox_.mutex);
+                is_settled_ = mailbox_.close();
+            }
+        }
+        return is_settled_;
+    }
+
+    /// Whether an operation that may add an event has more to do first.
+    [[gnu::always_inline]] [[nodiscard]] bool is_settled() const noexcept { return is_driven && is_settled_; }
+    void unsettle() noexcept {
+        if constexpr (is_driven) {
+            if (std::exchange(is_settled_, false)) {
+                clock_.unsettle(*this);
+            }
+        }
+    }
+
+    /// Tells the clock, if it is to be told, and takes in what has come.
+    [[gnu::noinline]] void unsettle_and_take_in(Nanos now) {
+        unsettle();
+        if (mailbox_.is_filled()) {
+            empty_mailbox(now);
         }
     }
 
@@ -721,8 +763,11 @@ private:
         }
     }
 
+    /// Whether the queue's calls drive a task.
+    [[gnu::always_inline]] [[nodiscard]] bool has_tasks() const noexcept { return !is_driven && tasks_.any(); }
+
     void run_tasks() {
-        if (tasks_.any()) {
+        if (has_tasks()) {
             tasks_.run_due(to_nanos(clock_.now()));
         }
     }
@@ -733,10 +778,12 @@ private:
     WaitCondition condition_;
     bool is_abandoned_ = false;            // guarded by the lock
     std::atomic<std::size_t> blocked_{0};  // receives that wait or may begin to
+    bool is_settled_ = false;              // the clock knows when something happens by itself, and need not ask
     Nanos next_look_ = never;              // no later than when the next waiting receive looks by itself
     FastPath fast_path_{};
     Engine engine_;
-    // Of the option, as far as it is possible. The first needs the mailbox's lock; sends check the other before they lock.
+    // Of the option, as far as it is possible. The first needs the mailbox's lock; sends check the other before they
+    // lock.
     PlainRules plain_rules_{possible_size(engine_.options().maximum_message_size), limits().check_characters};
     std::atomic<std::size_t> maximum_message_size_;
     RedriveLink<QueueCore> redrive_{};

@@ -37,8 +37,8 @@ public:
     /// Returns a slot that was taken and is not needed.
     void put_back(Record& record) noexcept { add(free_[Slots::class_of(record)], record); }
 
-    // The same for a sender who lets go of the lock before it knows whether it needs the slot: for as long as it has it,
-    // there is room for it here.
+    // The same for a sender who lets go of the lock before it knows whether it needs the slot: for as long as it has
+    // it, there is room for it here.
     [[nodiscard]] Record* lend(std::uint8_t number) noexcept {
         Record* const record = take(number);
         free_[number].lent += record != nullptr ? 1U : 0U;

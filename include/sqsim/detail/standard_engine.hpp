@@ -61,8 +61,6 @@ public:
 
     // What short operations need (`FastPath`): they come only before `quiet_until`, and as long as nobody waits.
 
-    [[nodiscard]] Nanos quiet_until() const noexcept { return ledger_.quiet_until(); }
-
     /// Whether nothing decides, and no tenant was ever there.
     [[nodiscard]] bool is_ordinary() const noexcept { return choices_.are_made() && !fair_queue_.is_used(); }
 
@@ -174,6 +172,8 @@ public:
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
     [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }
+    /// Nothing happens by itself before, and perhaps nothing then.
+    [[nodiscard]] Nanos quiet_until() const noexcept { return ledger_.quiet_until(); }
 
     /// A standard queue serves any number of calls (R163).
     [[nodiscard]] static constexpr bool count_call(Call) noexcept { return true; }

@@ -106,8 +106,8 @@ public:
         Tenant& tenant = tenants_[number];
         const bool exceeds = exceeds_thresholds(tenant, now, all_in_flight);
         const bool consumed = tenant.counts.visible + tenant.counts.delayed == 0;
-        const bool idle = tenant.counts.in_flight == 0 &&
-                          saturating_subtract(now, tenant.past.idle_since) >= thresholds_.quiet_after;
+        const bool idle =
+            tenant.counts.in_flight == 0 && saturating_subtract(now, tenant.past.idle_since) >= thresholds_.quiet_after;
         tenant.past.noisy = exceeds || (tenant.past.noisy && !consumed && !idle);
         return tenant.past.noisy;
     }

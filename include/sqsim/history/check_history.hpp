@@ -27,8 +27,9 @@ namespace history {
 /// never. Something is a violation only if it is one whatever these times were. At the exact instant of a deadline
 /// both outcomes are accepted.
 ///
-/// Complexity: linear; constant work for each operation, and one more look at each message. It keeps its memory for the
-/// next history. Concurrency: a checker serves one thread.
+/// Complexity: linear; constant work for each operation, and one more look at each message. It is logarithmic for the
+/// receives of a FIFO group that overlap, if the queue has a dead-letter queue. It keeps its memory for the next
+/// history. Concurrency: a checker serves one thread.
 class HistoryChecker {
 public:
     HistoryChecker() = default;

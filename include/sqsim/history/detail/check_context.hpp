@@ -102,6 +102,37 @@ struct CheckContext {
         });
     }
 
+    /// The operation from which on the message may have to be looked at again, after an event that a `receive` of it
+    /// may come before: that receive itself, or the first answer after which a removal may have come before.
+    [[nodiscard]] std::uint32_t find_next_look(const Event& event, std::uint32_t message, const Operation& receive) {
+        Nanos removed = never;
+        for (const CallIndex::Entry& entry : calls.after(*history, index, message, event.index)) {
+            const Action action = at(entry.operation).action;
+            if (action == Action::delete_message || action == Action::dead_letter) {
+                removed = std::min(removed, at(entry.call).invoked);
+            }
+        }
+        auto first = event.index;
+        auto last = static_cast<std::uint32_t>(&receive - history->operations.data());
+        while (removed != never && first != last) {
+            const std::uint32_t middle = first + (last - first) / 2;
+            if (answered_by(middle) > removed) {
+                last = middle;
+            } else {
+                first = middle + 1;
+            }
+        }
+        return last;
+    }
+
+    /// When the call of an operation was answered. A delivery has its time from its receive.
+    [[nodiscard]] Nanos answered_by(std::uint32_t operation) const noexcept {
+        while (at(operation).action == Action::delivery) {
+            --operation;
+        }
+        return at(operation).answered;
+    }
+
     /// The same for what may have ended a lease of the message early, the latest one or that of the event: a change of
     /// visibility, or a receive that was repeated by its attempt id (R100), each to an end before the event.
     [[nodiscard]] const Operation* find_earlier_change(const Event& event, std::uint32_t number) {

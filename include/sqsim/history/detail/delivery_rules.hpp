@@ -199,7 +199,7 @@ struct Passage {
 
 /// Whether an operation that was answered later may have taken the message out of its queue before the delivery. A
 /// message that certainly leaves by such a call is erased from its group: receives are judged in the order of their
-/// answers, so no later one needs to look at it.
+/// answers, so no later one needs to look at it. One that may leave by such a receive needs no look before that.
 [[nodiscard]] inline bool may_leave(const Event& delivery, std::uint32_t number, CheckContext& context) {
     const Operation* const call = context.find_earlier(delivery, number, {Action::delete_message, Action::dead_letter});
     if (call != nullptr) {
@@ -208,8 +208,14 @@ struct Passage {
         }
         return true;
     }
-    return context.index.queues[delivery->queue].max_receive_count > 0 &&
-           context.find_earlier(delivery, number, {Action::delivery}) != nullptr;
+    const Operation* const receive = context.index.queues[delivery->queue].max_receive_count > 0
+                                         ? context.find_earlier(delivery, number, {Action::delivery})
+                                         : nullptr;
+    if (receive != nullptr && receive->invoked < delivery.time.last && delivery.time.last != never &&
+        delivery.index > context.index.last_policy_change) {
+        context.groups.pass_until(context.index.messages, number, context.find_next_look(delivery, number, *receive));
+    }
+    return receive != nullptr;
 }
 
 /// group overtaken, group locked: an earlier message of the group that was there and not in the same answer.
@@ -223,12 +229,17 @@ struct Passage {
 
 /// The earlier messages of the group that are there must be in the same answer (R138, R139).
 ///
-/// Complexity: constant, amortised. The list is in the order of the answers, so the search from its front ends at the
-/// first message that may have been sent later.
+/// Complexity: logarithmic, amortised; but each message that may have left within the error of the clocks is looked at
+/// again by each receive. The list is in the order of the answers, so the search from its front ends at the first
+/// message that may have been sent later.
 [[nodiscard]] inline std::optional<Finding> check_group(const Event& delivery, const MessageHistory& message,
                                                         std::uint32_t receive_index, CheckContext& context) {
     auto& messages = context.index.messages;
-    std::uint32_t other = context.groups.next_to_check(message, receive_index);
+    const auto skip = [&](std::uint32_t from) {
+        return context.groups.skip(messages, from, delivery.index,
+                                   saturating_add(message.sent.first, -context.order.slack()));
+    };
+    std::uint32_t other = skip(context.groups.next_to_check(message, receive_index));
     while (other != 0 && messages[other].send_operation < message.send_operation) {
         const MessageHistory& earlier = messages[other];
         const std::uint32_t next = earlier.after;
@@ -243,7 +254,7 @@ struct Passage {
             }
         }
         context.groups.pass(message, next);
-        other = next;
+        other = skip(next);
     }
     // Messages of this client, of this batch, and those received before their send was answered, may have been sent
     // earlier for certain although one that was answered before them was not. The last ones must do.

@@ -92,6 +92,7 @@ public:
     std::vector<QueueEntry> queues{};
     std::vector<std::uint32_t> delay_changes{};        // operations
     std::vector<std::uint32_t> unanswered_receives{};  // of FIFO queues
+    std::uint32_t last_policy_change = 0;              // an operation; 0 also if there is none
     std::uint32_t groups = 1;
     Nanos longest_call{};  // of those that may have had an effect
     Nanos first_send = never;
@@ -117,6 +118,7 @@ private:
         queues.assign(history.queues.size(), {});
         delay_changes.clear();
         unanswered_receives.clear();
+        last_policy_change = 0;
         most_ids_ = 16 * history.operations.size() + 1024;
         nameless_.clear();
         nameless_sorted_ = false;
@@ -222,6 +224,7 @@ private:
             add_delay_change(operation, index);
             break;
         case Action::set_redrive_policy:
+            last_policy_change = index;
             if (operation.maximum != 0) {
                 queues[static_cast<std::size_t>(operation.maximum) - 1].is_dead_letter_queue = true;
             }

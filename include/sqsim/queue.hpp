@@ -82,7 +82,9 @@ public:
     Queue(C&&, QueueOptions = {}) = delete;
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
-    ~Queue() = default;  // Precondition, checked: no receive is blocked on the queue. Messages outlive it.
+    /// Precondition, checked: no receive is blocked on the queue. One that is when the process ends never returns.
+    /// Messages outlive the queue.
+    ~Queue() = default;
 
     /// Stores a message; it becomes visible after its delay, or the queue's.
     /// Errors: throws for a body, an attribute, a delay or a group id that the service refuses (R38-R60), and

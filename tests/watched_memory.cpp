@@ -90,7 +90,7 @@ void* __wrap__ZnwmSt11align_val_t(std::size_t size, std::align_val_t alignment) 
     return __real__ZnwmSt11align_val_t(size, alignment);
 }
 void* __wrap__ZnwmRKSt9nothrow_t(std::size_t size, const std::nothrow_t&) noexcept {  // NOLINT
-    return fails() ? nullptr : __real__Znwm(size);
+    return fails(size) ? nullptr : __real__Znwm(size);
 }
 }
 #else

@@ -18,8 +18,8 @@ inline std::atomic<std::int64_t> living{0};        // always counted
 // Where the library notes its commits (detail/commit.hpp): the allocations in one. Always counted.
 inline std::atomic<std::uint64_t> in_commits{0};
 
-// For programs with threads: of the allocations of this thread, counted while `own_failures` is not 0, each whose number
-// is a multiple of it fails.
+// For programs with threads: of the allocations of this thread, counted while `own_failures` is not 0, each whose
+// number is a multiple of it fails.
 inline thread_local std::uint64_t own_failures = 0;
 inline thread_local std::uint64_t own_allocations = 0;
 

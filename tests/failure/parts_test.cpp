@@ -3,47 +3,22 @@
 // Catches a part of a queue that fails without memory where it promises not to, and a watch that sees no allocation in
 // a commit: the other tests of this folder rely on it.
 
+#include "failure/starved_wheel.hpp"
+
 #include "catch.hpp"
 #include "watched_memory.hpp"
 
 #include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/obtain.hpp"
-#include "sqsim/detail/timer_wheel.hpp"
 
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 TEST_CASE("a wheel gives its timers back in order when there is no memory left", "[failure]") {
     const std::uint64_t spread = GENERATE(std::uint64_t{3}, std::uint64_t{5'000}, std::uint64_t{1} << 50);
-    sqsim::detail::TimerWheel wheel;
-    std::vector<sqsim::detail::Timer> expected;
-    std::uint64_t random = 1;
-    for (std::uint32_t i = 0; i < 20'000; ++i) {
-        random = random * 6364136223846793005U + 1442695040888963407U;
-        expected.push_back({std::chrono::nanoseconds{static_cast<std::int64_t>((random >> 8) % spread)}, i, i, 0});
-        wheel.push(expected.back());
-    }
-    std::sort(expected.begin(), expected.end());
     const bool fails = GENERATE(true, false);
-    watched::allocations = 0;
-    watched::fails_at = 1;
-    watched::goes_on_failing = fails;
-    watched::counting = fails;
-    std::size_t wrong = 0;
-    for (const sqsim::detail::Timer& next : expected) {
-        const sqsim::detail::Timer* const timer = wheel.peek();
-        wrong += timer == nullptr || timer->sequence != next.sequence ? 1U : 0U;
-        wheel.pop();
-    }
-    watched::counting = false;
-    watched::goes_on_failing = false;
-    watched::fails_at = 0;
-    CHECK(wrong == 0);
-    CHECK(wheel.size() == 0);
+    CHECK(failing::out_of_order(spread, fails) == 0);
 }
 
 TEST_CASE("an allocation in a commit is seen, and in nothing else", "[failure]") {

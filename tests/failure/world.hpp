@@ -24,6 +24,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -709,6 +710,7 @@ private:
             clock_.advance(13h);
             std::map<std::size_t, int> seen;
             std::map<std::string, std::size_t> last;
+            std::set<std::string> ids;
             for (int empty = 0, rounds = 0; empty < 3; ++rounds) {
                 if (rounds > 10'000) {
                     problem("hang: the queues are never empty");
@@ -719,6 +721,9 @@ private:
                     for (const Message& message : queue->receive_messages({.visibility_timeout = 1h})) {
                         const std::size_t number = number_of(message);
                         ++seen[number];
+                        if (!ids.insert(message.message_id().to_string()).second) {
+                            problem("two messages have one id");
+                        }
                         any = true;
                         if (is_fifo && dies_after_ == 0 && !moves_ && number < sent_.size()) {
                             auto& before = last.emplace(sent_[number].group, 0).first->second;

@@ -4,4 +4,7 @@
 
 #include "mutants/failing_gate.hpp"
 
+#include <mutex>
+#include <string>
+
 int main() { return mutants::run_out_of_memory<failing::FifoWorld<std::mutex, std::string>>(); }

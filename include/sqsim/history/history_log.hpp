@@ -8,7 +8,7 @@
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/history/detail/answer.hpp"
-#include "sqsim/history/detail/numbering.hpp"
+#include "sqsim/history/detail/number_table.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/options.hpp"
@@ -233,7 +233,7 @@ private:
             return static_cast<std::size_t>(id.low);
         }
     };
-    using Names = detail::Numbering<sqsim::detail::Fingerprint, Nothing, LowBits>;
+    using Names = detail::NumberTable<sqsim::detail::Fingerprint, Nothing, LowBits>;
 
     [[nodiscard]] static std::uint32_t number(Names& names, std::string_view text) noexcept {
         return text.empty() ? 0 : names.find_or_add(sqsim::detail::fingerprint(text), {}).number;
@@ -257,8 +257,8 @@ private:
     History history_{};
     std::chrono::nanoseconds now_ = std::chrono::nanoseconds::min();
     std::unordered_map<const void*, std::uint32_t> queues_{};
-    detail::Numbering<MessageId, Nothing> messages_{};
-    detail::Numbering<ReceiptHandle, std::uint32_t> receipts_{};  // each with its message
+    detail::NumberTable<MessageId, Nothing> messages_{};
+    detail::NumberTable<ReceiptHandle, std::uint32_t> receipts_{};  // each with its message
     Names groups_{};
     Names deduplications_{};
     std::size_t expected_ = 0;  // operations of calls that have begun

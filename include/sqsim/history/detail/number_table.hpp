@@ -17,7 +17,7 @@ namespace history::detail {
 /// Numbers keys from 1 on, in the order in which they are seen, and keeps a value with each. Memory is obtained before
 /// a key is known: what happened already must be noted, whatever it was.
 template <class Key, class Value, class Hash = std::hash<Key>>
-class Numbering {
+class NumberTable {
 public:
     struct Entry {
         Key key;

@@ -52,6 +52,11 @@ public:
     /// How many groups became available since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return groups_.take_opened(); }
 
+    /// Up to how many receives could find something now.
+    [[nodiscard]] std::size_t receivable() const noexcept {
+        return ledger_.in_flight() < options_.limits.maximum_in_flight ? groups_.available() : 0;
+    }
+
     [[nodiscard]] Nanos next_event() noexcept {
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
     }

@@ -226,6 +226,9 @@ public:
     /// How many groups became available since the last call.
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
+    /// How many groups are available, or more.
+    [[nodiscard]] std::size_t available() const noexcept { return available_.size() + beyond_.size(); }
+
     /// How many groups have messages in flight.
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
 

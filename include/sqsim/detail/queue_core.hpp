@@ -18,6 +18,7 @@
 #include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -263,8 +264,7 @@ public:
     [[nodiscard]] TaskList<Lock>& tasks() noexcept { return tasks_; }
     void drive(std::shared_ptr<Task> task) {
         tasks_.add(std::move(task), !is_driven);
-        const std::scoped_lock lock{mutex_};
-        condition_.notify_all();
+        const Section section{*this};  // at its end a receive that waits knows when the task has something to do
     }
 
     /// Calls `visit(message, record, available_at)` for the stored messages, without handles and in the order they
@@ -315,7 +315,7 @@ public:
         Section section{*this};
         engine_.advance_to(now);
         if constexpr (is_driven) {
-            clock_.time_has_moved(condition_, engine_.take_opened() != 0);
+            clock_.time_has_moved(condition_, take_openings());
         }
     }
 
@@ -513,26 +513,40 @@ private:
         }
     }
 
-    /// Wakes as many receives as may find something, or all if one would look too late otherwise.
+    /// How many receives may find something that could not before.
+    [[nodiscard]] std::size_t take_openings() noexcept { return std::min(engine_.take_opened(), engine_.receivable()); }
+
+    /// At the end of an operation: wakes whom it concerns.
     void wake() noexcept {
+        wake_receives(false);
+        lead();
+    }
+
+    /// Wakes as many waiting receives as may find something. `one_more`: at least one, if there is something.
+    void wake_receives(bool one_more) noexcept {
+        std::size_t count = engine_.take_opened();
         if (condition_.waiting() == 0) {
             return;
         }
-        const std::size_t opened = engine_.take_opened();
-        if (next_look_ <= engine_.ledger().now()) {
-            next_look_ = never;  // whoever was to look by now does so by itself
-        }
-        if constexpr (is_driven) {
-            if (opened != 0) {
-                clock_.wake(condition_);
-            }
-        } else if (opened > 1 || engine_.next_event() < next_look_) {
-            next_look_ = never;
-            condition_.notify_all();
-        } else if (opened == 1) {
-            condition_.notify_one();
+        count = std::min(std::max<std::size_t>(count, one_more ? 1 : 0), engine_.receivable());
+        if constexpr (!is_driven) {
+            condition_.notify(count);
+        } else if (count != 0) {
+            clock_.wake(condition_, count);
         }
     }
+
+    /// Sees to it that one of the waiting receives looks at the next event.
+    void lead() noexcept {
+        if constexpr (!is_driven) {
+            if (condition_.all_sleep()) {
+                condition_.look_by(next_look());
+            }
+        }
+    }
+
+    /// When something happens by itself that a receive may wait for.
+    [[nodiscard]] Nanos next_look() { return std::min(engine_.next_event(), tasks_.next_due()); }
 
     void run_tasks() {
         if (tasks_.any()) {
@@ -544,7 +558,6 @@ private:
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
     WaitCondition condition_;
-    Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
     Engine engine_;
     std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
     RedriveLink<QueueCore> redrive_{};

@@ -41,13 +41,11 @@ public:
             if (!watches(section, stop)) {
                 const Sleeper sleeper{core_.mailbox_};
                 core_.catch_up(core_.engine_.ledger().now());  // what came before
-                static_cast<void>(core_.engine_.take_opened());
+                core_.wake_receives(false);
+                PassingOn passing_on{core_};
                 const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
                 const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
-                if (!received && core_.engine_.ledger().counts().visible != 0) {
-                    // The wake-up may have been meant for this receive, which was stopped.
-                    core_.condition_.notify_one();
-                }
+                passing_on.is_needed = !received && !Core::is_driven;  // a clock that drives has seen to it
             }
         }
         const bool refused = received_.over_limit && plan_.short_poll && !Core::is_fifo;
@@ -73,7 +71,10 @@ public:
     [[nodiscard]] bool operator()() {
         core_.catch_up(to_nanos(core_.clock_.now()));
         const bool received_some = try_now();
-        core_.wake();
+        core_.wake_receives(received_some);   // there may be more than was counted
+        if (core_.condition_.has_leader()) {  // otherwise this receive leads, or the end of its wait sees to that
+            core_.lead();
+        }
         return received_some;
     }
 
@@ -99,11 +100,7 @@ public:
     [[nodiscard]] Nanos real_deadline() const noexcept { return real_deadline_; }
 
     /// When something happens by itself that may end the wait.
-    [[nodiscard]] Nanos next_look() {
-        const Nanos look = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
-        core_.next_look_ = std::min(core_.next_look_, look);
-        return look;
-    }
+    [[nodiscard]] Nanos next_look() { return core_.next_look(); }
 
     // Dead letters and move tasks concern other queues, whose locks are taken only without this one's.
     [[nodiscard]] bool has_work_outside() const {
@@ -118,6 +115,21 @@ public:
     }
 
 private:
+    /// At the end of a wait that received nothing, by a stop or an exception, too: what this receive was woken for is
+    /// for another.
+    struct PassingOn {
+        explicit PassingOn(Core& core_) noexcept : core{core_} {}
+        PassingOn(const PassingOn&) = delete;
+        PassingOn& operator=(const PassingOn&) = delete;
+        ~PassingOn() {
+            if (is_needed) {
+                core.wake_receives(true);
+            }
+        }
+        Core& core;
+        bool is_needed = true;
+    };
+
     template <class TimePoint>
     void begin_to_wait([[maybe_unused]] TimePoint start) {
         if constexpr (!Core::is_driven) {
@@ -138,8 +150,7 @@ private:
                 return false;
             }
             // What happens by itself ends the watching: a wait that blocks is woken by it.
-            const Nanos next = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
-            const Nanos until_next = saturating_add(next, -core_.engine_.ledger().now());
+            const Nanos until_next = saturating_add(core_.next_look(), -core_.engine_.ledger().now());
             return watch(
                 section.lock, stop, std::min({options_.spin, wait_time_, until_next}),
                 [&] { return core_.engine_.ledger().last_ordinal(); }, [&] { return core_.mailbox_.latest(); }, *this);

@@ -80,6 +80,11 @@ public:
     /// How many deliveries became possible since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
+    /// Up to how many receives could find something now.
+    [[nodiscard]] std::size_t receivable() const noexcept {
+        return ledger_.in_flight() < options_.limits.maximum_in_flight ? ledger_.visible() : 0;
+    }
+
     [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }
 
     /// A standard queue serves any number of calls (R163).

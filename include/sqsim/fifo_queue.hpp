@@ -158,9 +158,7 @@ public:
     }
 
     /// Removes every message and forgets every deduplication id (R155, R196).
-    void purge() {
-        core_.locked([](Engine& engine) { engine.purge(); });
-    }
+    void purge() { core_.purge(); }
 
     /// As on a `Queue`. A move frees the group, and the message's order relative to the rest is lost (R178).
     void set_redrive_policy(RedrivePolicy<FifoQueue> policy) {
@@ -332,7 +330,7 @@ private:
         if (!send.is_good()) [[unlikely]] {
             return send_drafted(body, group_id, options);
         }
-        return core_.locked([&](Engine& engine) {
+        return core_.locked_to_send(1, [&](Engine& engine) {
             const auto times = engine.begin_send(group_id, true);
             if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
                 return Result<SendMessageResult>{result(original, true)};
@@ -354,7 +352,7 @@ private:
                                                              FifoSendMessageOptions& options) {
         auto draft = make_draft(body, group_id, options, false);
         detail::raise_if(draft.error);
-        return core_.locked([&](Engine& engine) {
+        return core_.locked_to_send(1, [&](Engine& engine) {
             const auto times = engine.begin_send(group_id, true);
             SentMessageSizes sizes;
             auto result = store(engine, times, body, group_id, options, draft, sizes);
@@ -369,7 +367,7 @@ private:
             core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() && send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
+        core_.locked_to_send(entries.size(), [&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, distinct);
             send.ask_under_lock(engine);
             detail::UnfinishedBatch<Engine> unfinished{engine};
@@ -412,7 +410,7 @@ private:
         }
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked([&](Engine& engine) {
+        core_.locked_to_send(entries.size(), [&](Engine& engine) {
             const auto times = engine.begin_send(entries.front().message_group_id, false);
             detail::UnfinishedBatch<Engine> unfinished{engine};
             SentMessageSizes sizes;

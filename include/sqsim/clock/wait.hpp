@@ -6,6 +6,7 @@
 #include "sqsim/light_mutex.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -283,6 +285,35 @@ template <class Lock>
         watch_and_lock(mutex);
     }
     return std::unique_lock{mutex, std::adopt_lock};
+}
+
+/// The same, and counts those who wait for the lock.
+template <class Lock>
+[[gnu::noinline]] void want_and_lock(Lock& mutex, std::atomic<std::uint32_t>& wanting) {
+    wanting.fetch_add(1, std::memory_order_relaxed);
+    watch_and_lock(mutex);
+    wanting.fetch_sub(1, std::memory_order_relaxed);
+}
+template <class Lock>
+[[gnu::always_inline]] [[nodiscard]] inline std::unique_lock<Lock> lock_soon(Lock& mutex,
+                                                                             std::atomic<std::uint32_t>& wanting) {
+    if (!mutex.try_lock()) [[unlikely]] {
+        want_and_lock(mutex, wanting);
+    }
+    return std::unique_lock{mutex, std::adopt_lock};
+}
+
+/// Gives those who wait for a lock, which this thread has just let go, the time to wake up and take it: one of them
+/// at least, unless that takes a millisecond.
+[[gnu::noinline]] inline void let_others_in(const std::atomic<std::uint32_t>& wanting) noexcept {
+    const std::uint32_t before = wanting.load(std::memory_order_relaxed);
+    if (before == 0) {
+        return;
+    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{1};
+    while (wanting.load(std::memory_order_relaxed) >= before && std::chrono::steady_clock::now() < end) {
+        std::this_thread::yield();
+    }
 }
 
 /// Tries whenever there is news, without blocking, until that succeeds, a stop is requested, or so much real time has

@@ -209,6 +209,12 @@ public:
 
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
+    /// The groups' messages are purged, and leave one by one: none of them is available.
+    void purge() noexcept {
+        available_.clear();
+        beyond_.clear();
+    }
+
     /// Forgets stale entries if they may be most of all.
     void sweep() noexcept {
         if (prepared_ > 4 * groups_.size() + 64) {

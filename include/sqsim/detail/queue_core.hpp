@@ -56,7 +56,7 @@ public:
     QueueCore(C& clock, const Options& options)
         : clock_{clock}, tag_{next_queue_tag()}, condition_{checked_name(options)},
           engine_{options, tag_, make_id_key(clock), is_shared}, maximum_message_size_{options.maximum_message_size} {
-        engine_.advance_to(to_nanos(clock_.now()));
+        static_cast<void>(engine_.advance_to(to_nanos(clock_.now())));
         if constexpr (is_driven) {
             clock_.attach(*this);
         }
@@ -112,15 +112,18 @@ public:
     /// order, or changes what may be prepared.
     template <class Operation>
     auto locked_with_mailbox(Operation operation) {
-        run_tasks();
-        const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        engine_.advance_to(now);
-        const auto lock = lock_soon(mailbox_.mutex);
-        const Follower follower{*this};
-        mailbox_.empty_into(engine_);
-        engine_.advance_to(now);  // one that was moved here may be past its retention already
-        return operation(engine_);
+        return with_mailbox(0, std::move(operation));
+    }
+
+    /// Runs an operation that sends up to so many messages, and does nothing else.
+    template <class Operation>
+    auto locked_to_send(std::size_t count, Operation operation) {
+        if constexpr (is_fifo) {
+            run_tasks();
+            return at_now(count, std::move(operation));
+        } else {
+            return with_mailbox(count, std::move(operation));
+        }
     }
 
     /// The engine of a queue that only one thread uses, between two operations.
@@ -144,18 +147,24 @@ public:
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
-        engine_.advance_to(now);
+        let_happen(section, now);
         return operation(engine_);
     }
 
     /// The same for a move task, which must not run itself.
     template <class Operation>
     auto locked_now(Operation operation) {
+        return at_now(0, std::move(operation));
+    }
+
+    /// Removes everything. From the first piece on nothing is there any more, but for sends: who looks helps.
+    void purge() {
+        run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
-        catch_up(now);
-        [[maybe_unused]] const Announcement announcement{*this};
-        return operation(engine_);
+        catch_up(section, now);
+        engine_.purge();
+        let_happen(section, now);
     }
 
     /// R84-R93: gives `take(record)` what there is, up to `maximum`, or waits for it; before that, and under the same
@@ -166,7 +175,7 @@ public:
         run_tasks();
         const auto start = clock_.now();
         Section section{*this};
-        std::size_t fresh = catch_up_to_receive(to_nanos(start), maximum);
+        std::size_t fresh = catch_up_to_receive(section, to_nanos(start), maximum);
         if constexpr (is_fifo) {
             if (engine_.is_void(options.receive_request_attempt_id, done)) {
                 raise(attempt_is_void(options.receive_request_attempt_id));
@@ -208,7 +217,7 @@ public:
         }
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
-        const std::size_t fresh = catch_up_to_receive(now, std::min(maximum, out.size()));
+        const std::size_t fresh = catch_up_to_receive(section, now, std::min(maximum, out.size()));
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
         }
@@ -313,7 +322,7 @@ public:
 
     void run_until(std::chrono::nanoseconds now) noexcept override {
         Section section{*this};
-        engine_.advance_to(now);
+        let_happen(section, now);
         if constexpr (is_driven) {
             clock_.time_has_moved(condition_, take_openings());
         }
@@ -448,22 +457,64 @@ private:
         }
     }
 
+    template <class Operation>
+    [[gnu::always_inline]] auto with_mailbox(std::size_t sends, Operation operation) {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        let_happen(section, now, sends);
+        const auto lock = lock_soon(mailbox_.mutex);
+        const Follower follower{*this};
+        mailbox_.empty_into(engine_);
+        let_moved_happen(now, sends);
+        return operation(engine_);
+    }
+    template <class Operation>
+    [[gnu::always_inline]] auto at_now(std::size_t sends, Operation operation) {
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        catch_up(section, now, sends);
+        [[maybe_unused]] const Announcement announcement{*this};
+        return operation(engine_);
+    }
+
+    /// Lets everything happen that is due; between two pieces of much work others have the lock. `sends`: up to so many
+    /// messages will be sent, and nothing else: what makes no difference to that may be left.
+    [[gnu::always_inline]] void let_happen(Section& section, Nanos now, std::size_t sends = 0) noexcept {
+        if (!advance(now, sends)) [[unlikely]] {
+            let_rest_happen(section, now, sends);
+        }
+    }
+    [[gnu::noinline]] void let_rest_happen(Section& section, Nanos now, std::size_t sends) noexcept {
+        do {
+            section.pause();
+        } while (!advance(now, sends));
+    }
+    [[gnu::always_inline]] [[nodiscard]] bool advance(Nanos now, std::size_t sends) noexcept {
+        return sends == 0 ? engine_.advance_to(now) : engine_.advance_to_send(now, sends);
+    }
+    /// A message that was moved here may be past its retention already.
+    void let_moved_happen(Nanos now, std::size_t sends) noexcept {
+        while (!advance(now, sends)) {
+        }
+    }
+
     /// Lets everything happen that is due, and takes in what has come.
-    [[gnu::always_inline]] void catch_up(Nanos now) {
-        engine_.advance_to(now);
+    [[gnu::always_inline]] void catch_up(Section& section, Nanos now, std::size_t sends = 0) {
+        let_happen(section, now, sends);
         if (mailbox_.is_filled()) [[unlikely]] {
-            empty_mailbox(now);
+            empty_mailbox(now, sends);
         }
     }
 
     /// The same for a receive. A standard queue that has as many fresh messages as the call takes leaves what has come
     /// in the mailbox: it is younger. Returns: how many fresh ones the call takes.
-    [[gnu::always_inline]] std::size_t catch_up_to_receive(Nanos now, std::size_t maximum) {
+    [[gnu::always_inline]] std::size_t catch_up_to_receive(Section& section, Nanos now, std::size_t maximum) {
         if constexpr (is_fifo) {
-            catch_up(now);
+            catch_up(section, now);
             return 0;
         } else {
-            engine_.advance_to(now);
+            let_happen(section, now);
             std::size_t fresh = engine_.fresh(maximum);
             if (fresh < maximum && mailbox_.is_filled()) {
                 empty_mailbox(now);
@@ -473,18 +524,18 @@ private:
         }
     }
 
-    [[gnu::noinline]] void empty_mailbox(Nanos now) {
+    [[gnu::noinline]] void empty_mailbox(Nanos now, std::size_t sends = 0) {
         {
             const auto lock = lock_soon(mailbox_.mutex);
             const Follower follower{*this};
             mailbox_.empty_into(engine_);
         }
-        engine_.advance_to(now);  // one that was moved here may be past its retention already
+        let_moved_happen(now, sends);
     }
 
     template <class Bodies>
     [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies&& bodies, std::size_t count, const PlainRules& rules) {
-        return locked_with_mailbox([&](Engine& engine) -> std::uint64_t {
+        return locked_to_send(count, [&](Engine& engine) -> std::uint64_t {
             if constexpr (is_shared) {
                 mailbox_.obtain(engine.ledger().store(), count);
             }
@@ -492,25 +543,26 @@ private:
         });
     }
 
-    void tidy() noexcept {
+    /// Returns: whether unused memory is to be given back, piece by piece.
+    [[nodiscard]] bool tidy() noexcept {
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
             engine_.tidy();
         }
         const bool is_wasteful = ledger.is_wasteful();
         if (!is_wasteful && (is_fifo || !is_shared)) {
-            return;
+            return false;
         }
         const std::unique_lock lock{mailbox_.mutex, std::try_to_lock};
         if (!lock.owns_lock()) {
-            return;  // what is worth doing now is worth it after the next send
+            return false;  // what is worth doing now is worth it after the next send
         }
         if (is_wasteful) {
             mailbox_.return_slots(ledger.store());
-            ledger.compact();
-        } else {
-            mailbox_.refill(ledger.store());  // before the senders have to ask for slots
+            return ledger.compact();
         }
+        mailbox_.refill(ledger.store());  // before the senders have to ask for slots
+        return false;
     }
 
     /// How many receives may find something that could not before.
@@ -557,6 +609,7 @@ private:
     C& clock_;
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
+    std::atomic<std::uint32_t> wanting_{0};  // so many threads wait for the lock
     WaitCondition condition_;
     Engine engine_;
     std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock

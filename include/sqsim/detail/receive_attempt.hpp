@@ -7,6 +7,7 @@
 #include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
+#include "sqsim/detail/section.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/options.hpp"
@@ -34,13 +35,14 @@ public:
     }
 
     /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
-    template <class Section, class TimePoint>
-    std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
+    template <class TimePoint>
+    std::size_t receive(Section<Core>& section, const std::stop_token& stop, TimePoint start) {
         if (!try_now() && !plan_.short_poll) {
             begin_to_wait(start);
+            section_ = &section;
             if (!watches(section, stop)) {
                 const Sleeper sleeper{core_.mailbox_};
-                core_.catch_up(core_.engine_.ledger().now());  // what came before
+                core_.catch_up(section, core_.engine_.ledger().now());  // what came before
                 core_.wake_receives(false);
                 PassingOn passing_on{core_};
                 const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
@@ -69,7 +71,7 @@ public:
 
     /// Tries again, at the time that it is now.
     [[nodiscard]] bool operator()() {
-        core_.catch_up(to_nanos(core_.clock_.now()));
+        core_.catch_up(*section_, to_nanos(core_.clock_.now()));
         const bool received_some = try_now();
         core_.wake_receives(received_some);   // there may be more than was counted
         if (core_.condition_.has_leader()) {  // otherwise this receive leads, or the end of its wait sees to that
@@ -141,8 +143,7 @@ private:
     }
 
     /// Watches for sends for as long as the options say. Returns whether something was received.
-    template <class Section>
-    [[nodiscard]] bool watches(Section& section, const std::stop_token& stop) {
+    [[nodiscard]] bool watches(Section<Core>& section, const std::stop_token& stop) {
         if constexpr (Core::is_driven || !Core::is_shared) {
             return false;
         } else {
@@ -164,6 +165,7 @@ private:
     Nanos real_deadline_{};
     ReceivePlan plan_{};
     Received received_{};
+    Section<Core>* section_ = nullptr;   // once it waits
     Core* dead_letter_queue_ = nullptr;  // that something was posted to
 };
 

@@ -138,8 +138,7 @@ void set_retention(Core& core, Nanos period) {
                              core.limits().maximum_message_retention_period));
     core.locked([&](auto& engine) {
         engine.options().message_retention_period = period;
-        engine.ledger().set_retention(period);
-        engine.advance_to(engine.ledger().now());
+        engine.ledger().set_retention(period);  // what is past it now is due
     });
 }
 

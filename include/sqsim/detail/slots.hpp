@@ -82,35 +82,41 @@ public:
     /// How many slots hold memory that could go back to the system.
     [[nodiscard]] std::size_t returnable() const noexcept { return returnable_; }
 
-    /// Gives memory back to the system where all slots of a region are free. Linear in the free slots.
-    void trim() {
-        std::vector<std::uint32_t> free(blocks_.size());
-        for_each_free([&](Record& record) { ++free[record.slot() >> place_bits]; });
-        std::vector<bool> ends(blocks_.size());
+    /// Begins to give memory back to the system where all slots of a region are free: `trim_piece` does it. Errors:
+    /// `std::bad_alloc`; nothing has changed then. Complexity: linear in the blocks.
+    void begin_trim() {
+        if (trim_ != nullptr) {
+            return;
+        }
+        auto trim = std::make_unique<Trim>();
+        trim->region_of.resize(blocks_.size(), Trim::none);
+        trim->regions.resize(regions_.size());
         for (std::size_t i = kept_regions; i < regions_.size(); ++i) {
-            const Region& region = regions_[i];
-            bool all_free = true;
-            for (std::uint32_t block = region.first_block; block != region.end_block; ++block) {
-                all_free = all_free && free[block] == blocks_[block].used;
-            }
-            std::fill(ends.begin() + region.first_block, ends.begin() + region.end_block, all_free);
+            std::fill(trim->region_of.begin() + regions_[i].first_block,
+                      trim->region_of.begin() + regions_[i].end_block, static_cast<std::uint32_t>(i));
         }
-        for (Record*& list : free_) {
-            for (Record* record = std::exchange(list, nullptr); record != nullptr;) {
-                Record* const next = record->next_free;
-                Block& block = blocks_[record->slot() >> place_bits];
-                if (ends[record->slot() >> place_bits]) {
-                    block.generation = std::max(block.generation, record->generation());
-                } else {
-                    recycle(*record);
-                }
-                record = next;
-            }
+        std::swap(trim->unsorted, free_);
+        trim_ = std::move(trim);
+    }
+    /// Sorts some free slots by region, or gives one region back. Returns: whether there is more to do.
+    bool trim_piece() noexcept {
+        if (trim_ == nullptr) {
+            return false;
         }
-        for (Region& region : regions_) {
-            if (region.first_block != region.end_block && ends[region.first_block]) {
-                forget(region);
+        for (std::size_t i = 0; i != Trim::piece; ++i) {
+            Record* const record = trim_->next_unsorted();
+            if (record == nullptr) {
+                end_next_region();
+                break;
             }
+            sort(*record);
+        }
+        return trim_ != nullptr;
+    }
+    /// Does all of it at once.
+    void trim() {
+        begin_trim();
+        while (trim_piece()) {
         }
     }
 
@@ -176,7 +182,81 @@ private:
         }
     }
 
+    // The free slots while memory is given back: a list of each class, and then a list of each region. What is freed
+    // meanwhile is not among them, so that its region is kept.
+    struct Trim {
+        static constexpr std::size_t piece = 2048;  // slots, of which each costs a miss of the cache
+        static constexpr std::uint32_t none = 0xFFFF'FFFF;
+
+        struct Sorted {
+            Record* first = nullptr;
+            Record* last = nullptr;
+            std::size_t count = 0;
+        };
+
+        [[nodiscard]] Record* take(std::uint8_t number) noexcept {
+            Record* const record = unsorted[number];
+            return record != nullptr ? std::exchange(unsorted[number], record->next_free) : nullptr;
+        }
+        [[nodiscard]] Record* next_unsorted() noexcept {
+            for (; next_class != unsorted.size(); ++next_class) {
+                if (Record* const record = take(next_class)) {
+                    return record;
+                }
+            }
+            return nullptr;
+        }
+
+        std::array<Record*, SlotSizes::payloads.size()> unsorted{};
+        std::uint8_t next_class = 0;
+        std::vector<std::uint32_t> region_of{};  // of a block; none if that is kept
+        std::vector<Sorted> regions{};
+        std::size_t next_region = 0;
+    };
+
+    void sort(Record& record) noexcept {
+        const std::uint32_t number = trim_->region_of[record.slot() >> place_bits];
+        if (number == Trim::none) {
+            recycle(record);
+            return;
+        }
+        typename Trim::Sorted& region = trim_->regions[number];
+        region.last = region.first == nullptr ? &record : region.last;
+        record.next_free = std::exchange(region.first, &record);
+        ++region.count;
+    }
+
+    /// Ends a region of which all slots are free. The others go on with theirs; if there is none, the trim is over.
+    void end_next_region() noexcept {
+        while (trim_->next_region != trim_->regions.size()) {
+            const std::size_t number = trim_->next_region++;
+            const typename Trim::Sorted& sorted = trim_->regions[number];
+            if (sorted.first == nullptr) {
+                continue;
+            }
+            Region& region = regions_[number];
+            std::size_t used = 0;
+            for (std::uint32_t block = region.first_block; block != region.end_block; ++block) {
+                used += blocks_[block].used;
+            }
+            if (sorted.count != used) {
+                sorted.last->next_free = std::exchange(free_[class_of(*sorted.first)], sorted.first);
+                continue;
+            }
+            for (const Record* record = sorted.first; record != nullptr; record = record->next_free) {
+                Block& block = blocks_[record->slot() >> place_bits];
+                block.generation = std::max(block.generation, record->generation());
+            }
+            forget(region);
+            return;
+        }
+        trim_.reset();
+    }
+
     [[gnu::noinline]] [[nodiscard]] Record& take_new(std::uint8_t number) {
+        if (Record* const record = trim_ != nullptr ? trim_->take(number) : nullptr) {
+            return *record;
+        }
         SizeClass& size_class = classes_[number];
         if (size_class.open.empty()) {
             grow(number);
@@ -274,6 +354,7 @@ private:
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
     std::array<Record*, SlotSizes::payloads.size()> free_{};
+    std::unique_ptr<Trim> trim_{};  // while one goes on
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -206,8 +206,8 @@ public:
         return core_.change_visibility(handle, timeout);
     }
 
-    /// Removes every message, whatever its state (R196). Complexity: linear. Concurrency: sends get through meanwhile, and
-    /// nobody sees a part of it done.
+    /// Removes every message, whatever its state (R196). Complexity: linear. Concurrency: sends get through meanwhile,
+    /// and nobody sees a part of it done.
     void purge() { core_.purge(); }
 
     /// Lets the receive after the `max_receive_count`-th of a message move it to the dead-letter queue (R171), which is

@@ -115,6 +115,23 @@ public:
         return with_mailbox(0, std::move(operation));
     }
 
+    /// The same for an operation that changes when delays or retentions end: what is due then happens.
+    template <class Operation>
+    void locked_to_change_times(Operation operation) {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        let_happen(section, now);
+        {
+            const auto lock = lock_soon(mailbox_.mutex);
+            const Follower follower{*this};
+            mailbox_.empty_into(engine_);
+            let_moved_happen(now, 0);
+            operation(engine_);
+        }
+        let_happen(section, now);
+    }
+
     /// Runs an operation that sends up to so many messages, and does nothing else.
     template <class Operation>
     auto locked_to_send(std::size_t count, Operation operation) {

@@ -90,7 +90,9 @@ public:
 
     /// Up to how many receives could find something now.
     [[nodiscard]] std::size_t receivable() const noexcept {
-        return ledger_.in_flight() < options_.limits.maximum_in_flight ? ledger_.visible() : 0;
+        const bool is_any = ledger_.in_flight() < options_.limits.maximum_in_flight;
+        // A choice source may have a message in flight delivered once more.
+        return !is_any ? 0 : choices_.are_made() ? ledger_.visible() : ledger_.counts().total();
     }
 
     [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }

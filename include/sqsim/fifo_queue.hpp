@@ -168,9 +168,7 @@ public:
     }
 
     /// Removes every message and forgets every deduplication id (R155, R196).
-    void purge() {
-        core_.locked([](Engine& engine) { engine.purge(); });
-    }
+    void purge() { core_.purge(); }
 
     /// As on a `Queue`. A move frees the group, and the message's order relative to the rest is lost (R178).
     void set_redrive_policy(RedrivePolicy<FifoQueue> policy) {
@@ -343,7 +341,7 @@ private:
         if (!send.is_good()) [[unlikely]] {
             return send_drafted(std::forward<From>(body), group_id, options);
         }
-        return core_.locked_to_send(group_id, [&](Engine& engine) {
+        return core_.locked_to_send(group_id, 1, [&](Engine& engine) {
             const auto times = engine.begin_send(true);
             if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
                 return Result<SendMessageResult>{result(original, true)};
@@ -365,7 +363,7 @@ private:
                                                              const FifoSendMessageOptions& options) {
         auto draft = make_draft(body, group_id, options, false);
         detail::raise_if(draft.error);
-        return core_.locked_to_send(group_id, [&](Engine& engine) {
+        return core_.locked_to_send(group_id, 1, [&](Engine& engine) {
             const auto times = engine.begin_send(true);
             detail::SizeTotals sizes;
             auto result = store(engine, times, std::forward<From>(body), group_id, options, draft, sizes);
@@ -380,7 +378,7 @@ private:
             core_.fixed_options().deduplication_interval == std::chrono::nanoseconds::zero() && send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked_to_send(entries.front().message_group_id, [&](Engine& engine) {
+        core_.locked_to_send(entries.front().message_group_id, entries.size(), [&](Engine& engine) {
             const auto times = engine.begin_send(distinct);
             send.ask_under_lock(engine);
             Unfinished unfinished{engine, entries, results};
@@ -423,7 +421,7 @@ private:
         }
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked_to_send(entries.front().message_group_id, [&](Engine& engine) {
+        core_.locked_to_send(entries.front().message_group_id, entries.size(), [&](Engine& engine) {
             const auto times = engine.begin_send(false);
             Unfinished unfinished{engine, entries, results};
             detail::SizeTotals sizes;

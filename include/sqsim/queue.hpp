@@ -119,7 +119,7 @@ public:
         auto drafts = detail::draft_batch<Body, SendMessageEntry<Body>>(entries, core_);
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core_.locked_with_mailbox([&](Engine& engine) {
+        core_.locked_to_send(entries.size(), [&](Engine& engine) {
             detail::UnfinishedEntries<Engine, Body, SendMessageEntry<Body>> unfinished{engine, entries, results};
             detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -142,7 +142,7 @@ public:
     std::size_t send_messages(std::span<const std::string_view> bodies,
                               const SendMessageOptions& options) requires detail::is_text<Body> {
         const auto sizes = detail::check_bodies(bodies, options, core_);
-        return core_.locked_with_mailbox([&](Engine& engine) -> std::size_t {
+        return core_.locked_to_send(bodies.size(), [&](Engine& engine) -> std::size_t {
             if (bodies.size() > engine.room()) {
                 return 0;
             }
@@ -226,10 +226,9 @@ public:
         return core_.change_visibility(handle, timeout);
     }
 
-    /// Removes every message, whatever its state (R196). Complexity: linear.
-    void purge() {
-        core_.locked([](Engine& engine) { engine.purge(); });
-    }
+    /// Removes every message, whatever its state (R196). Complexity: linear. Concurrency: sends get through meanwhile,
+    /// and nobody sees a part of it done.
+    void purge() { core_.purge(); }
 
     /// Lets the receive after the `max_receive_count`-th of a message move it to the dead-letter queue (R171), which is
     /// a queue on the same clock and may be this one (R168). Replaces an earlier policy.
@@ -325,7 +324,7 @@ private:
     Result<SendMessageResult> send_drafted(From&& body, const SendMessageOptions& options) {
         auto draft = detail::draft<Body>(body, options, core_, false);
         detail::raise_if(draft.error);
-        return core_.locked_with_mailbox([&](Engine& engine) {
+        return core_.locked_to_send(1, [&](Engine& engine) {
             detail::SizeTotals sizes;
             auto result = store(engine, std::forward<From>(body), options, draft, sizes);
             engine.ledger().count_sent(sizes);

@@ -347,6 +347,40 @@ TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots
     CHECK(slots.count_taken() == 0);
 }
 
+TEST_CASE("Slots are taken and freed while memory goes back piece by piece", "[detail][slots]") {
+    constexpr std::size_t many = 80'000;
+    constexpr std::size_t size = 64;
+    Slots slots;
+    recycle_all(slots, take_many(slots, many, size, 3));
+    const std::size_t returnable = slots.returnable();
+    slots.begin_trim();
+    std::set<Record*> taken;
+    std::size_t pieces = 1;
+    bool are_distinct = true;
+    const auto use = [&](std::size_t count) {
+        const auto records = take_many(slots, count, size, 5);
+        for (Record* const record : records) {
+            are_distinct = taken.insert(record).second && are_distinct;
+        }
+        for (std::size_t i = 0; i != count / 2; ++i) {  // freed again while the others stay
+            taken.erase(records[i]);
+            slots.recycle(*records[i]);
+        }
+    };
+    for (; slots.trim_piece(); ++pieces) {
+        use(pieces == 4 ? 20 : 0);  // beside each other: one region or two are kept
+    }
+    CHECK(pieces >= many / 2048);
+    CHECK(slots.returnable() < returnable);
+    CHECK(slots.count_taken() == taken.size());
+    use(many);
+    CHECK(are_distinct);
+    CHECK(slots.count_taken() == taken.size());
+    CHECK(std::all_of(taken.begin(), taken.end(), [&](Record* record) {
+        return slots.contains(record->slot()) && &slots[record->slot()] == record;
+    }));
+}
+
 TEST_CASE("Pages start at a huge page's address, and read as zeros once they were given back", "[detail][slots]") {
     Pages pages{2 * Pages::unit};
     std::byte* const memory = pages.memory();

@@ -71,18 +71,16 @@ public:
 
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() noexcept {
-        drop_stale_front();
         while (!late_.empty() && !is_stored(late_.front().place)) {
             std::pop_heap(late_.begin(), late_.end());
             late_.pop_back();
         }
-        const Place* const front = order_.front();
-        Record* const first = front == nullptr ? nullptr : &store_[front->slot()];
+        Record* const came_first = first();
         if (late_.empty()) {
-            return first;
+            return came_first;
         }
         Record* const late = &store_[late_.front().place.slot()];
-        return first == nullptr || late->sent_at < first->sent_at ? late : first;
+        return came_first == nullptr || late->sent_at < came_first->sent_at ? late : came_first;
     }
 
     /// Calls `visit(record)` for every message in the order they came, as long as it returns true.
@@ -91,14 +89,11 @@ public:
         order_.for_each([&](Place entry) { return !is_stored(entry) || visit(store_[entry.slot()]); });
     }
 
-    /// All messages in the order they came, for an operation that removes them.
-    [[nodiscard]] std::vector<Record*> all() const {
-        std::vector<Record*> records;
-        for_each([&](Record& record) {
-            records.push_back(&record);
-            return true;
-        });
-        return records;
+    /// The stored message that came first; null if there is none.
+    [[nodiscard]] Record* first() noexcept {
+        drop_stale_front();
+        const Place* const front = order_.front();
+        return front == nullptr ? nullptr : &store_[front->slot()];
     }
 
     // A cursor runs through the order once. A standard queue keeps it before the first fresh message, a FIFO queue at

@@ -76,6 +76,9 @@ public:
         return window == 0 ? take() : next(choose(choices, window));
     }
 
+    /// Forgets all that was given back: it is purged.
+    void purge() noexcept { returned_.clear(); }
+
     /// Forgets stale entries if they may be most of all, and lets go of room that is not needed.
     void sweep() noexcept {
         returned_.limit_room(ledger_.timed());

@@ -13,6 +13,7 @@
 #include "sqsim/detail/linked_text.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/obtain.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/unadded.hpp"
@@ -42,17 +43,28 @@ public:
     [[nodiscard]] Ledger<Body>& ledger() noexcept { return ledger_; }
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
-    /// Lets everything happen that is due.
-    [[gnu::always_inline]] void advance_to(Nanos now) noexcept {
+    /// Lets happen what is due, a piece of it. Returns: whether that was all, without which nobody may look.
+    [[gnu::always_inline]] [[nodiscard]] bool advance_to(Nanos now) noexcept {
         reading_ = now;
         ledger_.advance(now);
-        if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
-            let_happen();
+        if (ledger_.is_quiet() && ledger_.now() < quiet_until_) [[likely]] {
+            return true;
         }
+        return let_happen();
+    }
+    /// The same before so many messages are sent, to which retentions that have ended and purged messages make no
+    /// difference.
+    [[gnu::always_inline]] [[nodiscard]] bool advance_to_send(Nanos now, std::size_t count) noexcept {
+        return advance_to(now) || (!is_late_ && room() >= count);
     }
 
     /// How many groups became available since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return groups_.take_opened(); }
+
+    /// Up to how many receives could find something now.
+    [[nodiscard]] std::size_t receivable() const noexcept {
+        return ledger_.in_flight() < options_.limits.maximum_in_flight ? groups_.available() : 0;
+    }
 
     [[nodiscard]] Nanos next_event() noexcept {
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
@@ -324,11 +336,10 @@ public:
     /// How many more messages the capacity allows.
     [[nodiscard]] std::size_t room() const noexcept { return ledger_.room(options_.capacity); }
 
-    /// Removes everything, also the memory of deduplication ids (R155, R196). Linear in the stored messages.
+    /// Removes everything, also the memory of deduplication ids (R155, R196). The messages leave as what is due does.
     void purge() {
-        for (Record* record : ledger_.arrivals().all()) {
-            remove(*record);
-        }
+        ledger_.purge();
+        groups_.purge();
         delays_.clear();
         dedup_.clear();
         attempts_.reset();
@@ -350,7 +361,7 @@ public:
     /// Changes the delay, also of the messages that are delayed now (R130).
     void set_delay(Nanos delay) {
         options_.delay = delay;
-        let_happen();
+        quiet_until_ = Nanos::min();
     }
 
     /// When a delay or a lease ends, or since when the message is visible.
@@ -433,26 +444,39 @@ private:
     /// Something will happen then that is not the ledger's: `advance_to` must not pass it.
     void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
 
-    void let_happen() noexcept {
+    [[gnu::noinline]] bool let_happen() noexcept {
         const Commit commit{};
         ledger_.stay_before_the_end();
-        end_delays_and_leases();
-        while (Record* record = ledger_.next_past_retention()) {
-            remove(*record);
+        Piece piece;
+        end_delays_and_leases(piece);
+        if (!piece.is_done()) {
+            dedup_.expire(ledger_.now(), piece);
         }
-        dedup_.expire(ledger_.now());
+        is_late_ = piece.is_done();
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_purged()) {
+            remove(*record);
+            piece.count(1);
+        }
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_past_retention()) {
+            remove(*record);
+            piece.count(1);
+        }
+        if (piece.is_done()) [[unlikely]] {
+            return false;
+        }
         quiet_until_ = std::min(next_delay_end(), dedup_.next_end());
         if (attempts_ != nullptr) {
             attempts_->expire(ledger_.now());
             note_event(attempts_->next_end());
         }
         ledger_.settle();
+        return true;
     }
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
     /// end first.
-    void end_delays_and_leases() noexcept {
-        while (true) {
+    void end_delays_and_leases(Piece& piece) noexcept {
+        for (; !piece.is_done(); piece.count(1)) {
             const Nanos delay_end = next_delay_end();
             const Nanos lease_end = ledger_.next_lease_end();
             if (std::min(delay_end, lease_end) > ledger_.now()) {
@@ -500,6 +524,7 @@ private:
     Nanos reading_ = Nanos::min();  // what the clock shows, also if it was set back
     std::uint64_t deduplicated_ = 0;
     Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
+    bool is_late_ = false;              // a delay, a lease or the memory of an id may have ended unseen
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

@@ -210,6 +210,12 @@ public:
 
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
+    /// The groups' messages are purged, and leave one by one: none of them is available.
+    void purge() noexcept {
+        available_.clear();
+        beyond_.clear();
+    }
+
     /// Forgets stale entries if they may be most of all.
     void sweep() noexcept {
         if (prepared_ > 4 * groups_.size() + 64) {
@@ -226,6 +232,9 @@ public:
 
     /// How many groups became available since the last call.
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
+
+    /// How many groups are available, or more.
+    [[nodiscard]] std::size_t available() const noexcept { return available_.size() + beyond_.size(); }
 
     /// How many groups have messages in flight.
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }

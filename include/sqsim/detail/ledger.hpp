@@ -8,6 +8,7 @@
 #include "sqsim/detail/lease_timers.hpp"
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/obtain.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/size_totals.hpp"
 #include "sqsim/detail/timers.hpp"
 #include "sqsim/metrics.hpp"
@@ -75,6 +76,23 @@ public:
     [[nodiscard]] Nanos quiet_until() const noexcept { return quiet_until_; }
     /// Tells that nothing is due before the next event.
     void settle() noexcept { quiet_until_ = next_event(); }
+
+    /// Everything that is stored now is purged: it must leave before anybody looks, by `next_purged`. Its timers go
+    /// now.
+    void purge() noexcept {
+        purged_until_ = last_ordinal_;
+        timers_.clear();
+        quiet_until_ = Nanos::min();
+    }
+    /// The next message that was purged; null if there is none.
+    [[nodiscard]] Record* next_purged() noexcept {
+        Record* const first = purged_until_ != 0 ? arrivals_.first() : nullptr;
+        if (first == nullptr || first->ordinal > purged_until_) {
+            purged_until_ = 0;
+            return nullptr;
+        }
+        return first;
+    }
 
     /// Sees to it that so many messages can be added without an error. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] void reserve(std::size_t count) { arrivals_.reserve(count); }
@@ -325,20 +343,19 @@ public:
         schedule(record, false);
     }
 
-    /// Ends the leases of the default timeout that are due, as long as no other timer comes between them: each message
-    /// is visible then, and given to `visit(record)`, which throws nothing. Returns: how many there were.
+    /// Ends the leases of the default timeout that are due, as long as no other timer comes between them and the piece
+    /// is not done: each message is visible then, and given to `visit(record)`, which throws nothing.
     template <class Visit>
-    std::size_t end_default_leases(Visit visit) noexcept {
+    void end_default_leases(Piece& piece, Visit visit) noexcept {
         const Commit commit{};
         std::size_t count = 0;
-        timers_.end_run(now_, [&](Record& record) {
+        timers_.end_run(now_, piece, [&](Record& record) {
             record.set_state(State::visible);
             ++count;
             visit(record);
         });
         count_of(State::in_flight) -= count;
         count_of(State::visible) += count;
-        return count;
     }
 
     /// The next message whose delay or lease has ended, still in its old state; null if there is none.
@@ -399,7 +416,7 @@ public:
         removed_since_trim_ += std::exchange(removed_, 0);
         store_->sweep_held();
         timers_.sweep(timed());
-        if (timed() == 0 && all_fresh) {
+        if (timed() == 0 && all_fresh && purged_until_ == 0) {
             arrivals_.drop_until_cursor();
         } else {
             arrivals_.drop_stale(stored());
@@ -408,9 +425,9 @@ public:
 
     /// Whether most arrivals are stale, or much memory is unused.
     [[nodiscard]] bool is_wasteful() const noexcept { return arrivals_.is_mostly_stale(stored()) || may_trim(); }
-    /// Ends that; or later, if there is no memory. Linear in the stale entries and the free slots. Precondition: all
-    /// free slots are the store's.
-    void compact() noexcept {
+    /// Ends that; or later, if there is no memory. Linear in the stale entries. Precondition: all free slots are the
+    /// store's. Returns: whether `trim_piece` is to be called until it returns false.
+    [[nodiscard]] bool compact() noexcept {
         const Commit commit{};
         if (arrivals_.is_mostly_stale(stored())) {
             arrivals_.compact();
@@ -419,9 +436,12 @@ public:
             removed_since_trim_ = 0;
             store_->collect();
             store_->free_held();
-            static_cast<void>(obtained([this] { store_->slots().trim(); }));
+            return obtained([this] { store_->slots().begin_trim(); });
         }
+        return false;
     }
+    /// Gives unused memory back, a piece of it. Returns: whether there is more.
+    [[nodiscard]] bool trim_piece() noexcept { return store_->slots().trim_piece(); }
 
     void set_retention(Nanos retention) noexcept {
         retention_ = retention;
@@ -534,6 +554,7 @@ private:
     Nanos now_ = Nanos::min();
     Nanos quiet_until_ = Nanos::min();       // nothing is due before
     std::array<std::size_t, 4> by_state_{};  // how many messages; that of `free` means nothing
+    std::uint64_t purged_until_ = 0;         // messages up to this ordinal are purged; 0 once they have left
     std::size_t removed_ = 0;                // since the last `tidy`
     std::size_t removed_since_trim_ = 0;
     LeaseTimers<Body> timers_{*store_};

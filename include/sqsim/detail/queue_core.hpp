@@ -66,7 +66,7 @@ public:
                                                                                                   make_id_key(clock),
                                                                                                   is_shared},
           maximum_message_size_{possible_size(options.maximum_message_size)} {
-        engine_.advance_to(to_nanos(clock_.now()));
+        static_cast<void>(engine_.advance_to(to_nanos(clock_.now())));
         if constexpr (is_driven) {
             clock_.attach(*this);
         }
@@ -124,16 +124,31 @@ public:
     /// order, or changes what may be prepared.
     template <class Operation>
     auto locked_with_mailbox(Operation operation) {
+        return with_mailbox(0, std::move(operation));
+    }
+
+    /// The same for an operation that changes when delays or retentions end: what is due then happens.
+    template <class Operation>
+    void locked_to_change_times(Operation operation) {
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        let_happen(section, now);
         unsettle();
-        engine_.advance_to(now);
-        const auto lock = lock_soon(mailbox_.mutex);
-        const Follower follower{*this};
-        mailbox_.empty_into(engine_);
-        engine_.advance_to(now);  // one that was moved here may be past its retention already
-        return operation(engine_);
+        {
+            const auto lock = lock_soon(mailbox_.mutex);
+            const Follower follower{*this};
+            mailbox_.empty_into(engine_);
+            let_moved_happen(now, 0);
+            operation(engine_);
+        }
+        let_happen(section, now);
+    }
+
+    /// Runs an operation that sends up to so many messages, and does nothing else.
+    template <class Operation>
+    auto locked_to_send(std::size_t count, Operation operation) {
+        return with_mailbox(count, std::move(operation));
     }
 
     /// The engine of a queue that only one thread uses, between two operations.
@@ -157,12 +172,12 @@ public:
 
     /// The same for a send to a FIFO queue. Errors: throws `request_throttled` if it is one too many.
     template <class Operation>
-    auto locked_to_send(std::string_view group_id, Operation operation) {
+    auto locked_to_send(std::string_view group_id, std::size_t count, Operation operation) {
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         {
             Section section{*this};
-            catch_up(now);
+            catch_up(section, now, count);
             [[maybe_unused]] const Announcement announcement{*this};
             if (engine_.count_send(group_id)) [[likely]] {
                 return operation(engine_);
@@ -179,7 +194,7 @@ public:
         const Nanos now = to_nanos(clock_.now());
         {
             Section section{*this};
-            engine_.advance_to(now);
+            let_happen(section, now);
             if (engine_.count_call(Call::erase)) [[likely]] {
                 return operation(engine_);
             }
@@ -191,9 +206,19 @@ public:
     template <class Operation>
     auto locked_at(Nanos now, Operation operation) {
         Section section{*this};
-        catch_up(now);
+        catch_up(section, now);
         [[maybe_unused]] const Announcement announcement{*this};
         return operation(engine_);
+    }
+
+    /// Removes everything. From the first piece on nothing is there any more, but for sends: who looks helps.
+    void purge() {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        catch_up(section, now);
+        engine_.purge();
+        let_happen(section, now);
     }
 
     /// R84-R93: gives `take(record)` what there is, up to `maximum`, or waits for it; before that, and under the same
@@ -205,7 +230,7 @@ public:
         const auto start = clock_.now();
         Posted<QueueCore> posted;  // before the section, so that its end comes after that of the lock
         Section section{*this};
-        std::size_t fresh = catch_up_to_receive(to_nanos(start), maximum);
+        std::size_t fresh = catch_up_to_receive(section, to_nanos(start), maximum);
         if constexpr (is_fifo) {
             if (engine_.is_void(options.receive_request_attempt_id, done)) {
                 section.finish();
@@ -352,9 +377,7 @@ public:
     [[nodiscard]] TaskList<Lock>& tasks() noexcept { return tasks_; }
     void drive(std::shared_ptr<Task> task) {
         tasks_.add(std::move(task), !is_driven);
-        const std::scoped_lock lock{mutex_};
-        close_fast_path();
-        condition_.notify_all();
+        const Section section{*this};  // at its end a receive that waits knows when the task has something to do
     }
 
     /// Calls `visit(message, record, available_at)` for the stored messages, without handles and in the order they
@@ -402,18 +425,18 @@ public:
     }
 
     [[nodiscard]] NextEvent settle() override {
-        const Section section{*this};
-        engine_.advance_to(to_nanos(clock_.now()));
+        Section section{*this};
+        let_happen(section, to_nanos(clock_.now()));
         const bool is_settled = settles();
         return {engine_.next_event(), is_settled};
     }
 
     NextEvent run_until(std::chrono::nanoseconds now) noexcept override {
         const Commit commit{};
-        const Section section{*this};
-        engine_.advance_to(now);
+        Section section{*this};
+        let_happen(section, now);
         if constexpr (is_driven) {
-            clock_.time_has_moved(condition_, engine_.take_opened() != 0);
+            clock_.time_has_moved(condition_, take_openings());
         }
         const bool is_settled = settles();
         return {engine_.quiet_until(), is_settled};
@@ -608,9 +631,8 @@ private:
     /// Opens it if nothing is out of the ordinary: for so many sends, too. Returns whether it is open.
     [[gnu::noinline]] bool opens_fast_path(Nanos now, std::size_t sends = 0) noexcept {
         fast_path_ = {};
-        if (condition_.waiting() == 0 && !has_tasks() && engine_.is_ordinary()) {
+        if (condition_.waiting() == 0 && !has_tasks() && engine_.is_ordinary() && engine_.advance_to(now)) {
             unsettle();
-            engine_.advance_to(now);
             static_cast<void>(obtained([&] {
                 fast_path_.leases = engine_.prepare_leases();
                 fast_path_.sends = is_shared ? 0 : engine_.prepare_sends(sends);
@@ -640,22 +662,56 @@ private:
         ProcessEnd::wait_for_none(blocked_);
     }
 
+    template <class Operation>
+    [[gnu::always_inline]] auto with_mailbox(std::size_t sends, Operation operation) {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        let_happen(section, now, sends);
+        unsettle();
+        const auto lock = lock_soon(mailbox_.mutex);
+        const Follower follower{*this};
+        mailbox_.empty_into(engine_);
+        let_moved_happen(now, sends);
+        return operation(engine_);
+    }
+    /// Lets everything happen that is due; between two pieces of much work others have the lock. `sends`: up to so many
+    /// messages will be sent, and nothing else: what makes no difference to that may be left.
+    [[gnu::always_inline]] void let_happen(Section& section, Nanos now, std::size_t sends = 0) noexcept {
+        if (!advance(now, sends)) [[unlikely]] {
+            let_rest_happen(section, now, sends);
+        }
+    }
+    [[gnu::noinline]] void let_rest_happen(Section& section, Nanos now, std::size_t sends) noexcept {
+        do {
+            section.pause();
+        } while (!advance(now, sends));
+    }
+    [[gnu::always_inline]] [[nodiscard]] bool advance(Nanos now, std::size_t sends) noexcept {
+        return sends == 0 ? engine_.advance_to(now) : engine_.advance_to_send(now, sends);
+    }
+    /// A message that was moved here may be past its retention already.
+    void let_moved_happen(Nanos now, std::size_t sends) noexcept {
+        while (!advance(now, sends)) {
+        }
+    }
+
     /// Lets everything happen that is due, and takes in what has come.
-    [[gnu::always_inline]] void catch_up(Nanos now) {
-        engine_.advance_to(now);
+    [[gnu::always_inline]] void catch_up(Section& section, Nanos now, std::size_t sends = 0) {
+        let_happen(section, now, sends);
         if (mailbox_.is_filled() || is_settled()) [[unlikely]] {
-            unsettle_and_take_in(now);
+            unsettle_and_take_in(now, sends);
         }
     }
 
     /// The same for a receive. A standard queue that has as many fresh messages as the call takes leaves what has come
     /// in the mailbox: it is younger. Returns: how many fresh ones the call takes.
-    [[gnu::always_inline]] std::size_t catch_up_to_receive(Nanos now, std::size_t maximum) {
+    [[gnu::always_inline]] std::size_t catch_up_to_receive(Section& section, Nanos now, std::size_t maximum) {
         if constexpr (is_fifo) {
-            catch_up(now);
+            catch_up(section, now);
             return 0;
         } else {
-            engine_.advance_to(now);
+            let_happen(section, now);
             std::size_t fresh = engine_.fresh(maximum);
             if ((fresh < maximum && mailbox_.is_filled()) || is_settled()) {
                 unsettle_and_take_in(now);
@@ -689,15 +745,15 @@ private:
     }
 
     /// Tells the clock, if it is to be told, and takes in what has come.
-    [[gnu::noinline]] void unsettle_and_take_in(Nanos now) {
+    [[gnu::noinline]] void unsettle_and_take_in(Nanos now, std::size_t sends = 0) {
         unsettle();
         if (mailbox_.is_filled()) {
-            empty_mailbox(now);
+            empty_mailbox(now, sends);
         }
     }
 
     /// Returns whether messages of other queues were among what has come.
-    [[gnu::noinline]] bool empty_mailbox(Nanos now) {
+    [[gnu::noinline]] bool empty_mailbox(Nanos now, std::size_t sends = 0) {
         bool has_moved = false;
         {
             const auto lock = lock_soon(mailbox_.mutex);
@@ -705,13 +761,13 @@ private:
             has_moved = mailbox_.has_moved();
             mailbox_.empty_into(engine_);
         }
-        engine_.advance_to(now);  // one that was moved here may be past its retention already
+        let_moved_happen(now, sends);
         return has_moved;
     }
 
     template <class Bodies>
     [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies bodies, std::size_t count) {
-        return locked_with_mailbox([&](Engine& engine) -> std::uint64_t {
+        return locked_to_send(count, [&](Engine& engine) -> std::uint64_t {
             if constexpr (is_shared) {
                 mailbox_.obtain(engine.ledger().store(), count);
             }
@@ -719,7 +775,8 @@ private:
         });
     }
 
-    void tidy() noexcept {
+    /// Returns: whether unused memory is to be given back, piece by piece.
+    [[nodiscard]] bool tidy() noexcept {
         const Commit commit{};
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
@@ -727,42 +784,55 @@ private:
         }
         const bool is_wasteful = ledger.is_wasteful();
         if (!is_wasteful && (is_fifo || !is_shared)) {
-            return;
+            return false;
         }
         const std::unique_lock lock{mailbox_.mutex, std::try_to_lock};
         if (!lock.owns_lock()) {
-            return;  // what is worth doing now is worth it after the next send
+            return false;  // what is worth doing now is worth it after the next send
         }
         if (is_wasteful) {
             mailbox_.return_slots(ledger.store());
-            ledger.compact();
-        } else {
-            mailbox_.refill(ledger.store());  // before the senders have to ask for slots
+            return ledger.compact();
         }
+        mailbox_.refill(ledger.store());  // before the senders have to ask for slots
+        return false;
     }
 
-    /// Wakes as many receives as may find something, or all if one would look too late otherwise.
+    /// How many receives may find something that could not before.
+    [[nodiscard]] std::size_t take_openings() noexcept { return std::min(engine_.take_opened(), engine_.receivable()); }
+
+    /// At the end of an operation: wakes whom it concerns.
     void wake() noexcept {
         const Commit commit{};
+        wake_receives(false);
+        lead();
+    }
+
+    /// Wakes as many waiting receives as may find something. `one_more`: at least one, if there is something.
+    void wake_receives(bool one_more) noexcept {
+        std::size_t count = engine_.take_opened();
         if (condition_.waiting() == 0) {
             return;
         }
-        const std::size_t opened = engine_.take_opened();
-        if (next_look_ <= engine_.ledger().now()) {
-            next_look_ = never;  // whoever was to look by now does so by itself
-        }
-        if constexpr (is_driven) {
-            if (opened != 0) {
-                clock_.wake(condition_);
-            }
-        } else if (opened > 1 || engine_.next_event() < next_look_) {
-            next_look_ = never;
-            condition_.notify_all();
-        } else if (opened == 1) {
-            condition_.notify_one();
+        count = std::min(std::max<std::size_t>(count, one_more ? 1 : 0), engine_.receivable());
+        if constexpr (!is_driven) {
+            condition_.notify(count);
+        } else if (count != 0) {
+            clock_.wake(condition_, count);
         }
     }
 
+    /// Sees to it that one of the waiting receives looks at the next event.
+    void lead() noexcept {
+        if constexpr (!is_driven) {
+            if (condition_.all_sleep()) {
+                condition_.look_by(next_look());
+            }
+        }
+    }
+
+    /// When something happens by itself that a receive may wait for.
+    [[nodiscard]] Nanos next_look() { return std::min(engine_.next_event(), tasks_.next_due()); }
     /// Whether the queue's calls drive a task.
     [[gnu::always_inline]] [[nodiscard]] bool has_tasks() const noexcept { return !is_driven && tasks_.any(); }
 
@@ -775,11 +845,11 @@ private:
     C& clock_;
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
+    std::atomic<std::uint32_t> wanting_{0};  // so many threads wait for the lock
     WaitCondition condition_;
     bool is_abandoned_ = false;            // guarded by the lock
     std::atomic<std::size_t> blocked_{0};  // receives that wait or may begin to
     bool is_settled_ = false;              // the clock knows when something happens by itself, and need not ask
-    Nanos next_look_ = never;              // no later than when the next waiting receive looks by itself
     FastPath fast_path_{};
     Engine engine_;
     // Of the option, as far as it is possible. The first needs the mailbox's lock; sends check the other before they

@@ -8,6 +8,7 @@
 #include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/plans.hpp"
+#include "sqsim/detail/section.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/options.hpp"
@@ -57,8 +58,8 @@ public:
     }
 
     /// Receives what there is, or waits for it, from `start` on. Returns: how many messages. Leaves the lock.
-    template <class Section, class TimePoint>
-    std::size_t receive(Section& section, const std::stop_token& stop, TimePoint start) {
+    template <class TimePoint>
+    std::size_t receive(Section<Core>& section, const std::stop_token& stop, TimePoint start) {
         if (!try_now() && !plan_.short_poll) [[unlikely]] {
             wait(section, stop, start);
         }
@@ -87,9 +88,12 @@ public:
             return true;
         }
         reading_ = to_nanos(core_.clock_.now());
-        core_.catch_up(reading_);
+        core_.catch_up(*section_, reading_);
         const bool received_some = try_now();
-        core_.wake();
+        core_.wake_receives(received_some);   // there may be more than was counted
+        if (core_.condition_.has_leader()) {  // otherwise this receive leads, or the end of its wait sees to that
+            core_.lead();
+        }
         return received_some;
     }
 
@@ -116,11 +120,7 @@ public:
     [[nodiscard]] Nanos real_deadline() const noexcept { return real_deadline_; }
 
     /// When something happens by itself that may end the wait.
-    [[nodiscard]] Nanos next_look() {
-        const Nanos look = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
-        core_.next_look_ = std::min(core_.next_look_, look);
-        return look;
-    }
+    [[nodiscard]] Nanos next_look() { return core_.next_look(); }
 
     // Dead letters and move tasks concern other queues, whose locks are taken only without this one's. Tasks wait if
     // something was received: the clock may throw.
@@ -133,26 +133,23 @@ public:
     }
 
 private:
-    /// The time in which a receive waits for its turn. A wake-up may have been meant for one that was stopped, or that
-    /// an exception has ended: then it goes to another one.
-    template <class Lock>
-    struct Turn {
-        Turn(Core& core_, Lock& lock_) noexcept : core{core_}, lock{lock_} {}
-        Turn(const Turn&) = delete;
-        Turn& operator=(const Turn&) = delete;
-        ~Turn() {
-            if (!is_used) {
+    /// At the end of a wait that received nothing, by a stop or an exception, too: what this receive was woken for is
+    /// for another.
+    struct PassingOn {
+        PassingOn(Core& core_, std::unique_lock<typename Core::lock_type>& lock_) noexcept : core{core_}, lock{lock_} {}
+        PassingOn(const PassingOn&) = delete;
+        PassingOn& operator=(const PassingOn&) = delete;
+        ~PassingOn() {
+            if (is_needed) {
                 if (!lock.owns_lock()) {
                     lock.lock();
                 }
-                if (core.engine_.ledger().counts().visible != 0) {
-                    core.condition_.notify_one();
-                }
+                core.wake_receives(true);
             }
         }
         Core& core;
-        Lock& lock;
-        bool is_used = false;
+        std::unique_lock<typename Core::lock_type>& lock;
+        bool is_needed = true;
     };
 
     [[nodiscard]] bool has_due_task() const {
@@ -179,18 +176,20 @@ private:
     };
 
     /// Waits for messages, and never returns if the process ends meanwhile.
-    template <class Section, class TimePoint>
-    [[gnu::noinline]] void wait(Section& section, const std::stop_token& stop, TimePoint start) {
+    template <class TimePoint>
+    [[gnu::noinline]] void wait(Section<Core>& section, const std::stop_token& stop, TimePoint start) {
         {
             const Blocked blocked{core_.blocked_};
             begin_to_wait(start);
+            section_ = &section;
             if (!watches(section, stop)) {
                 const Sleeper sleeper{core_.mailbox_};
-                core_.catch_up(core_.engine_.ledger().now());  // what came before
-                static_cast<void>(core_.engine_.take_opened());
+                core_.catch_up(section, core_.engine_.ledger().now());  // what came before
+                core_.wake_receives(false);
                 const auto deadline = to_time_point<TimePoint>(saturating_add(to_nanos(start), wait_time_));
-                Turn<std::remove_reference_t<decltype(section.lock)>> turn{core_, section.lock};
-                turn.is_used = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
+                PassingOn passing_on{core_, section.lock};
+                const bool received = wait_until(core_.clock_, section.lock, core_.condition_, stop, deadline, *this);
+                passing_on.is_needed = !received && !Core::is_driven;  // a clock that drives has seen to it
             }
             if (!core_.is_abandoned_) [[likely]] {
                 return;
@@ -212,8 +211,7 @@ private:
     }
 
     /// Watches for sends for as long as the options say. Returns whether something was received.
-    template <class Section>
-    [[nodiscard]] bool watches(Section& section, const std::stop_token& stop) {
+    [[nodiscard]] bool watches(Section<Core>& section, const std::stop_token& stop) {
         if constexpr (Core::is_driven || !Core::is_shared) {
             return false;
         } else {
@@ -221,8 +219,7 @@ private:
                 return false;
             }
             // What happens by itself ends the watching: a wait that blocks is woken by it.
-            const Nanos next = std::min(core_.engine_.next_event(), core_.tasks_.next_due());
-            const Nanos until_next = saturating_subtract(next, core_.engine_.ledger().now());
+            const Nanos until_next = saturating_subtract(core_.next_look(), core_.engine_.ledger().now());
             return watch(
                 section.lock, stop, std::min({options_.spin, wait_time_, until_next}),
                 [&] { return core_.engine_.ledger().last_ordinal(); }, [&] { return core_.mailbox_.latest(); }, *this);
@@ -238,6 +235,7 @@ private:
     Nanos reading_ = Nanos::min();  // of the clock, when the last try began
     ReceivePlan plan_{};
     Received received_{};
+    Section<Core>* section_ = nullptr;  // once it waits
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

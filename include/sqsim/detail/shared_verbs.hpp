@@ -156,17 +156,16 @@ void set_visibility_timeout(Core& core, Nanos timeout) {
 template <class Core>
 void set_delay(Core& core, Nanos delay) {
     raise_if(check_attribute("DelaySeconds", delay, Nanos::zero(), core.limits().maximum_delay));
-    core.locked_with_mailbox([&](auto& engine) { engine.set_delay(delay); });
+    core.locked_to_change_times([&](auto& engine) { engine.set_delay(delay); });
 }
 
 template <class Core>
 void set_retention(Core& core, Nanos period) {
     raise_if(check_attribute("MessageRetentionPeriod", period, core.limits().minimum_message_retention_period,
                              core.limits().maximum_message_retention_period));
-    core.locked([&](auto& engine) {
+    core.locked_to_change_times([&](auto& engine) {
         engine.options().message_retention_period = period;
         engine.ledger().set_retention(period);
-        engine.advance_to(engine.ledger().now());
     });
 }
 

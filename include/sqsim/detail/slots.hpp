@@ -35,7 +35,7 @@ class Slots {
         std::uint16_t size;            // in slots
         std::uint8_t number;           // of the class
         bool is_returnable;
-        std::uint32_t unused = 0;  // its size is a power of two, for the shortest way to the block of a slot
+        std::uint32_t region;  // of which it is, unless it is small
     };
     static_assert(sizeof(Block) == 32);
 
@@ -135,37 +135,36 @@ public:
     /// How many slots hold memory that could go back to the system.
     [[nodiscard]] std::size_t returnable() const noexcept { return returnable_; }
 
-    /// Gives memory back to the system where all slots of a region are free. Linear in the free slots.
+    /// Begins to give memory back to the system where all slots of a region are free: `trim_piece` does it. Errors:
+    /// `std::bad_alloc`; nothing has changed then. Complexity: linear in the blocks.
+    void begin_trim() {
+        if (trim_ != nullptr) {
+            return;
+        }
+        auto trim = std::make_unique<Trim>();
+        trim->regions.resize(regions_.size());
+        std::swap(trim->unsorted, free_);
+        trim_ = std::move(trim);
+    }
+    /// Sorts some free slots by region, or gives one region back. Returns: whether there is more to do.
+    bool trim_piece() noexcept {
+        if (trim_ == nullptr) {
+            return false;
+        }
+        for (std::size_t i = 0; i != Trim::piece; ++i) {
+            Record* const record = trim_->next_unsorted();
+            if (record == nullptr) {
+                end_next_region();
+                break;
+            }
+            sort(*record);
+        }
+        return trim_ != nullptr;
+    }
+    /// Does all of it at once.
     void trim() {
-        std::vector<std::uint32_t> free(blocks_.size());
-        // Of a slot whose generations may soon begin anew, the block could not say which is the latest.
-        std::vector<bool> worn(blocks_.size());
-        for_each_free([&](Record& record) {
-            const std::uint32_t number = record.slot() >> line_bits;
-            ++free[number];
-            worn[number] = worn[number] || record.generation() >> 31 != 0;
-        });
-        std::vector<bool> ends(blocks_.size());
-        for (std::size_t number = 0; number != blocks_.size(); ++number) {
-            const bool all_free = free[number] == blocks_[number].used;
-            ends[number] = blocks_[number].is_returnable && all_free && !worn[number];
-        }
-        for (Record*& list : free_) {
-            for (Record* record = std::exchange(list, nullptr); record != nullptr;) {
-                Record* const next = record->next_free;
-                const std::uint32_t number = record->slot() >> line_bits;
-                if (ends[number]) {
-                    blocks_[number].generation = std::max(blocks_[number].generation, record->generation());
-                } else {
-                    recycle(*record);
-                }
-                record = next;
-            }
-        }
-        for (Region& region : regions_) {
-            if (ends[region.block] && blocks_[region.block].used != 0) {
-                forget(region);
-            }
+        begin_trim();
+        while (trim_piece()) {
         }
     }
 
@@ -221,7 +220,77 @@ private:
         }
     }
 
+    // The free slots while memory is given back: a list of each class, and then a list of each region. What is freed
+    // meanwhile is not among them, so that its region is kept.
+    struct Trim {
+        static constexpr std::size_t piece = 2048;  // slots, of which each costs a miss of the cache
+
+        struct Sorted {
+            Record* first = nullptr;
+            Record* last = nullptr;
+            std::size_t count = 0;
+            bool is_worn = false;
+        };
+
+        [[nodiscard]] Record* take(std::uint8_t number) noexcept {
+            Record* const record = unsorted[number];
+            return record != nullptr ? std::exchange(unsorted[number], record->next_free) : nullptr;
+        }
+        [[nodiscard]] Record* next_unsorted() noexcept {
+            for (; next_class != unsorted.size(); ++next_class) {
+                if (Record* const record = take(next_class)) {
+                    return record;
+                }
+            }
+            return nullptr;
+        }
+
+        std::array<Record*, SlotSizes::payloads.size()> unsorted{};
+        std::uint8_t next_class = 0;
+        std::vector<Sorted> regions{};
+        std::size_t next_region = 0;
+    };
+
+    void sort(Record& record) noexcept {
+        const Block& block = blocks_[record.slot() >> line_bits];
+        if (!block.is_returnable) {
+            recycle(record);
+            return;
+        }
+        typename Trim::Sorted& region = trim_->regions[block.region];
+        region.last = region.first == nullptr ? &record : region.last;
+        record.next_free = std::exchange(region.first, &record);
+        ++region.count;
+        // Of a slot whose generations may soon begin anew, the block could not say which is the latest.
+        region.is_worn = region.is_worn || record.generation() >> 31 != 0;
+    }
+
+    /// Ends a region of which all slots are free. The others go on with theirs; if there is none, the trim is over.
+    void end_next_region() noexcept {
+        while (trim_->next_region != trim_->regions.size()) {
+            const std::size_t number = trim_->next_region++;
+            const typename Trim::Sorted& sorted = trim_->regions[number];
+            if (sorted.first == nullptr) {
+                continue;
+            }
+            Block& block = blocks_[regions_[number].block];
+            if (sorted.count != block.used || sorted.is_worn) {
+                sorted.last->next_free = std::exchange(free_[block.number], sorted.first);
+                continue;
+            }
+            for (const Record* record = sorted.first; record != nullptr; record = record->next_free) {
+                block.generation = std::max(block.generation, record->generation());
+            }
+            forget(regions_[number]);
+            return;
+        }
+        trim_.reset();
+    }
+
     [[gnu::noinline]] [[nodiscard]] Record& take_new(std::uint8_t number) {
+        if (Record* const record = trim_ != nullptr ? trim_->take(number) : nullptr) {
+            return *record;
+        }
         SizeClass& size_class = classes_[number];
         if (size_class.open.empty()) {
             grow(number);
@@ -266,12 +335,13 @@ private:
             std::memset(memory.get(), 0, size);
             reserve_block(number);
             memories_.push_back(std::move(memory));
-            add_block(number, memories_.back().get(), lines, stride, false);
+            add_block(number, memories_.back().get(), lines, stride, false, 0);
         } else {
             Pages pages{Pages::unit};
             reserve_block(number);
             regions_.push_back({std::move(pages), static_cast<std::uint32_t>(blocks_.size())});
-            add_block(number, regions_.back().pages.memory(), line_mask + 1, stride, regions_.size() > kept_regions);
+            add_block(number, regions_.back().pages.memory(), line_mask + 1, stride, regions_.size() > kept_regions,
+                      static_cast<std::uint32_t>(regions_.size() - 1));
         }
     }
 
@@ -290,7 +360,7 @@ private:
 
     /// Precondition: memory is reserved.
     void add_block(std::uint8_t number, std::byte* memory, std::uint32_t lines, std::uint32_t stride,
-                   bool is_returnable) noexcept {
+                   bool is_returnable, std::uint32_t region) noexcept {
         SizeClass& size_class = classes_[number];
         size_class.open.insert(size_class.open.begin(), static_cast<std::uint32_t>(blocks_.size()));
         ++size_class.blocks;
@@ -299,7 +369,8 @@ private:
                            .stride = stride,
                            .size = static_cast<std::uint16_t>(lines / stride),
                            .number = number,
-                           .is_returnable = is_returnable});
+                           .is_returnable = is_returnable,
+                           .region = region});
         table_ = blocks_.data();
         block_count_ = static_cast<std::uint32_t>(blocks_.size());
     }
@@ -325,6 +396,7 @@ private:
     std::vector<Region> regions_{};
     std::size_t returnable_ = 0;
     std::array<Record*, SlotSizes::payloads.size()> free_{};
+    std::unique_ptr<Trim> trim_{};  // while one goes on
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

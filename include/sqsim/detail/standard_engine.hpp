@@ -12,6 +12,7 @@
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/obtain.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/throttle.hpp"
@@ -160,16 +161,30 @@ public:
         opened_ += messages.size();
     }
 
-    /// Lets everything happen that is due.
-    [[gnu::always_inline]] void advance_to(Nanos now) noexcept {
+    /// Lets happen what is due, a piece of it. Returns: whether that was all, without which nobody may look.
+    [[gnu::always_inline]] [[nodiscard]] bool advance_to(Nanos now) noexcept {
         ledger_.advance(now);
-        if (!ledger_.is_quiet()) [[unlikely]] {
-            catch_up();
+        if (ledger_.is_quiet()) [[likely]] {
+            return true;
         }
+        return catch_up();
+    }
+    /// The same before so many messages are sent, to which what else is due makes no difference: leases, delays and
+    /// retentions that have ended, and purged messages.
+    [[nodiscard]] bool advance_to_send(Nanos now, std::size_t count) noexcept {
+        return advance_to(now) || (room() >= count && !options_.back_of_queue_after_three_receives &&
+                                   !fair_queue_.is_used() && choices_.are_made());
     }
 
     /// How many deliveries became possible since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
+
+    /// Up to how many receives could find something now.
+    [[nodiscard]] std::size_t receivable() const noexcept {
+        const bool is_any = ledger_.in_flight() < options_.limits.maximum_in_flight;
+        // A choice source may have a message in flight delivered once more.
+        return !is_any ? 0 : choices_.are_made() ? ledger_.visible() : ledger_.counts().total();
+    }
 
     [[nodiscard]] Nanos next_event() noexcept { return ledger_.next_event(); }
     /// Nothing happens by itself before, and perhaps nothing then.
@@ -327,11 +342,10 @@ public:
         return {HandleStatus::ok};
     }
 
-    /// Removes everything (R196). Linear in the stored messages.
-    void purge() {
-        for (Record* record : ledger_.arrivals().all()) {
-            remove(*record);
-        }
+    /// Removes everything (R196): it leaves as what is due does.
+    void purge() noexcept {
+        ledger_.purge();
+        order_.purge();
     }
 
     /// Takes the next visible message away, for a move task, if `accept(record)`, which throws nothing. Errors:
@@ -524,23 +538,34 @@ private:
         ledger_.totals.number_of_messages_deleted += counted;
     }
 
-    void catch_up() noexcept {
+    [[gnu::noinline]] bool catch_up() noexcept {
         const Commit commit{};
         ledger_.stay_before_the_end();
+        Piece piece;
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_purged()) {
+            remove(*record);
+            piece.count(1);
+        }
         const bool is_tracked = fair_queue_.is_used();
-        ledger_.end_default_leases([&](Record& record) {
+        ledger_.end_default_leases(piece, [&](Record& record) {
             if (is_tracked) [[unlikely]] {
                 fair_queue_.track(record, State::in_flight, State::visible);
             }
             give_back(returning(record));
         });
-        while (Record* record = ledger_.next_due()) {
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_due()) {
             become_visible(*record);
+            piece.count(1);
         }
-        while (Record* record = ledger_.next_past_retention()) {
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_past_retention()) {
             remove(*record);
+            piece.count(1);
+        }
+        if (piece.is_done()) [[unlikely]] {
+            return false;
         }
         ledger_.settle();
+        return true;
     }
 
     /// Precondition: memory is reserved.

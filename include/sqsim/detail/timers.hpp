@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/ring.hpp"
 #include "sqsim/detail/timer_wheel.hpp"
@@ -99,16 +100,17 @@ public:
         }
     }
 
-    /// Removes the default deadlines that are due, up to the first that another one comes before, and calls
-    /// `visit(place, deadline)` for each, which throws nothing.
+    /// Removes the default deadlines that are due, up to the first that another one comes before, or whole runs until
+    /// they are as many as the piece has left. Calls `visit(place, deadline)` for each, which throws nothing.
     template <class Visit>
-    void end_run(Nanos now, Visit visit) noexcept {
-        while (!runs_.empty() && runs_.front().deadline <= now) {
+    void end_run(Nanos now, Piece& piece, Visit visit) noexcept {
+        while (!piece.is_done() && !runs_.empty() && runs_.front().deadline <= now) {
             const Nanos deadline = runs_.front().deadline;
             const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
             if (other != nullptr && other->deadline <= deadline) {
                 return;
             }
+            piece.count(static_cast<std::size_t>(std::popcount(runs_.front().present)));
             for (int rest = std::popcount(runs_.front().present); rest != 0; --rest) {
                 const Place place = places_.front();
                 pop_place();

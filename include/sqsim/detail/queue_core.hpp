@@ -479,6 +479,7 @@ private:
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        section.sends = sends != 0;
         let_happen(section, now, sends);
         const auto lock = lock_soon(mailbox_.mutex);
         const Follower follower{*this};
@@ -490,6 +491,7 @@ private:
     [[gnu::always_inline]] auto at_now(std::size_t sends, Operation operation) {
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        section.sends = sends != 0;
         catch_up(section, now, sends);
         [[maybe_unused]] const Announcement announcement{*this};
         return operation(engine_);
@@ -560,13 +562,14 @@ private:
         });
     }
 
-    /// Returns: whether unused memory is to be given back, piece by piece.
-    [[nodiscard]] bool tidy() noexcept {
+    /// A send leaves to others what would take long. Returns: whether unused memory is to be given back, piece by
+    /// piece.
+    [[nodiscard]] bool tidy(bool sends) noexcept {
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
             engine_.tidy();
         }
-        const bool is_wasteful = ledger.is_wasteful();
+        const bool is_wasteful = !sends && ledger.is_wasteful();
         if (!is_wasteful && (is_fifo || !is_shared)) {
             return false;
         }

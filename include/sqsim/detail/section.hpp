@@ -31,7 +31,7 @@ struct Section {
     [[gnu::noinline]] void finish_with_more() noexcept {
         queue.wake();
         auto& store = queue.engine_.ledger().store();
-        const bool trims = is_to_tidy() && queue.tidy();
+        const bool trims = is_to_tidy() && queue.tidy(sends);
         Record* const doomed = store.take_doomed();
         lock.unlock();
         store.bury(doomed);
@@ -67,6 +67,7 @@ struct Section {
 
     Core& queue;
     std::unique_lock<typename Core::lock_type> lock;
+    bool sends = false;  // and so leaves to others what would take long
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

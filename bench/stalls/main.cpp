@@ -7,8 +7,8 @@
 //
 // or, without CMake:
 //
-//     g++ -std=c++20 -O3 -march=x86-64-v2 -Iinclude bench/stalls/main.cpp -pthread -o stalls && ./stalls herds stalls
-//     purge
+//     g++ -std=c++20 -O3 -march=x86-64-v2 -Iinclude bench/stalls/main.cpp -pthread -o stalls
+//     ./stalls herds stalls purge
 
 #include "sqsim/sqsim.hpp"
 

@@ -177,6 +177,7 @@ public:
         const Nanos now = to_nanos(clock_.now());
         {
             Section section{*this};
+            section.sends = true;
             catch_up(section, now, count);
             [[maybe_unused]] const Announcement announcement{*this};
             if (engine_.count_send(group_id)) [[likely]] {
@@ -667,6 +668,7 @@ private:
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        section.sends = sends != 0;
         let_happen(section, now, sends);
         unsettle();
         const auto lock = lock_soon(mailbox_.mutex);
@@ -775,14 +777,15 @@ private:
         });
     }
 
-    /// Returns: whether unused memory is to be given back, piece by piece.
-    [[nodiscard]] bool tidy() noexcept {
+    /// A send leaves to others what would take long. Returns: whether unused memory is to be given back, piece by
+    /// piece.
+    [[nodiscard]] bool tidy(bool sends) noexcept {
         const Commit commit{};
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
             engine_.tidy();
         }
-        const bool is_wasteful = ledger.is_wasteful();
+        const bool is_wasteful = !sends && ledger.is_wasteful();
         if (!is_wasteful && (is_fifo || !is_shared)) {
             return false;
         }

@@ -33,7 +33,7 @@ struct Section {
     [[gnu::noinline]] void finish_with_more() noexcept {
         queue.wake();
         auto& store = queue.engine_.ledger().store();
-        const bool trims = is_to_tidy() && queue.tidy();
+        const bool trims = is_to_tidy() && queue.tidy(sends);
         Record* const doomed = store.take_doomed();
         lock.unlock();
         store.bury(doomed);
@@ -69,6 +69,7 @@ struct Section {
 
     Core& queue;
     std::unique_lock<typename Core::lock_type> lock;
+    bool sends = false;  // and so leaves to others what would take long
 };
 
 /// The same for an operation that the fast path knows of: nobody waits.
@@ -91,7 +92,7 @@ struct ShortSection {
         bool trims = false;
         if (queue.engine_.ledger().is_untidy()) {
             queue.close_fast_path();
-            trims = queue.tidy();
+            trims = queue.tidy(false);
         }
         Record* const doomed = store.take_doomed();
         queue.mutex_.unlock();

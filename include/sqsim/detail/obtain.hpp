@@ -4,6 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/detail/commit.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -11,6 +12,9 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 // Every operation first obtains what it needs, which may fail and changes nothing that anybody can see, and then
 // commits, which cannot fail. What follows is for what can do with less, or later.
+
+/// How often this thread has done with less, or later.
+inline constinit thread_local std::uint64_t shortages = 0;
 
 /// Whether `get()` found memory for all that it needs. Also for a commit. Errors: whatever else it throws.
 template <class Get>
@@ -20,6 +24,7 @@ template <class Get>
     try {
         get();
     } catch (const std::bad_alloc&) {
+        ++shortages;
         return false;
     }
 #else

@@ -25,6 +25,7 @@ enum class Verdict : std::uint8_t {
     stale_token,               ///< a fault of the token never came about
     nondeterministic,          ///< the same plan gave two histories
     incomplete,                ///< stopped at a limit, without a violation so far
+    out_of_memory,             ///< stopped by a `std::bad_alloc`, of sqsim or of the code: says nothing of the code
     proves_nothing = vacuous,  ///< the earlier name, for one release
 };
 

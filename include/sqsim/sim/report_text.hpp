@@ -97,7 +97,8 @@ inline void append_word(std::string& list, std::string_view word) {
                         "and statics that one execution leaves behind for the next");
         return lines;
     }
-    if (report.verdict == Verdict::stale_token || report.verdict == Verdict::incomplete) {
+    if (report.verdict == Verdict::stale_token || report.verdict == Verdict::incomplete ||
+        report.verdict == Verdict::out_of_memory) {
         return {};
     }
     if (report.verdict == Verdict::violated) {
@@ -262,6 +263,8 @@ inline void append_word(std::string& list, std::string_view word) {
         return "NOT DETERMINISTIC " + subject + ": " + report.problem;
     case Verdict::incomplete:
         return "NOT COMPLETE " + subject + ": " + report.problem;
+    case Verdict::out_of_memory:
+        return "OUT OF MEMORY " + subject + ": " + report.problem;
     }
     return {};
 }

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -182,6 +183,9 @@ private:
             call();
         } catch (const Crash&) {
             throw;
+        } catch (const std::bad_alloc&) {  // whose memory it was nobody can tell
+            execution_.run_out_of_memory();
+            return false;
         } catch (const std::exception& error) {
             execution_.handler_failed(error.what());
             return false;

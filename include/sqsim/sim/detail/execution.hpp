@@ -2,10 +2,12 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/sim/detail/exception_type.hpp"
 #include "sqsim/sim/detail/instants.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
 #include "sqsim/sim/detail/scheduler.hpp"
+#include "sqsim/sim/detail/shortage.hpp"
 #include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/detail/timeline_writer.hpp"
 #include "sqsim/sim/fault.hpp"
@@ -19,6 +21,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,14 +85,32 @@ public:
         outer_ = std::exchange(simulation_hooks, &hooks);
         executions_under_way.fetch_add(1, std::memory_order_relaxed);
         is_running_.store(true, std::memory_order_relaxed);
-        prepare();
-        scheduler_.set_polls_before_rest(queues().size() > 1 ? static_cast<int>(queues().size()) + 1 : 0);
-        if (scheduler_.run(horizon_) == Scheduler::Rest::horizon) {
-            fail("the run did not come to rest within " + duration_text(settings().horizon) + " of virtual time" +
-                 left_over() + most_received());
+        if (!found_memory([&] { run_to_rest(prepare); })) {
+            run_out_of_memory();
         }
         scheduler_.finish();
         leave();
+        if (is_out_of_memory()) {
+            sqsim::detail::raise_out_of_memory();
+        }
+    }
+
+    /// There was no memory: the execution ends as soon as it can, and nothing that it shows counts.
+    void run_out_of_memory() noexcept { context_.is_out_of_memory = true; }
+    [[nodiscard]] bool is_out_of_memory() const noexcept { return context_.is_out_of_memory; }
+    /// Notes it if a call of the simulation finds no memory: the code that called may keep that to itself.
+    template <class Call>
+    decltype(auto) noting_shortage(Call call) {
+#if SQSIM_EXCEPTIONS
+        try {
+            return call();
+        } catch (const std::bad_alloc&) {
+            run_out_of_memory();
+            throw;
+        }
+#else
+        return call();
+#endif
     }
 
     /// Reduces the exploration where the user's state has not changed, by its fingerprint.
@@ -160,6 +181,10 @@ public:
 #endif
             swallowed_crash_ = swallowed_crash_ || scheduler_.phase() == Scheduler::Phase::running;
             scheduler_.halt();
+            return false;
+        }
+        if (is_out_of_memory()) [[unlikely]] {
+            end_current();
             return false;
         }
         if (++steps_ > settings().maximum_steps) {
@@ -322,6 +347,28 @@ private:
         timeline_.add_actor(name);
     }
 
+    template <class Prepare>
+    void run_to_rest(const Prepare& prepare) {
+        prepare();
+        scheduler_.set_polls_before_rest(queues().size() > 1 ? static_cast<int>(queues().size()) + 1 : 0);
+        if (scheduler_.run(horizon_) == Scheduler::Rest::horizon) {
+            fail("the run did not come to rest within " + duration_text(settings().horizon) + " of virtual time" +
+                 left_over() + most_received());
+        }
+    }
+
+    /// Ends the incarnation of the current actor, unless an exception does so already, or it has none.
+    void end_current() {
+#if SQSIM_EXCEPTIONS
+        if (std::uncaught_exceptions() > 0) {
+            return;
+        }
+#endif
+        if (scheduler_.current()->has_stack) {
+            scheduler_.end_process(*scheduler_.current()->process, now());
+        }
+    }
+
     void leave() noexcept {
         if (is_running_.exchange(false, std::memory_order_relaxed)) {
             executions_under_way.fetch_sub(1, std::memory_order_relaxed);
@@ -347,7 +394,10 @@ private:
 
     // SchedulerClient.
 
-    [[nodiscard]] bool is_stopped() const override { return !violation_.empty() || swallowed_crash_; }
+    [[nodiscard]] bool is_stopped() const override {
+        return !violation_.empty() || swallowed_crash_ || is_out_of_memory();
+    }
+    void on_out_of_memory() noexcept override { run_out_of_memory(); }
     [[nodiscard]] bool is_work_left() const override {
         return std::any_of(queues().begin(), queues().end(),
                            [](const WorldQueue* queue) { return queue->is_consumed && queue->stored().total() != 0; });

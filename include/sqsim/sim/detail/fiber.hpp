@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/error.hpp"
 
 #include <sys/mman.h>
@@ -197,8 +198,13 @@ private:
     /// The first page is never mapped in: a stack that grows too far ends the program and nothing else.
     [[nodiscard]] std::byte* map() const {
         void* const memory = ::mmap(nullptr, stack_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        sqsim::detail::require(memory != MAP_FAILED && ::mprotect(memory, page, PROT_NONE) == 0,
-                               "there is memory for the stack of a simulated consumer");
+        if (memory == MAP_FAILED) {
+            sqsim::detail::raise_out_of_memory();
+        }
+        if (::mprotect(memory, page, PROT_NONE) != 0) {
+            ::munmap(memory, stack_size_);
+            sqsim::detail::raise_out_of_memory();
+        }
         return static_cast<std::byte*>(memory);
     }
 

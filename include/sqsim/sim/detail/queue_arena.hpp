@@ -69,6 +69,7 @@ public:
             place.memory.reset(new (std::align_val_t{sqsim::detail::two_cache_lines}) std::byte[sizeof(Kept)]);
             place.size = sizeof(Kept);
         }
+        queues_.reserve(places_.size());
         Kept* const kept = ::new (place.memory.get()) Kept(std::forward<Arguments>(arguments)...);
         queues_.push_back(kept);
         return *kept;

@@ -160,7 +160,8 @@ struct RunContext {
     std::vector<std::uint64_t>* step_hashes = nullptr;  // what every step was, if somebody compares two executions
     Timeline* timeline = nullptr;                       // if somebody wants to read it
     ProgressMark progress{};
-    std::size_t covered = 0;  // alternatives of the execution that an earlier one covers
+    std::size_t covered = 0;        // alternatives of the execution that an earlier one covers
+    bool is_out_of_memory = false;  // the execution was: it says nothing
 
     void clear() {
         ids.clear();
@@ -171,6 +172,7 @@ struct RunContext {
         received.clear();
         receives.clear();
         covered = 0;
+        is_out_of_memory = false;
     }
 };
 

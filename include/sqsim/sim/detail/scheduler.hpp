@@ -5,6 +5,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/limits.hpp"
 #include "sqsim/sim/detail/actor.hpp"
+#include "sqsim/sim/detail/shortage.hpp"
 #include "sqsim/sim/point.hpp"
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +54,8 @@ public:
     [[nodiscard]] virtual std::size_t next_of(const Actor* /*last*/, const std::vector<Actor*>& /*ready*/) { return 0; }
     virtual void on_end(Actor& actor, Ending ending) = 0;
     virtual void on_restart(Actor& actor) = 0;
+    /// An incarnation ended, or could not, because there was no memory: no further step is wanted from now on.
+    virtual void on_out_of_memory() noexcept {}
 
 protected:
     ~SchedulerClient() = default;
@@ -111,13 +115,15 @@ public:
     Actor& add_actor(std::string name, std::size_t index) {
         if (actors_ == memory_.actors.size()) {
             memory_.actors.push_back(std::make_unique<Actor>());
+        }
+        if (actors_ == memory_.processes.size()) {
             memory_.processes.push_back(std::make_unique<Process>());
         }
         Actor& actor = *memory_.actors[actors_];
         Process& process = *memory_.processes[actors_];
+        process.members.assign(1, &actor);
         ++actors_;
         actor.begin(std::move(name), index, *this);
-        process.members.assign(1, &actor);
         process.renew = nullptr;
         process.needs_renewal = false;
         actor.process = &process;
@@ -141,9 +147,17 @@ public:
     /// Acts as an actor that has no stack of its own.
     template <class Action>
     void act_as(Actor& actor, const Action& action) {
-        Actor* const before = std::exchange(current_, &actor);
+        struct Turn {
+            Turn(Actor*& current_, Actor& actor_) noexcept
+                : current{current_}, before{std::exchange(current_, &actor_)} {}
+            Turn(const Turn&) = delete;
+            Turn& operator=(const Turn&) = delete;
+            ~Turn() { current = before; }
+            Actor*& current;
+            Actor* before;
+        };
+        const Turn turn{current_, actor};
         action();
-        current_ = before;
     }
 
     /// Calls `action` at an instant, as `actor`.
@@ -456,6 +470,11 @@ private:
     void run_incarnation(Actor& actor) {
         const Ending ending = run_body(actor);
         actor.is_on_stack = false;
+        if (!found_memory([&] { end_incarnation(actor, ending); })) {
+            client_.on_out_of_memory();
+        }
+    }
+    void end_incarnation(Actor& actor, Ending ending) {
         if (ending == Ending::process) {
             after_end(actor);
             return;
@@ -483,6 +502,9 @@ private:
             actor.body(actor);
         } catch (const Crash&) {
             return Ending::process;
+        } catch (const std::bad_alloc&) {
+            actor.scheduler->client_.on_out_of_memory();
+            return Ending::replaced;
         } catch (const std::exception&) {
             actor.scheduler->error_ = std::current_exception();
             return Ending::error;

@@ -57,6 +57,12 @@ public:
     using message_type = SimMessage;
     using Peeked = BackingQueue::Peeked;
 
+    /// What every call from outside goes through, so that no lack of memory is kept from the exploration.
+    template <class Call>
+    decltype(auto) noting_shortage(Call call) const {
+        return execution_.noting_shortage(call);
+    }
+
     // Receives. One that waits lets other actors go on in virtual time.
 
     std::optional<message_type> receive_message(const ReceiveMessageOptions& options, const std::stop_token& stop) {

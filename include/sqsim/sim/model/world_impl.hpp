@@ -139,7 +139,7 @@ public:
     }
 
     [[nodiscard]] bool is_over() const noexcept {
-        return !execution_.violation().empty() || execution_.swallowed_crash();
+        return !execution_.violation().empty() || execution_.swallowed_crash() || execution_.is_out_of_memory();
     }
 
     void check(const Finding& finding) {

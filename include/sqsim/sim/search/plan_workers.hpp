@@ -4,6 +4,7 @@
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/config.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
+#include "sqsim/sim/detail/shortage.hpp"
 #include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/point.hpp"
 #include "sqsim/sim/search/plan_step.hpp"
@@ -86,12 +87,16 @@ public:
     /// Runs the plans of a batch until `is_over`.
     void run(PlanBatch& batch, const std::atomic<bool>& is_over) {
         runner_.progress().end_idleness();
-        if (sites_ != batch.sites) {
-            sites_ = batch.sites;
-            runner_.set_sites(*sites_);
+        if (is_out_of_memory_ || !found_memory([&] { begin(batch); })) {
+            is_out_of_memory_ = true;
+            runner_.progress().is_idle.store(true, std::memory_order_relaxed);
+            return;
         }
-        batch.results.resize(batch.tasks.size());
         for (std::size_t i = 0; i < batch.tasks.size() && !is_over.load(std::memory_order_relaxed); ++i) {
+            if (is_out_of_memory_) {
+                batch.results[i].children_end = batch.children.size();
+                continue;
+            }
             runner_.begin_counts({batch.abandoned.least, batch.abandoned.most + i * most_abandoned_of_plan});
             const std::size_t children_before = batch.children.size();
             PlanResult& result = batch.results[i];
@@ -100,6 +105,7 @@ public:
                 run_plan(batch, i, result);
             } catch (...) {  // the exploration itself will meet it in its turn
                 result.kind = PlanResult::Kind::none;
+                is_out_of_memory_ = true;  // what this runner knows may be half done
             }
 #else
             run_plan(batch, i, result);
@@ -114,6 +120,13 @@ public:
     }
 
 private:
+    void begin(PlanBatch& batch) {
+        if (sites_ != batch.sites) {
+            runner_.set_sites(*batch.sites);
+            sites_ = batch.sites;
+        }
+    }
+
     void run_plan(PlanBatch& batch, std::size_t index, PlanResult& result) {
         const std::span<const PackedFault> plan = batch.plan(index);
         const PlanBatch::Task& task = batch.tasks[index];
@@ -138,6 +151,7 @@ private:
 
     Runner runner_;
     std::shared_ptr<const SiteTable> sites_{};
+    bool is_out_of_memory_ = false;  // from then on the exploration itself runs its plans
 };
 
 /// The threads of an exploration: its own and further ones. Each has a worker; the exploration itself takes the results
@@ -153,7 +167,7 @@ public:
     }
     PlanWorkers(const PlanWorkers&) = delete;
     PlanWorkers& operator=(const PlanWorkers&) = delete;
-    ~PlanWorkers() { stop(); }
+    ~PlanWorkers() { end_threads(); }
 
     [[nodiscard]] std::size_t threads() const noexcept { return std::max<std::size_t>(workers_.size(), 1); }
 
@@ -172,7 +186,8 @@ public:
             known_sites_ = std::make_shared<const SiteTable>(exploration_.sites());
         }
         batch->sites = known_sites_;
-        if (threads_.empty()) {
+        batch->results.resize(batch->tasks.size());
+        if (!has_started_) {
             start();
         }
         {
@@ -205,6 +220,17 @@ public:
 
     /// Ends the threads, and adds to the exploration which kinds of faults came up.
     void stop() {
+        if (end_threads()) {
+            for (const auto& worker : workers_) {
+                exploration_.path().add_kinds(worker->runner().path().kinds());
+            }
+        }
+        batches_.clear();
+    }
+
+private:
+    /// Returns whether there were any.
+    bool end_threads() noexcept {
         {
             const auto lock = rendezvous_.lock();
             is_over_.store(true, std::memory_order_relaxed);
@@ -213,24 +239,30 @@ public:
         for (std::thread& thread : threads_) {
             thread.join();
         }
-        if (!threads_.empty()) {
-            runs_beside_others = false;
-            for (const auto& worker : workers_) {
-                exploration_.path().add_kinds(worker->runner().path().kinds());
-            }
-        }
         threads_.clear();
-        batches_.clear();
+        if (has_started_) {
+            runs_beside_others = false;
+        }
+        return std::exchange(has_started_, false);
     }
 
-private:
     void start() {
         runs_beside_others = true;
         for (const auto& worker : workers_) {
             worker->runner().compare_with_states_of(exploration_);
         }
+        has_started_ = true;
+        threads_.reserve(workers_.size());
         for (std::size_t i = 1; i < workers_.size(); ++i) {
+#if SQSIM_EXCEPTIONS
+            try {
+                threads_.emplace_back([this, &worker = *workers_[i]] { work(worker); });
+            } catch (...) {  // the system has no more of them: those that there are do
+                return;
+            }
+#else
             threads_.emplace_back([this, &worker = *workers_[i]] { work(worker); });
+#endif
         }
     }
 
@@ -273,6 +305,7 @@ private:
     std::deque<std::unique_ptr<PlanBatch>> batches_{};
     std::atomic<bool> is_over_ = false;
     std::vector<std::thread> threads_{};
+    bool has_started_ = false;
 };
 
 }  // namespace sim::detail

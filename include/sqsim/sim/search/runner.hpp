@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/obtain.hpp"
 #include "sqsim/history/check_history.hpp"
 #include "sqsim/sim/detail/choice_path.hpp"
 #include "sqsim/sim/detail/exception_type.hpp"
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -263,10 +265,14 @@ private:
         }
         context_.timeline = timeline_;
         context_.step_hashes = steps_;
+        const std::uint64_t shortages = sqsim::detail::shortages;
         Execution execution{context_};
         {
             WorldState state{execution, stats_};
             call_scenario(execution, state);
+        }
+        if (execution.is_out_of_memory() || sqsim::detail::shortages != shortages) {
+            sqsim::detail::raise_out_of_memory();  // a queue that did with less memory is not the service any more
         }
         if (execution.swallowed_crash() && !context_.settings.abandons) {
             return false;
@@ -295,6 +301,8 @@ private:
         try {
             scenario_(world);
             state.finish();
+        } catch (const std::bad_alloc&) {
+            execution.run_out_of_memory();
         } catch (const std::exception& error) {
             execution.fail("the scenario itself ended with an error: " + std::string{error.what()});
         } catch (...) {

@@ -5,6 +5,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
+#include "sqsim/sim/detail/shortage.hpp"
 #include "sqsim/sim/timeline_text.hpp"
 
 #include <algorithm>
@@ -58,6 +59,7 @@ public:
     Watchdog(std::vector<const RunContext*> contexts, std::chrono::milliseconds limit, Tell tell)
         : contexts_{std::move(contexts)}, limit_{limit}, tell_{std::move(tell)} {
         if (limit_ > std::chrono::milliseconds::zero()) {
+            seen_.reserve(contexts_.size());
             thread_ = std::thread{[this] { watch(); }};
         }
     }
@@ -77,15 +79,16 @@ public:
 private:
     void watch() {
         auto lock = rendezvous_.lock();
-        std::vector<std::uint64_t> seen;
         for (const RunContext* const context : contexts_) {
-            seen.push_back(steps(*context));
+            seen_.push_back(steps(*context));
         }
         while (!rendezvous_.wait_for(lock, limit_, [this] { return is_over_; })) {
             for (std::size_t i = 0; i < contexts_.size(); ++i) {
                 const bool is_idle = contexts_[i]->progress.is_idle.load(std::memory_order_acquire);
-                if (steps(*contexts_[i]) == std::exchange(seen[i], steps(*contexts_[i])) && !is_idle) {
-                    tell(*contexts_[i]);
+                if (steps(*contexts_[i]) == std::exchange(seen_[i], steps(*contexts_[i])) && !is_idle) {
+                    if (!found_memory([&] { tell(*contexts_[i]); })) {
+                        std::fputs("sqsim: no step for a long time, and no memory to tell of it\n", stderr);
+                    }
                 }
             }
         }
@@ -120,6 +123,7 @@ private:
     }
 
     std::vector<const RunContext*> contexts_;
+    std::vector<std::uint64_t> seen_{};
     std::chrono::milliseconds limit_;
     Tell tell_;
     sqsim::detail::Rendezvous rendezvous_{};

@@ -8,6 +8,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
@@ -297,4 +300,34 @@ TEST_CASE("delete_and_receive deletes what counts, passes over what does not, an
         CHECK(narrow.delete_and_receive(first, out) == 1);
         CHECK(out[0].body() == "n1");
     }
+}
+
+TEST_CASE("R106: a forged handle that leads into a body that looks like a message finds nothing",
+          "[handles][standard]") {
+    using sqsim::detail::IdAccess;
+    using sqsim::detail::Place;
+    using sqsim::detail::Record;
+    using Bytes = std::array<std::uint64_t, 16>;
+    sqsim::ManualClock clock;
+    sqsim::Queue<sqsim::ManualClock, Bytes, sqsim::NullMutex> queue{clock};
+    queue.send_message(Bytes{});
+    const ReceiptHandle first = queue.receive_message()->receipt_handle();
+    REQUIRE(queue.delete_message(first));
+
+    // The next message lies in the same slot. Its body begins at the next line.
+    const Place forged{Place{IdAccess::place(first)}.slot() + 1, 7};
+    Bytes body{forged.word()};
+    body[offsetof(Record, status) / 8] = std::uint64_t{Record::leased_status} << offsetof(Record, status) % 8 * 8;
+    queue.send_message(body);
+    const auto message = queue.receive_message();
+    REQUIRE(Place{IdAccess::place(message->receipt_handle())}.slot() == Place{IdAccess::place(first)}.slot());
+    REQUIRE(std::memcmp(reinterpret_cast<const std::byte*>(&message->body()), body.data(), sizeof body) == 0);
+    const std::string text = IdAccess::handle(IdAccess::queue(first), forged.word()).to_string();
+    const ReceiptHandle handle = ReceiptHandle::from_string(text).value();
+    CHECK(code_of([&] { return queue.delete_message(handle); }) == Errc::receipt_handle_is_invalid);
+    const std::array handles{handle};
+    CHECK(queue.delete_messages(handles).front().status == HandleStatus::invalid);
+    CHECK(code_of([&] { return queue.change_message_visibility(handle, 0s); }) == Errc::receipt_handle_is_invalid);
+    CHECK(queue.counts() == sqsim::QueueCounts{.in_flight = 1});
+    CHECK(queue.delete_message(message->receipt_handle()));
 }

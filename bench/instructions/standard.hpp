@@ -22,7 +22,10 @@ class CountedStandard {
     using Message = typename Queue::message_type;
 
 public:
-    CountedStandard() { bodies_.fill(counted_body); }
+    CountedStandard() {
+        bodies_.fill(counted_body);
+        keep(bodies_);  // what is known of them when compiling is no longer
+    }
 
     /// By ten, one at a time, fused, and over the ends of leases.
     void run() {
@@ -79,7 +82,7 @@ private:
     }
     void receive_ten(std::size_t batch) { keep(queue_.receive_messages({messages_.data(), batch})); }
     void delete_ten(std::size_t batch) { keep(queue_.delete_messages({handles_.data(), batch})); }
-    void send_one() { static_cast<void>(queue_.send_message(counted_body)); }  // the id is made if it is asked for
+    void send_one() { static_cast<void>(queue_.send_message(bodies_[0])); }  // the id is made if it is asked for
     void receive_one() { keep(queue_.receive_messages({messages_.data(), 1})); }
     void delete_one() { keep(queue_.delete_message(handles_[0])); }
 

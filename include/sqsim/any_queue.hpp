@@ -10,8 +10,10 @@
 #include "sqsim/metrics.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -103,7 +105,11 @@ private:
 
     template <class MessageType>
     struct Holder : Facts {
-        explicit Holder(MessageType from) : message{std::move(from)} {
+        Holder() = default;
+        explicit Holder(MessageType from) noexcept { fill(std::move(from)); }
+
+        void fill(MessageType from) noexcept {
+            message = std::move(from);
             this->body = message.body();
             this->message_id = message.message_id();
             this->receipt_handle = message.receipt_handle();
@@ -119,8 +125,11 @@ private:
             this->dead_letter_queue_source = message.dead_letter_queue_source();
         }
 
-        MessageType message;
+        MessageType message{};
     };
+
+    friend class BasicAnyQueue<>;
+    explicit BasicAnyMessage(std::shared_ptr<const Facts> facts) noexcept : facts_{std::move(facts)} {}
 
     std::shared_ptr<const Facts> facts_{};
 };
@@ -141,14 +150,47 @@ concept StandardVerbs = !FifoVerbs<Q> && requires(Q & queue, std::string_view te
 template <class Q>
 concept TextQueue = (FifoVerbs<Q> || StandardVerbs<Q>)&&std::same_as<typename Q::body_type, std::string>;
 
-[[nodiscard]] inline FifoSendMessageOptions fifo_options(AnySendMessageOptions&& options) {
-    return {std::move(options.message_deduplication_id), std::move(options.message_attributes),
-            std::move(options.aws_trace_header), options.delay};
+[[nodiscard]] inline FifoSendMessageOptions fifo_options(const AnySendMessageOptions& options) {
+    return {options.message_deduplication_id, options.message_attributes, options.aws_trace_header, options.delay};
 }
-[[nodiscard]] inline SendMessageOptions standard_options(AnySendMessageOptions&& options) {
-    return {options.delay, std::move(options.message_attributes), std::move(options.message_group_id),
-            std::move(options.aws_trace_header)};
+[[nodiscard]] inline SendMessageOptions standard_options(const AnySendMessageOptions& options) {
+    return {options.delay, options.message_attributes, options.message_group_id, options.aws_trace_header};
 }
+
+/// The entries of a caller as those of a queue, for one call. What the queue has not taken goes back at its end.
+template <class Entry>
+class BorrowedEntries {
+    static constexpr bool is_fifo = requires(Entry entry) { entry.message_group_id; };
+
+public:
+    explicit BorrowedEntries(std::span<AnySendMessageEntry> lent) : lent_{lent}, entries_(lent.size()) { swap_all(); }
+    BorrowedEntries(const BorrowedEntries&) = delete;
+    BorrowedEntries& operator=(const BorrowedEntries&) = delete;
+    ~BorrowedEntries() { swap_all(); }
+
+    [[nodiscard]] std::vector<Entry>& get() noexcept { return entries_; }
+
+private:
+    void swap_all() noexcept {
+        for (std::size_t i = 0; i != lent_.size(); ++i) {
+            AnySendMessageOptions& mine = lent_[i].options;
+            Entry& its = entries_[i];
+            std::swap(lent_[i].body, its.body);
+            std::swap(mine.delay, its.options.delay);
+            std::swap(mine.message_attributes, its.options.message_attributes);
+            std::swap(mine.aws_trace_header, its.options.aws_trace_header);
+            if constexpr (is_fifo) {
+                std::swap(mine.message_group_id, its.message_group_id);
+                std::swap(mine.message_deduplication_id, its.options.message_deduplication_id);
+            } else {
+                std::swap(mine.message_group_id, its.options.message_group_id);
+            }
+        }
+    }
+
+    std::span<AnySendMessageEntry> lent_;
+    std::vector<Entry> entries_;
+};
 
 /// R53: a standard queue refuses a deduplication id.
 [[nodiscard]] inline MaybeError check_for_standard(const AnySendMessageOptions& options) {
@@ -179,15 +221,15 @@ public:
 
     /// Errors: those of the queue; a FIFO queue without a group id (R49) and a standard one with a deduplication id
     /// (R53) refuse.
-    SendMessageResult send_message(std::string_view body, AnySendMessageOptions options = {}) const {
-        return try_send_message(body, std::move(options)).value();
+    SendMessageResult send_message(std::string_view body, const AnySendMessageOptions& options = {}) const {
+        return try_send_message(body, options).value();
     }
     /// As `send_message`, with the error `queue_full` as a value.
-    Result<SendMessageResult> try_send_message(std::string_view body, AnySendMessageOptions options = {}) const {
-        return verbs_->send(queue_, body, std::move(options));
+    Result<SendMessageResult> try_send_message(std::string_view body, const AnySendMessageOptions& options = {}) const {
+        return verbs_->send(queue_, body, options);
     }
-    /// Up to ten, which are moved from; each succeeds or fails by itself. Errors: those of the queue; a deduplication
-    /// id for a standard queue (R53) throws, and nothing is stored.
+    /// Up to ten; each succeeds or fails by itself, and is moved from only if it is stored. Errors: those of the queue;
+    /// a deduplication id for a standard queue (R53) throws, and nothing is stored.
     std::vector<Result<SendMessageResult>> send_messages(std::span<AnySendMessageEntry> entries) const {
         return verbs_->send_batch(queue_, entries);
     }
@@ -216,7 +258,7 @@ private:
         bool is_fifo;
         const std::string& (*name)(const void*);
         QueueCounts (*counts)(const void*);
-        Result<SendMessageResult> (*send)(void*, std::string_view, AnySendMessageOptions&&);
+        Result<SendMessageResult> (*send)(void*, std::string_view, const AnySendMessageOptions&);
         std::vector<Result<SendMessageResult>> (*send_batch)(void*, std::span<AnySendMessageEntry>);
         std::vector<AnyMessage> (*receive)(void*, const ReceiveMessageOptions&, std::stop_token&&);
         HandleResult (*erase)(void*, const ReceiptHandle&);
@@ -226,14 +268,13 @@ private:
     };
 
     template <class Q>
-    static Result<SendMessageResult> send(void* queue, std::string_view body, AnySendMessageOptions&& options) {
+    static Result<SendMessageResult> send(void* queue, std::string_view body, const AnySendMessageOptions& options) {
         Q& q = *static_cast<Q*>(queue);
         if constexpr (detail::FifoVerbs<Q>) {
-            const std::string group = std::move(options.message_group_id);
-            return q.try_send_message(body, group, detail::fifo_options(std::move(options)));
+            return q.try_send_message(body, options.message_group_id, detail::fifo_options(options));
         } else {
             detail::raise_if(detail::check_for_standard(options));
-            return q.try_send_message(body, detail::standard_options(std::move(options)));
+            return q.try_send_message(body, detail::standard_options(options));
         }
     }
 
@@ -241,30 +282,48 @@ private:
     static std::vector<Result<SendMessageResult>> send_batch(void* queue, std::span<AnySendMessageEntry> entries) {
         Q& q = *static_cast<Q*>(queue);
         if constexpr (detail::FifoVerbs<Q>) {
-            std::vector<FifoSendMessageEntry<std::string>> converted;
-            for (AnySendMessageEntry& entry : entries) {
-                std::string group = std::move(entry.options.message_group_id);
-                converted.push_back(
-                    {std::move(entry.body), std::move(group), detail::fifo_options(std::move(entry.options))});
-            }
-            return q.send_messages(converted);
+            detail::BorrowedEntries<FifoSendMessageEntry<std::string>> borrowed{entries};
+            return q.send_messages(borrowed.get());
         } else {
             for (const AnySendMessageEntry& entry : entries) {
                 detail::raise_if(detail::check_for_standard(entry.options));
             }
-            std::vector<SendMessageEntry<std::string>> converted;
-            for (AnySendMessageEntry& entry : entries) {
-                converted.push_back({std::move(entry.body), detail::standard_options(std::move(entry.options))});
-            }
-            return q.send_messages(converted);
+            detail::BorrowedEntries<SendMessageEntry<std::string>> borrowed{entries};
+            return q.send_messages(borrowed.get());
         }
     }
 
     template <class Q>
     static std::vector<AnyMessage> receive(void* queue, const ReceiveMessageOptions& options, std::stop_token&& stop) {
+        constexpr int usual = 10;
+        if (options.max_number_of_messages > usual) {  // where limits allow it: up to as many as there are
+            const std::size_t stored = std::max<std::size_t>(static_cast<const Q*>(queue)->counts().total(), usual);
+            if (stored < static_cast<std::size_t>(options.max_number_of_messages)) {
+                ReceiveMessageOptions bounded = options;
+                bounded.max_number_of_messages = static_cast<int>(stored);
+                return receive_into<Q>(queue, bounded, std::move(stop));
+            }
+        }
+        return receive_into<Q>(queue, options, std::move(stop));
+    }
+
+    /// The same, up to a number for which memory is obtained first: once messages are received, nothing may fail.
+    template <class Q>
+    static std::vector<AnyMessage> receive_into(void* queue, const ReceiveMessageOptions& options,
+                                                std::stop_token&& stop) {
+        using Holder = typename AnyMessage::template Holder<typename Q::message_type>;
+        const auto most = static_cast<std::size_t>(std::max(options.max_number_of_messages, 0));
+        std::vector<std::shared_ptr<Holder>> holders(most);
+        for (auto& holder : holders) {
+            holder = std::make_shared<Holder>();
+        }
         std::vector<AnyMessage> messages;
+        messages.reserve(most);
+        std::size_t next = 0;
         for (auto& message : static_cast<Q*>(queue)->receive_messages(options, std::move(stop))) {
-            messages.emplace_back(std::move(message));
+            holders[next]->fill(std::move(message));
+            messages.push_back(AnyMessage{std::shared_ptr<const typename AnyMessage::Facts>{std::move(holders[next])}});
+            ++next;
         }
         return messages;
     }
@@ -279,7 +338,10 @@ private:
         &BasicAnyQueue::template receive<Q>,
         [](void* queue, const ReceiptHandle& handle) { return static_cast<Q*>(queue)->delete_message(handle); },
         [](void* queue, std::span<const ReceiptHandle> handles) -> std::vector<HandleResult> {
-            return static_cast<Q*>(queue)->delete_messages(handles);
+            std::vector<HandleResult> answers(handles.size());
+            const auto& results = static_cast<Q*>(queue)->delete_messages(handles);
+            std::copy(results.begin(), results.end(), answers.begin());
+            return answers;
         },
         [](void* queue, const ReceiptHandle& handle, std::chrono::nanoseconds timeout) {
             return static_cast<Q*>(queue)->change_message_visibility(handle, timeout);

@@ -9,6 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__unix__) || defined(__APPLE__)
+#    include <pthread.h>
+#    include <unistd.h>
+#endif
+
 // The one door for chance: whatever a queue or a simulated network may do in more than one way is a call of
 // `ChoiceSource::choose`, and whatever must differ from run to run comes from `process_entropy`.
 
@@ -70,7 +75,9 @@ public:
     virtual ~ChoiceSource() = default;
 
     /// Returns one of `count` >= 1 alternatives at a site, about the `subject`-th message sent (0: about the queue).
-    /// Alternative 0 is always fault-free. Concurrency: called under the lock of the queue, one call at a time.
+    /// Alternative 0 is always fault-free. Errors: if it throws, so does the call of the queue, which has not happened
+    /// then; an answer that is not below `count` makes that throw `std::out_of_range`.
+    /// Concurrency: called under the lock of the queue, one call at a time; it must not call the queue.
     [[nodiscard]] virtual std::uint32_t choose(Site site, std::uint64_t subject, std::uint32_t count) = 0;
 
     /// How many messages sent later may overtake a message at the site `receive_order`.
@@ -82,19 +89,40 @@ using DecisionSource = ChoiceSource;
 
 namespace detail {
 
-/// A number that differs between processes and between calls: for ids that must not repeat after a restart.
-[[nodiscard]] inline std::uint64_t process_entropy() noexcept {
-    static std::atomic<std::uint64_t> counter{
-        mix64(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())) ^
-        mix64(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + 1) ^
-        reinterpret_cast<std::uintptr_t>(&counter)};
-    return mix64(counter.fetch_add(0x9e3779b97f4a7c15U, std::memory_order_relaxed));
+/// What differs between processes and, for a shared object that has variables of its own, also between these.
+[[nodiscard]] inline std::uint64_t entropy_of_now(const void* place) noexcept {
+    std::uint64_t process = 0;
+#if defined(__unix__) || defined(__APPLE__)
+    process = static_cast<std::uint64_t>(::getpid());
+#endif
+    return mix64(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())) ^
+           mix64(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) + 1) ^
+           mix64(reinterpret_cast<std::uintptr_t>(place) + 2) ^ mix64(process + 3);
 }
 
-/// A number that no other queue of this process has: recognises handles of another queue.
+[[nodiscard]] inline std::atomic<std::uint64_t>& entropy_counter() noexcept {
+    static std::atomic<std::uint64_t> counter{entropy_of_now(&counter)};
+#if defined(__unix__) || defined(__APPLE__)
+    // A process that was forked goes on from another number than its parent.
+    [[maybe_unused]] static const int watches_forks =
+        ::pthread_atfork(nullptr, nullptr, [] { counter.fetch_add(entropy_of_now(&counter)); });
+#endif
+    return counter;
+}
+
+/// A number that differs between processes, also forked ones, and between calls: for ids that must not repeat after a
+/// restart.
+[[nodiscard]] inline std::uint64_t process_entropy() noexcept {
+    return mix64(entropy_counter().fetch_add(0x9e3779b97f4a7c15U, std::memory_order_relaxed));
+}
+
+/// A number of 63 bits that no other queue has, whatever shared object made it: recognises handles of another queue.
 [[nodiscard]] inline std::uint64_t next_queue_tag() noexcept {
-    static std::atomic<std::uint64_t> last{0};
-    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+    std::uint64_t tag = process_entropy() >> 1;
+    while (tag == 0) {  // that of an empty handle
+        tag = process_entropy() >> 1;
+    }
+    return tag;
 }
 
 }  // namespace detail

@@ -11,9 +11,16 @@
 #    endif
 #endif
 
+// Whether the library's own tests note an allocation in a commit (detail/commit.hpp).
+#ifndef SQSIM_WATCHES_COMMITS
+#    define SQSIM_WATCHES_COMMITS 0
+#endif
+
 // The inline namespace tells builds with and without exceptions apart, so that mixing them fails at link time
 // and not at run time.
-#if SQSIM_EXCEPTIONS
+#if SQSIM_WATCHES_COMMITS
+#    define SQSIM_ABI v0_watched
+#elif SQSIM_EXCEPTIONS
 #    define SQSIM_ABI v0
 #else
 #    define SQSIM_ABI v0_noex

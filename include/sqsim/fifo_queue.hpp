@@ -84,18 +84,28 @@ public:
     /// Errors: as `Queue::send_message`, for a missing or malformed group or deduplication id (R49-R51), and
     /// `request_throttled` above `maximum_calls_per_second`, as receives and deletes do (R162).
     SendMessageResult send_message(body_argument body, std::string_view message_group_id,
-                                   FifoSendMessageOptions options = {}) {
+                                   const FifoSendMessageOptions& options = {}) {
+        return send_one(std::forward<body_argument>(body), message_group_id, options).value();
+    }
+    SendMessageResult send_message(const Body& body, std::string_view message_group_id,
+                                   const FifoSendMessageOptions& options = {}) requires detail::is_copied<Body> {
         return send_one(body, message_group_id, options).value();
     }
 
     /// As `send_message`, with the error `queue_full` as a value. A duplicate fits into a full queue.
     Result<SendMessageResult> try_send_message(body_argument body, std::string_view message_group_id,
-                                               FifoSendMessageOptions options = {}) {
+                                               const FifoSendMessageOptions& options = {}) {
+        return send_one(std::forward<body_argument>(body), message_group_id, options);
+    }
+    Result<SendMessageResult>
+    try_send_message(const Body& body, std::string_view message_group_id,
+                     const FifoSendMessageOptions& options = {}) requires detail::is_copied<Body> {
         return send_one(body, message_group_id, options);
     }
 
-    /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself.
-    /// Errors: throws for the batch as a whole also if an entry lacks its group or deduplication id (R79).
+    /// Stores up to ten messages in their order (R80); each entry succeeds or fails by itself. One that is stored is
+    /// moved from, another one is not touched. Errors: throws for the batch as a whole also if an entry lacks its group
+    /// or deduplication id (R79).
     std::vector<Result<SendMessageResult>> send_messages(std::span<FifoSendMessageEntry<Body>> entries) {
         const Limits& limits = lazy_core_.first_options().limits;
         if (!entries.empty() && entries.size() <= std::min(most_plain, limits.maximum_batch_entries)) [[likely]] {
@@ -123,7 +133,7 @@ public:
     /// returned and nothing thrown (R103).
     /// Concurrency: woken also when a group becomes available because the message that blocked it is deleted, moved or
     /// past its retention (R93, R141).
-    std::optional<message_type> receive_message(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::receive_one(core(), options, stop);
     }
 
@@ -131,10 +141,10 @@ public:
     /// minutes it returns the same messages and handles again and resets their timeouts; it is a receive like any other
     /// if one of the leases has ended by itself (R100).
     /// Errors: throws `invalid_parameter_value` if one of them was deleted or its visibility changed since (R100).
-    std::vector<message_type> receive_messages(ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
+    std::vector<message_type> receive_messages(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
         return detail::receive_some(core(), options, stop);
     }
-    std::size_t receive_messages(std::span<message_type> out, ReceiveMessageOptions options = {},
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
                                  std::stop_token stop = {}) {
         return detail::receive_into(core(), {}, out, options, stop);
     }
@@ -147,8 +157,8 @@ public:
         return detail::erase_batch(core(), handles);
     }
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
-                                   ReceiveMessageOptions options = {}, std::stop_token stop = {}) {
-        return detail::receive_into(core(), done, out, options, stop);
+                                   const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+        return detail::erase_and_receive(core(), done, out, options, stop);
     }
 
     /// Lets a lease, and with it the life of its handle, end `timeout` from now (R111, R117). Later messages of the
@@ -159,9 +169,7 @@ public:
     }
 
     /// Removes every message and forgets every deduplication id (R155, R196).
-    void purge() {
-        core().locked([](Engine& engine) { engine.purge(); });
-    }
+    void purge() { core().purge(); }
 
     /// As on a `Queue`. A move frees the group, and the message's order relative to the rest is lost (R178).
     void set_redrive_policy(RedrivePolicy<FifoQueue> policy) {
@@ -214,6 +222,7 @@ private:
     friend struct detail::CoreAccess;
     using Engine = detail::FifoEngine<Body>;
     using Core = detail::QueueCore<C, Body, Lock, Engine, FifoQueueOptions>;
+    using Unfinished = detail::UnfinishedEntries<Engine, Body, FifoSendMessageEntry<Body>>;
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;
 
     [[nodiscard]] detail::MaybeError missing_ids(std::string_view group_id, const FifoSendMessageOptions& options,
@@ -236,8 +245,8 @@ private:
     }
 
     template <class From>
-    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id, FifoSendMessageOptions& options,
-                                           bool in_batch) const {
+    [[nodiscard]] detail::Draft make_draft(const From& body, std::string_view group_id,
+                                           const FifoSendMessageOptions& options, bool in_batch) const {
         if (auto error = missing_ids(group_id, options, in_batch)) {
             return {std::move(error)};
         }
@@ -330,10 +339,10 @@ private:
         std::array<detail::FifoKeys, Most> keys_;
     };
 
-    /// Stores one message, by reference to what the caller was given.
+    /// Stores one message.
     template <class From>
-    [[nodiscard]] Result<SendMessageResult> send_one(From& body, std::string_view group_id,
-                                                     FifoSendMessageOptions& options) {
+    [[nodiscard]] Result<SendMessageResult> send_one(From&& body, std::string_view group_id,
+                                                     const FifoSendMessageOptions& options) {
         PlainSend<1> send{*this};
         send.add(group_id, options);
         send.ask();
@@ -342,10 +351,10 @@ private:
             send.look_closer_at(body);
         }
         if (!send.is_good()) [[unlikely]] {
-            return send_drafted(body, group_id, options);
+            return send_drafted(std::forward<From>(body), group_id, options);
         }
-        return core().locked([&](Engine& engine) {
-            const auto times = engine.begin_send(group_id, true);
+        return core().locked_to_send(group_id, 1, [&](Engine& engine) {
+            const auto times = engine.begin_send(true);
             if (const std::uint64_t original = engine.find_original(send.keys(0), times); original != 0) [[unlikely]] {
                 return Result<SendMessageResult>{result(original, true)};
             }
@@ -354,22 +363,22 @@ private:
                 return Result<SendMessageResult>{detail::queue_is_full(core())};
             }
             const std::size_t size = detail::body_size<Body>(body);
-            const std::uint64_t ordinal =
-                engine.send_plain(std::move(body), group_id, options.message_deduplication_id, send.keys(0), times);
-            engine.ledger().count_sent(detail::one_size(size));
+            const std::uint64_t ordinal = engine.send_plain(std::forward<From>(body), group_id,
+                                                            options.message_deduplication_id, send.keys(0), times);
+            engine.ledger().count_sent({1, size, size, size});
             return Result<SendMessageResult>{result(ordinal, false)};
         });
     }
 
     template <class From>
-    [[gnu::noinline]] Result<SendMessageResult> send_drafted(From& body, std::string_view group_id,
-                                                             FifoSendMessageOptions& options) {
+    [[gnu::noinline]] Result<SendMessageResult> send_drafted(From&& body, std::string_view group_id,
+                                                             const FifoSendMessageOptions& options) {
         auto draft = make_draft(body, group_id, options, false);
         detail::raise_if(draft.error);
-        return core().locked([&](Engine& engine) {
-            const auto times = engine.begin_send(group_id, true);
-            SentMessageSizes sizes;
-            auto result = store(engine, times, body, group_id, options, draft, sizes);
+        return core().locked_to_send(group_id, 1, [&](Engine& engine) {
+            const auto times = engine.begin_send(true);
+            detail::SizeTotals sizes;
+            auto result = store(engine, times, std::forward<From>(body), group_id, options, draft, sizes);
             engine.ledger().count_sent(sizes);
             return result;
         });
@@ -381,11 +390,11 @@ private:
                               send.are_distinct();
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core().locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id, distinct);
+        core().locked_to_send(entries.front().message_group_id, entries.size(), [&](Engine& engine) {
+            const auto times = engine.begin_send(distinct);
             send.ask_under_lock(engine);
-            detail::UnfinishedBatch<Engine> unfinished{engine};
-            SentMessageSizes sizes;
+            Unfinished unfinished{engine, entries, results};
+            detail::SizeTotals sizes;
             std::size_t room = engine.room();
             const detail::FifoKeys* keys = &send.keys(0);
             for (FifoSendMessageEntry<Body>& entry : entries) {
@@ -396,7 +405,7 @@ private:
                         engine.send_plain(std::move(entry.body), entry.message_group_id,
                                           entry.options.message_deduplication_id, *keys, times);
                     --room;
-                    detail::add_sizes(sizes, detail::one_size(size));
+                    sizes.add(size);
                     results.emplace_back(result(ordinal, false));
                 } else if (original != 0) {
                     results.emplace_back(result(original, true));
@@ -416,7 +425,7 @@ private:
         for (const FifoSendMessageEntry<Body>& entry : entries) {
             detail::raise_if(missing_ids(entry.message_group_id, entry.options, true));
         }
-        auto drafts = detail::draft_batch<Body>(entries, core());
+        auto drafts = detail::draft_batch<Body, FifoSendMessageEntry<Body>>(entries, core());
         for (std::size_t i = 0; i < entries.size(); ++i) {
             if (!drafts[i].error) {
                 complete_ids(entries[i].body, entries[i].message_group_id, entries[i].options, drafts[i]);
@@ -424,17 +433,20 @@ private:
         }
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core().locked([&](Engine& engine) {
-            const auto times = engine.begin_send(entries.front().message_group_id, false);
-            detail::UnfinishedBatch<Engine> unfinished{engine};
-            SentMessageSizes sizes;
+        core().locked_to_send(entries.front().message_group_id, entries.size(), [&](Engine& engine) {
+            const auto times = engine.begin_send(false);
+            Unfinished unfinished{engine, entries, results};
+            detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
                 FifoSendMessageEntry<Body>& entry = entries[i];
                 results.push_back(drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
-                                                  : store(engine, times, entry.body, entry.message_group_id,
+                                                  : store(engine, times, std::move(entry.body), entry.message_group_id,
                                                           entry.options, drafts[i], sizes));
             }
             unfinished.keep();
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                detail::take_options(drafts[i], entries[i].options);
+            }
             engine.ledger().count_sent(sizes);
         });
         return results;
@@ -442,9 +454,9 @@ private:
 
     /// Stores a message that was found good, unless it is a duplicate, and adds its size. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From& body,
-                                    std::string_view group_id, FifoSendMessageOptions& options, detail::Draft& draft,
-                                    SentMessageSizes& sizes) {
+    Result<SendMessageResult> store(Engine& engine, const typename Engine::SendTimes& times, From&& body,
+                                    std::string_view group_id, const FifoSendMessageOptions& options,
+                                    detail::Draft& draft, detail::SizeTotals& sizes) {
         const std::string_view deduplication_id =
             draft.deduplication_id.empty() ? options.message_deduplication_id : draft.deduplication_id;
         const detail::FifoKeys its_keys = keys(group_id, deduplication_id);
@@ -453,17 +465,17 @@ private:
         }
         if (engine.room() == 0) {
             engine.give_up(its_keys, times);
-            detail::return_extras(draft, options);
             return detail::queue_is_full(core());
         }
         const std::uint64_t ordinal =
-            engine.send(std::move(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
-        detail::add_sizes(sizes, detail::one_size(draft.size));
+            engine.send(std::forward<From>(body), std::move(draft.extras), group_id, deduplication_id, its_keys, times);
+        sizes.add(draft.size);
         return result(ordinal, false);
     }
 
     [[nodiscard]] SendMessageResult result(std::uint64_t ordinal, bool deduplicated) const noexcept {
-        return {lazy_core_.made()->message_id(ordinal), SequenceNumber{ordinal}, deduplicated};
+        return {deduplicated ? core().earlier_message_id(ordinal) : core().message_id(ordinal), SequenceNumber{ordinal},
+                deduplicated};
     }
 
     [[gnu::always_inline]] [[nodiscard]] Core& core() const { return lazy_core_.get(); }

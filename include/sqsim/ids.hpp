@@ -107,11 +107,11 @@ public:
         const auto queue = detail::parse_hex(text.substr(0, 16));
         const auto place = detail::parse_hex(text.substr(16, 16));
         const auto check = detail::parse_hex(text.substr(32, 8));
-        if (!queue || !place || !check || *check != checksum(*queue, *place)) {
+        if (!queue || !place || !check || *check != checksum(*queue, *place) || *queue >= read_from_text) {
             return std::nullopt;
         }
         ReceiptHandle handle;
-        handle.queue_ = *queue;
+        handle.queue_ = *queue | read_from_text;
         handle.place_ = std::rotl(*place, 32);
         return handle;
     }
@@ -120,14 +120,19 @@ public:
     [[nodiscard]] std::string to_string() const {
         std::string text;
         text.reserve(40);
-        detail::append_hex(text, queue_, 16);
+        detail::append_hex(text, queue(), 16);
         const std::uint64_t place = std::rotl(place_, 32);
         detail::append_hex(text, place, 16);
-        detail::append_hex(text, checksum(queue_, place), 8);
+        detail::append_hex(text, checksum(queue(), place), 8);
         return text;
     }
 
-    friend constexpr auto operator<=>(const ReceiptHandle&, const ReceiptHandle&) noexcept = default;
+    friend constexpr bool operator==(const ReceiptHandle& a, const ReceiptHandle& b) noexcept {
+        return a.queue() == b.queue() && a.place_ == b.place_;
+    }
+    friend constexpr std::strong_ordering operator<=>(const ReceiptHandle& a, const ReceiptHandle& b) noexcept {
+        return a.queue() != b.queue() ? a.queue() <=> b.queue() : a.place_ <=> b.place_;
+    }
 
 private:
     friend struct detail::IdAccess;
@@ -136,6 +141,12 @@ private:
     [[nodiscard]] static constexpr std::uint64_t checksum(std::uint64_t queue, std::uint64_t place) noexcept {
         return detail::mix64(queue ^ detail::mix64(place + 0x5153494dU)) >> 32;
     }
+
+    // A handle that was read may name anything: queues do not take its word for it. It is equal to the other all the
+    // same.
+    static constexpr std::uint64_t read_from_text = std::uint64_t{1} << 63;
+
+    [[nodiscard]] constexpr std::uint64_t queue() const noexcept { return queue_ & ~read_from_text; }
 
     std::uint64_t queue_ = 0;
     std::uint64_t place_ = 0;  // that of a record: as two numbers it would be read back before they are written
@@ -174,7 +185,9 @@ struct IdAccess {
         handle.place_ = place;
         return handle;
     }
-    [[nodiscard]] static constexpr std::uint64_t queue(const ReceiptHandle& handle) noexcept { return handle.queue_; }
+    [[nodiscard]] static constexpr std::uint64_t queue(const ReceiptHandle& handle) noexcept { return handle.queue(); }
+    /// The queue that made the handle itself; none if the handle was read from a text.
+    [[nodiscard]] static constexpr std::uint64_t issuer(const ReceiptHandle& handle) noexcept { return handle.queue_; }
     [[nodiscard]] static constexpr std::uint64_t place(const ReceiptHandle& handle) noexcept { return handle.place_; }
 
     /// The id of a queue's n-th message: a keyed hash in the form of a version 4 UUID.
@@ -199,7 +212,7 @@ struct std::hash<sqsim::MessageId> {
 template <>
 struct std::hash<sqsim::ReceiptHandle> {
     [[nodiscard]] std::size_t operator()(const sqsim::ReceiptHandle& handle) const noexcept {
-        return static_cast<std::size_t>(sqsim::detail::mix64(sqsim::detail::mix64(handle.queue_) ^ handle.place_));
+        return static_cast<std::size_t>(sqsim::detail::mix64(sqsim::detail::mix64(handle.queue()) ^ handle.place_));
     }
 };
 

@@ -7,6 +7,10 @@
 #include <chrono>
 #include <thread>
 
+#if __has_include(<pthread.h>)
+#    include <pthread.h>
+#endif
+
 namespace sqsim::inline SQSIM_ABI {
 
 namespace detail {
@@ -17,6 +21,26 @@ inline void pause_a_moment() noexcept {
     __builtin_ia32_pause();
 #endif
 }
+
+/// While it lives, a cancelled thread (`pthread_cancel`) goes on: a lock is also taken where nothing may be thrown.
+class NotCancelled {
+public:
+    NotCancelled() noexcept {
+#if defined(PTHREAD_CANCEL_DISABLE)
+        ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
+#endif
+    }
+    NotCancelled(const NotCancelled&) = delete;
+    NotCancelled& operator=(const NotCancelled&) = delete;
+    ~NotCancelled() {
+#if defined(PTHREAD_CANCEL_DISABLE)
+        ::pthread_setcancelstate(before_, nullptr);
+#endif
+    }
+
+private:
+    [[maybe_unused]] int before_ = 0;
+};
 
 }  // namespace detail
 
@@ -53,6 +77,7 @@ private:
             if (look < looks_before_sleep) {
                 detail::pause_a_moment();
             } else {
+                const detail::NotCancelled sleeping;
                 std::this_thread::sleep_for(std::chrono::microseconds{20});
             }
         }

@@ -54,7 +54,8 @@ struct Limits {
     /// The service's own limits.
     [[nodiscard]] static constexpr Limits aws() noexcept { return {}; }
 
-    /// No limits at all but those of the types. Messages still need a body, and ids their form.
+    /// No limits at all but those of the types: a body has up to 4 GiB less one byte. Messages still need a body, and
+    /// ids their form.
     [[nodiscard]] static constexpr Limits none() noexcept {
         constexpr auto forever = std::chrono::nanoseconds::max();
         return {.maximum_delay = forever,

@@ -174,6 +174,20 @@ struct MessageAccess {
         message.receive_count_ = receive_count<typename MessageType::body_type>(record);
     }
 
+    /// The same of a plain message that is received for the first time.
+    template <bool is_shared, class MessageType>
+    [[gnu::always_inline]] static void fill_first(MessageType& message, Record& record, RecordOwner& owner,
+                                                  const ReceiptHandle& handle, Nanos received_at,
+                                                  Nanos deadline) noexcept {
+        owner.hand_out<is_shared>(record);
+        message.record_ = &record;
+        message.owner_ = &owner;
+        message.handle_ = handle;
+        message.first_received_at_ = received_at;
+        message.deadline_ = deadline;
+        message.receive_count_ = 1;
+    }
+
     /// The same of a record that is looked at: it may never have been received.
     template <class MessageType>
     static void fill_unreceived(MessageType& message, Record& record, RecordOwner& owner) noexcept {

@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/queue_core.hpp"
@@ -30,15 +31,25 @@ enum class MoveTaskStatus : std::uint8_t { running, completed, cancelling, cance
 
 namespace detail {
 
+/// How long after its start a task at a rate moves the message after so many.
+[[nodiscard]] constexpr Nanos time_of_move(std::size_t count, std::optional<int> per_second) noexcept {
+    if (!per_second) {
+        return {};
+    }
+    const auto rate = static_cast<std::uint64_t>(*per_second);
+    const std::chrono::duration<std::uint64_t> whole{count / rate};
+    const std::uint64_t rest = count % rate * 1'000'000'000 / rate;
+    return saturating_add(saturating_nanos(whole), Nanos{static_cast<Nanos::rep>(rest)});
+}
+
 /// Moves messages out of a dead-letter queue at a rate: the n-th at n seconds divided by the rate from the start.
 template <class Core>
 class MoveTaskState final : public Task, public EventSource {
 public:
     MoveTaskState(Core& source, Core* destination, std::optional<int> per_second)
         : source_{&source}, destination_{destination}, clock_{&source.clock()}, rate{per_second},
-          started_at{to_nanos(source.clock().now())}, to_move{source.locked([](auto& engine) {
-              return engine.ledger().counts().visible;
-          })} {}
+          started_at{std::min(to_nanos(source.clock().now()), never - Nanos{1})},
+          to_move{source.locked([](auto& engine) { return engine.ledger().counts().visible; })} {}
 
     ~MoveTaskState() override { leave_clock(); }
 
@@ -51,16 +62,25 @@ public:
     }
 
     /// If there is no memory to move a message, the next try comes a little later.
-    void run_due([[maybe_unused]] Nanos now) noexcept override {
+    void run_due([[maybe_unused]] Nanos now) override {
         {
             const std::scoped_lock lock{mutex_};
             if constexpr (Core::may_go_back) {
                 now = follow_clock();
             }
-            while (next_due() <= now && next_due() != never) {
-                if (!obtained([this] { move_one(); })) {
-                    next_due_.store(saturating_add(now, patience).count(), std::memory_order_release);
-                }
+            move_due(now);
+        }
+        leave_clock_if_ended();
+    }
+
+    /// The first time, at the start. It reads no clock, for the task has begun and a call that throws must not begin
+    /// one.
+    void run_at_start() noexcept {
+        {
+            const std::scoped_lock lock{mutex_};
+            if (next_due() == Nanos::min()) {  // nobody else has come before
+                static_cast<void>(time_.at(started_at));
+                move_due(started_at);
             }
         }
         leave_clock_if_ended();
@@ -110,6 +130,14 @@ public:
 private:
     static constexpr Nanos patience = std::chrono::milliseconds{1};
 
+    void move_due(Nanos now) noexcept {
+        while (next_due() <= now && next_due() != never) {
+            if (!obtained([&] { move_one(now); })) {
+                next_due_.store(saturating_add(now, patience).count(), std::memory_order_release);
+            }
+        }
+    }
+
     /// The time now. If the clock was set back, the next message moves when it would have, by the time that passes.
     [[nodiscard]] Nanos follow_clock() {
         const Nanos now =
@@ -117,15 +145,16 @@ private:
         const Nanos before = time_.set_back();
         static_cast<void>(time_.at(now));
         if (next_due() != never) {
-            next_due_.store(saturating_add(next_due(), before - time_.set_back()).count(), std::memory_order_release);
+            const Nanos earlier = saturating_subtract(next_due(), saturating_subtract(time_.set_back(), before));
+            next_due_.store(earlier.count(), std::memory_order_release);
         }
         return now;
     }
 
-    void move_one() {
+    void move_one(Nanos now) {
         Core* destination = destination_;
         bool without_source = false;
-        std::unique_ptr<MovedMessage> message = source_->locked_now([&](auto& engine) {
+        std::unique_ptr<MovedMessage> message = source_->locked_at(now, [&](auto& engine) {
             return engine.take_for_redrive([&](Record& record) {
                 if (destination_ == nullptr) {
                     const Extras* extras = Ledger<typename Core::message_type::body_type>::Layout::extras(record);
@@ -141,14 +170,16 @@ private:
             end(MoveTaskStatus::completed, "");
         } else {
             destination->post(std::move(message));
-            destination->take_in();
+            destination->take_in(now);
             const std::size_t count = ++moved;
-            const auto step = rate ? Nanos{static_cast<std::int64_t>(count) * 1'000'000'000 / *rate} : Nanos{};
-            next_due_.store(saturating_add(started_at - time_.set_back(), step).count(), std::memory_order_release);
+            const Nanos next =
+                saturating_add(saturating_subtract(started_at, time_.set_back()), time_of_move(count, rate));
+            next_due_.store(next.count(), std::memory_order_release);
         }
     }
 
     void end(MoveTaskStatus how, const char* reason) noexcept {
+        const Commit commit{};
         if (status.load() == MoveTaskStatus::running) {
             status = how;
             failure_reason_ = reason;
@@ -265,7 +296,7 @@ private:
             detail::raise(Errc::invalid_parameter_value,
                           "Source queue arn and destination queue arn cannot be the same.");
         }
-        if (destination != nullptr && &destination->clock() != &source.clock()) {
+        if (destination != nullptr && !detail::is_same_clock(destination->clock(), source.clock())) {
             detail::raise(Errc::invalid_parameter_value, "Destination queue '" + destination->name() +
                                                              "' must use the same clock object as the source '" +
                                                              source.name() + "'.");
@@ -291,7 +322,7 @@ private:
         state->attach();
         source.tasks().add_history(state);
         unstarted.state = nullptr;
-        state->run_due(state->started_at);
+        state->run_at_start();
         return MessageMoveTask{std::move(state)};
     }
 

@@ -27,6 +27,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,8 +48,12 @@ namespace sqsim::inline SQSIM_ABI {
 /// messages with text bodies obey the service's rules for contents and size. `Lock` is `std::mutex`; `LightMutex`,
 /// where locking is what a call costs; or `NullMutex`, if only one thread uses the queue.
 ///
+/// Errors: a call that throws has not happened, whatever throws: the queue, memory, the clock, a body's constructor or
+/// a choice source. A body's destructor may not throw.
+///
 /// Concurrency: all members may be called at the same time, construction and destruction excepted; calls block each
-/// other for a moment. No user code runs under the lock but a `Body`'s move constructor, which must not call back.
+/// other for a moment. The only user code that runs under the lock is a body's move or copy, a choice source, and the
+/// clock in a receive that waits. It must not call the queue.
 template <class C, class Body, class Lock>
 class Queue {
     static_assert(Clock<C>, "the first parameter of Queue must satisfy sqsim::Clock");
@@ -58,7 +63,8 @@ public:
     using body_type = Body;
     using time_point = typename C::time_point;
     using message_type = Message<Body, time_point>;
-    /// What a send takes: text is copied in once from a view, anything else is moved in.
+    /// What a send takes: text is copied in once from a view, anything else is moved in, unless the call throws or
+    /// stores nothing.
     using body_argument = detail::BodyArgument<Body>;
 
     /// A queue on a clock that needs no object, as those of the standard library.
@@ -77,53 +83,55 @@ public:
     Queue(C&&, QueueOptions = {}) = delete;
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
-    ~Queue() = default;  // Precondition, checked: no receive is blocked on the queue. Messages outlive it.
+    /// Precondition, checked: no receive is blocked on the queue. One that is when the process ends never returns.
+    /// Messages outlive the queue.
+    ~Queue() = default;
 
     /// Stores a message; it becomes visible after its delay, or the queue's.
     /// Errors: throws for a body, an attribute, a delay or a group id that the service refuses (R38-R60), and
     /// `queue_full` if `capacity` messages are stored. Nothing is stored then.
     /// Complexity: constant. Concurrency: wakes one waiting receive.
-    SendMessageResult send_message(body_argument body, SendMessageOptions options) {
-        return try_send_message(std::forward<body_argument>(body), std::move(options)).value();
+    SendMessageResult send_message(body_argument body, const SendMessageOptions& options) {
+        return try_send_message(std::forward<body_argument>(body), options).value();
+    }
+    SendMessageResult send_message(const Body& body,
+                                   const SendMessageOptions& options) requires detail::is_copied<Body> {
+        return try_send_message(body, options).value();
     }
 
     /// Stores a message without options: the fast way to send one. Concurrency: waits for other sends, but seldom for
     /// receives.
-    SendMessageResult send_message(body_argument body) {
-        Core& core = this->core();
-        const std::uint64_t place = core.send_plain(std::move(body), 1);
-        return place != 0 ? SendMessageResult{core.message_id(place), std::nullopt, false}
-                          : send_message(std::forward<body_argument>(body), SendMessageOptions{});  // says why not
-    }
+    SendMessageResult send_message(body_argument body) { return send_plain(std::forward<body_argument>(body)); }
+    SendMessageResult send_message(const Body& body) requires detail::is_copied<Body> { return send_plain(body); }
 
     /// As `send_message`, with the error `queue_full` as a value.
-    Result<SendMessageResult> try_send_message(body_argument body, SendMessageOptions options = {}) {
-        auto draft = detail::draft<Body>(body, options, core(), false);
-        detail::raise_if(draft.error);
-        return core().locked_with_mailbox([&](Engine& engine) {
-            SentMessageSizes sizes;
-            auto result = store(engine, body, options, draft, sizes);
-            engine.ledger().count_sent(sizes);
-            return result;
-        });
+    Result<SendMessageResult> try_send_message(body_argument body, const SendMessageOptions& options = {}) {
+        return send_drafted(std::forward<body_argument>(body), options);
+    }
+    Result<SendMessageResult>
+    try_send_message(const Body& body, const SendMessageOptions& options = {}) requires detail::is_copied<Body> {
+        return send_drafted(body, options);
     }
 
     /// Stores up to ten messages; each entry succeeds or fails by itself (R76-R78). An entry that succeeds is moved
-    /// from. Returns: a result for each entry, in their order. Errors: throws if the batch is empty, too long or too
-    /// large (R71, R72, R75); nothing is stored then.
+    /// from, another one is not touched. Returns: a result for each entry, in their order. Errors: throws if the batch
+    /// is empty, too long or too large (R71, R72, R75); nothing is stored then, and all entries are what they were.
     std::vector<Result<SendMessageResult>> send_messages(std::span<SendMessageEntry<Body>> entries) {
-        auto drafts = detail::draft_batch<Body>(entries, core());
+        auto drafts = detail::draft_batch<Body, SendMessageEntry<Body>>(entries, core());
         std::vector<Result<SendMessageResult>> results;
         results.reserve(entries.size());
-        core().locked_with_mailbox([&](Engine& engine) {
-            detail::UnfinishedBatch<Engine> unfinished{engine};
-            SentMessageSizes sizes;
+        core().locked_to_send(entries.size(), [&](Engine& engine) {
+            detail::UnfinishedEntries<Engine, Body, SendMessageEntry<Body>> unfinished{engine, entries, results};
+            detail::SizeTotals sizes;
             for (std::size_t i = 0; i < entries.size(); ++i) {
-                results.push_back(drafts[i].error
-                                      ? Result<SendMessageResult>{*drafts[i].error}
-                                      : store(engine, entries[i].body, entries[i].options, drafts[i], sizes));
+                results.push_back(
+                    drafts[i].error ? Result<SendMessageResult>{*drafts[i].error}
+                                    : store(engine, std::move(entries[i].body), entries[i].options, drafts[i], sizes));
             }
             unfinished.keep();
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                detail::take_options(drafts[i], entries[i].options);
+            }
             engine.ledger().count_sent(sizes);
         });
         return results;
@@ -135,7 +143,7 @@ public:
     std::size_t send_messages(std::span<const std::string_view> bodies,
                               const SendMessageOptions& options) requires detail::is_text<Body> {
         const auto sizes = detail::check_bodies(bodies, options, core());
-        return core().locked_with_mailbox([&](Engine& engine) -> std::size_t {
+        return core().locked_to_send(bodies.size(), [&](Engine& engine) -> std::size_t {
             if (bodies.size() > engine.room()) {
                 return 0;
             }
@@ -151,9 +159,10 @@ public:
 
     /// The same without options, and faster still: as `send_message` of one body.
     std::size_t send_messages(std::span<const std::string_view> bodies) requires detail::is_text<Body> {
-        return bodies.empty() || core().send_plain(bodies, bodies.size()) != 0
+        return bodies.empty() ||
+                       core().template send_plain<std::span<const std::string_view>>(bodies, bodies.size()) != 0
                    ? bodies.size()
-                   : send_messages(bodies, SendMessageOptions{});  // says why not
+                   : send_unusual(bodies);
     }
 
     /// Receives one message, if there is one.
@@ -164,8 +173,13 @@ public:
     /// Errors: throws for options out of range (R85, R86), and `over_limit` from a short poll if too many messages are
     /// in flight (R102).
     /// Concurrency: woken by a send, the end of a delay or a lease, and `change_message_visibility` to zero.
-    std::optional<message_type> receive_message(const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
+    std::optional<message_type> receive_message(const ReceiveMessageOptions& options, std::stop_token stop = {}) {
         return detail::receive_one(core(), options, stop);
+    }
+    /// The same without options: the fast way to receive one.
+    std::optional<message_type> receive_message() {
+        std::optional<message_type> message{std::in_place};
+        return core().receive_fresh(*message) != 0 ? std::move(message) : receive_message(ReceiveMessageOptions{});
     }
 
     /// Receives up to `max_number_of_messages`, as soon as there is at least one (R91). See `receive_message`.
@@ -174,11 +188,15 @@ public:
     }
 
     /// Receives into `out`, up to its size and `max_number_of_messages`. Returns: how many.
-    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options = {},
+    std::size_t receive_messages(std::span<message_type> out, const ReceiveMessageOptions& options,
                                  std::stop_token stop = {}) {
+        return detail::receive_into(core(), {}, out, options, stop);
+    }
+    /// The same without options: the fast way to receive.
+    std::size_t receive_messages(std::span<message_type> out) {
         Core& core = this->core();
-        const std::size_t fresh = core.receive_fresh(out, options, stop);
-        return fresh != 0 ? fresh : detail::receive_into(core, {}, out, options, stop);
+        const std::size_t received = out.size() == 1 ? core.receive_fresh(out.front()) : core.receive_fresh(out);
+        return received != 0 ? received : receive_unusual(out);
     }
 
     /// Deletes a message by the handle of its latest receive, also when that lease has ended, however long ago (R107).
@@ -193,11 +211,12 @@ public:
     }
 
     /// Deletes messages and receives others at the price of one call. Handles that do not count are passed over.
-    /// Returns: how many messages were received. Concurrency: as `receive_message`; the deletes are done before it
-    /// waits.
+    /// Returns: how many messages were received. Errors: as `receive_message`; the deletes are done then, or none is.
+    /// Once it has deleted, it receives nothing instead of throwing `std::bad_alloc`.
+    /// Concurrency: as `receive_message`; the deletes are done before it waits.
     std::size_t delete_and_receive(std::span<const ReceiptHandle> done, std::span<message_type> out,
                                    const ReceiveMessageOptions& options = {}, std::stop_token stop = {}) {
-        return detail::receive_into(core(), done, out, options, stop);
+        return detail::erase_and_receive(core(), done, out, options, stop);
     }
 
     /// Lets a lease end `timeout` from now (R117); with zero the message is visible at once. An older handle acts on
@@ -209,10 +228,9 @@ public:
         return core().change_visibility(handle, timeout);
     }
 
-    /// Removes every message, whatever its state (R196). Complexity: linear.
-    void purge() {
-        core().locked([](Engine& engine) { engine.purge(); });
-    }
+    /// Removes every message, whatever its state (R196). Complexity: linear. Concurrency: sends get through meanwhile,
+    /// and nobody sees a part of it done.
+    void purge() { core().purge(); }
 
     /// Lets the receive after the `max_receive_count`-th of a message move it to the dead-letter queue (R171), which is
     /// a queue on the same clock and may be this one (R168). Replaces an earlier policy.
@@ -292,18 +310,52 @@ private:
     friend struct detail::CoreAccess;
     using Engine = detail::StandardEngine<Body>;
     using Core = detail::QueueCore<C, Body, Lock, Engine, QueueOptions>;
+    template <class From>
+    using PlainBody = std::conditional_t<detail::is_text<Body>, std::string_view, From&&>;
+
+    // What the short operations cannot do, out of their way.
+    template <class From>
+    [[gnu::noinline]] SendMessageResult send_unusual(From&& body) {
+        return send_drafted(std::forward<From>(body), {}).value();
+    }
+    [[gnu::noinline]] std::size_t send_unusual(std::span<const std::string_view> bodies) {
+        return send_messages(bodies, SendMessageOptions{});
+    }
+    [[gnu::noinline]] std::size_t receive_unusual(std::span<message_type> out) {
+        const std::size_t received = core().receive_fresh(out);
+        return received != 0 ? received : receive_messages(out, ReceiveMessageOptions{});
+    }
+
+    template <class From>
+    [[gnu::always_inline]] SendMessageResult send_plain(From&& body) {
+        Core& core = this->core();
+        const std::uint64_t place = core.template send_plain<PlainBody<From>>(std::forward<From>(body), 1);
+        return place != 0 ? SendMessageResult{core.message_id(place), std::nullopt, false}
+                          : send_unusual(std::forward<From>(body));
+    }
+
+    template <class From>
+    Result<SendMessageResult> send_drafted(From&& body, const SendMessageOptions& options) {
+        auto draft = detail::draft<Body>(body, options, core(), false);
+        detail::raise_if(draft.error);
+        return core().locked_to_send(1, [&](Engine& engine) {
+            detail::SizeTotals sizes;
+            auto result = store(engine, std::forward<From>(body), options, draft, sizes);
+            engine.ledger().count_sent(sizes);
+            return result;
+        });
+    }
 
     /// Stores a message that was found good, and adds its size. Under the lock.
     template <class From>
-    Result<SendMessageResult> store(Engine& engine, From& body, SendMessageOptions& options, detail::Draft& draft,
-                                    SentMessageSizes& sizes) {
+    Result<SendMessageResult> store(Engine& engine, From&& body, const SendMessageOptions& options,
+                                    detail::Draft& draft, detail::SizeTotals& sizes) {
         if (engine.room() == 0) {
-            detail::return_extras(draft, options);
             return detail::queue_is_full(core());
         }
         detail::Record& record =
-            engine.send(std::move(body), std::move(draft.extras), options.message_group_id, options.delay);
-        detail::add_sizes(sizes, detail::one_size(draft.size));
+            engine.send(std::forward<From>(body), std::move(draft.extras), options.message_group_id, options.delay);
+        sizes.add(draft.size);
         return SendMessageResult{detail::message_id<Body>(record, engine.ledger().store()), std::nullopt, false};
     }
 

@@ -36,7 +36,7 @@ constexpr PlainRules rules{100, true};
 /// An engine and its mailbox, used as a queue with both locks would.
 struct Pair {
     explicit Pair(std::size_t capacity = sqsim::unlimited) : engine{options(capacity), 1, 1, true} {
-        engine.advance_to(Nanos{0});
+        static_cast<void>(engine.advance_to(Nanos{0}));
     }
     Pair(const Pair&) = delete;
     Pair& operator=(const Pair&) = delete;

@@ -259,6 +259,33 @@ TEST_CASE("A slot that a stock gets back is the next that it gives, and all go b
     CHECK(stock.take(Slots::class_for(64)) == nullptr);
 }
 
+TEST_CASE("A stock keeps room for the slots that it has lent", "[detail][slots]") {
+    Slots slots;
+    SlotStock stock;
+    const std::uint8_t small = Slots::class_for(64);
+    const auto records = take_many(slots, 1000, 64, 1);
+    CHECK(stock.take(small) == nullptr);
+    stock.obtain_missing(slots, 1);
+    recycle_all(slots, records);
+    stock.refill(slots);
+    std::vector<Record*> lent;
+    for (int i = 0; i < 16; ++i) {
+        lent.push_back(stock.lend(small));
+        REQUIRE(lent.back() != nullptr);
+    }
+    stock.refill(slots);  // another operation, meanwhile
+    stock.give_lent(*lent.back());
+    lent.pop_back();
+    for (Record* const record : lent) {
+        stock.take_back_lent(*record);
+    }
+    std::set<const Record*> taken;
+    while (const Record* record = stock.take(small)) {
+        taken.insert(record);
+    }
+    CHECK(taken.size() == SlotStock::most - 1);
+}
+
 TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots][threads]") {
     constexpr std::uint32_t rounds = 60'000;
     constexpr std::size_t most = 2000;  // on their way to the owner
@@ -318,6 +345,40 @@ TEST_CASE("A sender and an owner pass slots around in a circle", "[detail][slots
     CHECK(good);
     CHECK(beside == rounds);
     CHECK(slots.count_taken() == 0);
+}
+
+TEST_CASE("Slots are taken and freed while memory goes back piece by piece", "[detail][slots]") {
+    constexpr std::size_t many = 80'000;
+    constexpr std::size_t size = 64;
+    Slots slots;
+    recycle_all(slots, take_many(slots, many, size, 3));
+    const std::size_t returnable = slots.returnable();
+    slots.begin_trim();
+    std::set<Record*> taken;
+    std::size_t pieces = 1;
+    bool are_distinct = true;
+    const auto use = [&](std::size_t count) {
+        const auto records = take_many(slots, count, size, 5);
+        for (Record* const record : records) {
+            are_distinct = taken.insert(record).second && are_distinct;
+        }
+        for (std::size_t i = 0; i != count / 2; ++i) {  // freed again while the others stay
+            taken.erase(records[i]);
+            slots.recycle(*records[i]);
+        }
+    };
+    for (; slots.trim_piece(); ++pieces) {
+        use(pieces == 4 ? 20 : 0);  // beside each other: one region or two are kept
+    }
+    CHECK(pieces >= many / 2048);
+    CHECK(slots.returnable() < returnable);
+    CHECK(slots.count_taken() == taken.size());
+    use(many);
+    CHECK(are_distinct);
+    CHECK(slots.count_taken() == taken.size());
+    CHECK(std::all_of(taken.begin(), taken.end(), [&](Record* record) {
+        return slots.contains(record->slot()) && &slots[record->slot()] == record;
+    }));
 }
 
 TEST_CASE("Pages start at a huge page's address, and read as zeros once they were given back", "[detail][slots]") {

@@ -694,17 +694,25 @@ private:
         } else if (form == 1) {
             received_ = real(q).receive_messages(options);
         } else {
-            std::array<Message, 10> out;
             std::vector<sqsim::ReceiptHandle> handles;
             for (const std::size_t i : done) {
                 handles.push_back(handles_[i].real);
             }
             const std::size_t count =
-                form == 2 ? real(q).receive_messages(out, options) : real(q).delete_and_receive(handles, out, options);
+                form == 2 ? receive_into_span(q, options) : real(q).delete_and_receive(handles, out_, options);
             for (std::size_t i = 0; i < count; ++i) {
-                received_.push_back(std::move(out[i]));
+                received_.push_back(out_[i]);
             }
         }
+    }
+
+    /// Without options a receive goes another way.
+    std::size_t receive_into_span(int q, const sqsim::ReceiveMessageOptions& options) {
+        const bool is_plain =
+            !options.visibility_timeout && !options.wait_time && options.receive_request_attempt_id.empty();
+        const auto most = static_cast<std::size_t>(options.max_number_of_messages);
+        return is_plain ? real(q).receive_messages(std::span<Message>{out_}.first(most))
+                        : real(q).receive_messages(out_, options);
     }
 
     void check_received(int q) {
@@ -1008,6 +1016,7 @@ private:
     std::vector<std::optional<sqsim::MessageId>> ids_{};
     std::set<sqsim::MessageId> known_ids_{};
     std::array<std::vector<std::optional<sqsim::SequenceNumber>>, 2> sequences_{};
+    std::array<Message, 10> out_{};  // what earlier receives of both queues have put there is overwritten
     std::vector<Message> received_{};
     std::vector<Received> taken_{};
     std::optional<Mismatch> mismatch_{};

@@ -45,6 +45,28 @@ Problems missing_tests(std::string_view text, std::string_view tests) {
     return problems;
 }
 
+/// The rows of a page that name a test and its file, where there is no such test in it. `read(path)`: the text of a
+/// file, by its path from the root.
+template <class Read>
+Problems missing_in_files(const std::string& page, Read read, std::size_t& rows) {
+    Problems problems;
+    for (const std::string& line : structure::lines_of(page)) {
+        const auto open = line.find(" | `");
+        const auto close = line.find("` | [", open + 4);
+        if (open == std::string::npos || close == std::string::npos) {
+            continue;
+        }
+        ++rows;
+        const std::string name = line.substr(open + 4, close - open - 4);
+        const std::string path = line.substr(close + 5, line.find(']', close) - close - 5);
+        const std::string text = read(path);
+        if (text.find("TEST_CASE(\"" + name + "\"") == std::string::npos) {
+            problems.push_back(path + " has no test: " + name);
+        }
+    }
+    return problems;
+}
+
 /// The links of a document to files that do not exist. Code, links within a page and to other sites are left out.
 Problems broken_links(const std::filesystem::path& document, const std::string& text) {
     Problems problems;
@@ -135,6 +157,29 @@ TEST_CASE("every test that the fidelity page names exists", "[structure]") {
 
     CHECK(missing_tests("| a | `R1: choice: b` |", "TEST_CASE(\"R1: choice: b\", \"[c]\")") == Problems{});
     CHECK(missing_tests("| a | `R1: choice: b` |", "TEST_CASE(\"R1: choice: x\", \"[c]\")").size() == 1);
+}
+
+TEST_CASE("every test that the page on reliability names is in its file", "[structure]") {
+    const auto root = structure::source_dir();
+    const std::string page = structure::read_file(root / "docs" / "reliability.md");
+    std::size_t rows = 0;
+    const auto read = [&](const std::string& path) { return structure::read_file(root / path); };
+    CHECK(missing_in_files(page, read, rows) == Problems{});
+    CHECK(rows > 15);
+    // A row of a table of guarantees that is not understood would name what it likes.
+    std::size_t linked = 0;
+    for (auto at = page.find("](../tests/"); at != std::string::npos; at = page.find("](../tests/", at + 1)) {
+        ++linked;
+    }
+    CHECK(rows == linked);
+
+    const auto sample = [](const std::string& path) {
+        return path == "tests/a.cpp" ? std::string{"TEMPLATE_TEST_CASE(\"a b\", \"[c]\")"} : std::string{};
+    };
+    CHECK(missing_in_files("| x | `a b` | [tests/a.cpp](../tests/a.cpp) |\n", sample, rows) == Problems{});
+    CHECK(missing_in_files("| x | `a` | [tests/a.cpp](../tests/a.cpp) |\n", sample, rows) ==
+          Problems{"tests/a.cpp has no test: a"});
+    CHECK(missing_in_files("| x | `a b` | [tests/b.cpp](../tests/b.cpp) |\n", sample, rows).size() == 1);
 }
 
 TEST_CASE("the programs of the README are those that are built and run", "[structure]") {

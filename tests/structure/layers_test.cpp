@@ -48,6 +48,7 @@ const std::map<std::string, double> ranks{
     {"clock/agenda.hpp", 4.2},
     {"clock/manual_clock.hpp", 4.5},
     {"clock/coarse_clock.hpp", 4.5},
+    {"clock/process_end.hpp", 4.5},
     // parts: no clock, no lock
     {"detail/", 5},
     // what a Message refers to, hence below message.hpp
@@ -56,6 +57,7 @@ const std::map<std::string, double> ranks{
     {"detail/standard_engine.hpp", 6},
     {"detail/fifo_engine.hpp", 6},
     // what both public queues are made of
+    {"detail/forks.hpp", 6},
     {"detail/mailbox.hpp", 6.5},
     {"detail/task_list.hpp", 6.5},
     {"detail/receive_attempt.hpp", 6.5},

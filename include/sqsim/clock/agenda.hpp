@@ -83,7 +83,7 @@ public:
             if (expected >= next || ask(*first) <= expected) {
                 return std::min(next, first->when_);
             }
-            if (first->place_ == Place::open) {
+            if (first->stage_ == Stage::open) {
                 next = std::min(next, first->when_);
             }
         }
@@ -94,7 +94,7 @@ public:
     class Step;
 
 private:
-    using Place = EventSource::Place;
+    using Stage = EventSource::Stage;
 
     /// Asks the open sources, so that only those stay open that settle never. Returns: when the next event of these is.
     Nanos ask_open() {
@@ -107,7 +107,7 @@ private:
             }
             source->round_ = round_;
             const Nanos when = ask(*source);
-            if (source->place_ == Place::open) {
+            if (source->stage_ == Stage::open) {
                 next = std::min(next, when);
             }
         }
@@ -133,7 +133,7 @@ private:
     }
     void know(EventSource& source, const EventSource::NextEvent& next) noexcept {
         source.when_ = next.when;
-        move(source, !next.is_settled ? Place::open : next.when != never ? Place::waiting : Place::none);
+        move(source, !next.is_settled ? Stage::open : next.when != never ? Stage::waiting : Stage::none);
     }
 
     /// Takes the list of those that were told.
@@ -142,43 +142,43 @@ private:
         while (source != nullptr) {
             EventSource* const next = source->next_told_;
             source->is_told_.store(false, std::memory_order_release);  // it may be told again from now on
-            move(*source, is_stepping_ && source->order_ > last_run_ ? Place::due : Place::open);
+            move(*source, is_stepping_ && source->order_ > last_run_ ? Stage::due : Stage::open);
             source = next;
         }
     }
 
-    void move(EventSource& source, Place place) noexcept {
+    void move(EventSource& source, Stage stage) noexcept {
         leave(source);
-        enter(source, place);
+        enter(source, stage);
     }
     void leave(EventSource& source) noexcept {
-        switch (std::exchange(source.place_, Place::none)) {
-        case Place::open:
+        switch (std::exchange(source.stage_, Stage::none)) {
+        case Stage::open:
             open_.erase(source);
             break;
-        case Place::waiting:
+        case Stage::waiting:
             waiting_.erase(source);
             break;
-        case Place::due:
+        case Stage::due:
             due_.erase(source);
             break;
-        case Place::none:
+        case Stage::none:
             break;
         }
     }
-    void enter(EventSource& source, Place place) noexcept {
-        source.place_ = place;
-        switch (place) {
-        case Place::open:
+    void enter(EventSource& source, Stage stage) noexcept {
+        source.stage_ = stage;
+        switch (stage) {
+        case Stage::open:
             open_.push_back(source);
             break;
-        case Place::waiting:
+        case Stage::waiting:
             waiting_.push(source);
             break;
-        case Place::due:
+        case Stage::due:
             due_.push(source);
             break;
-        case Place::none:
+        case Stage::none:
             break;
         }
     }
@@ -202,13 +202,13 @@ public:
         agenda_.is_stepping_ = true;
         agenda_.last_run_ = 0;
         while (EventSource* const open = agenda_.open_.front()) {
-            agenda_.move(*open, Place::due);
+            agenda_.move(*open, Stage::due);
         }
         while (EventSource* const first = agenda_.waiting_.top()) {
             if (first->when_ > instant) {
                 break;
             }
-            agenda_.move(*first, Place::due);
+            agenda_.move(*first, Stage::due);
         }
     }
     Step(const Step&) = delete;
@@ -217,12 +217,12 @@ public:
         agenda_.is_stepping_ = false;
         agenda_.running_ = nullptr;
         while (EventSource* const left = agenda_.due_.top()) {  // one that ran has thrown
-            agenda_.move(*left, Place::open);
+            agenda_.move(*left, Stage::open);
         }
     }
 
     /// A source has something to do at this instant that it does not know of itself.
-    void add(EventSource& source) noexcept { agenda_.move(source, Place::due); }
+    void add(EventSource& source) noexcept { agenda_.move(source, Stage::due); }
 
     /// Those that are told during the step still have their turn in it, unless it was before that of who runs.
     void run() {
@@ -234,7 +234,7 @@ public:
             }
             agenda_.last_run_ = source->order_;
             agenda_.running_ = source;
-            agenda_.move(*source, Place::open);
+            agenda_.move(*source, Stage::open);
             const EventSource::NextEvent next = source->run_until(instant_);
             if (agenda_.running_ != nullptr) {  // it may have left
                 agenda_.know(*source, next);

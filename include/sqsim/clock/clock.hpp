@@ -5,7 +5,10 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstdint>
+#include <ratio>
 #include <type_traits>
+#include <utility>
 
 namespace sqsim::inline SQSIM_ABI {
 
@@ -16,6 +19,8 @@ namespace sqsim::inline SQSIM_ABI {
 /// | `C::duration`       | chrono duration | any period; a queue computes in nanoseconds                        |
 /// | `C::time_point`     | chrono time     | its duration is `C::duration`                                      |
 /// | `c.now()`           | `C::time_point` | static or member; may be called from any thread; may step backwards |
+///
+/// If `now()` throws, so does the call of the queue, which has not happened then.
 ///
 /// One second of a clock is a second of real time, unless the clock has its own `wait_until`, as `ManualClock` has.
 /// When it is set back, leases, delays, retention and deduplication stand still until it is where it was: nothing ends
@@ -38,6 +43,12 @@ concept StaticClock = requires {
     C::now();
 }
 &&std::is_default_constructible_v<C>;
+
+/// Whether two queues have the same clock. That of a clock that needs no object is the same whatever object is named.
+template <class C>
+[[nodiscard]] constexpr bool is_same_clock(const C& a, const C& b) noexcept {
+    return StaticClock<C> || &a == &b;
+}
 
 /// A clock that the waiting functions of the standard library accept (the standard's own test is not everywhere yet).
 template <class C>
@@ -72,6 +83,60 @@ inline constexpr Nanos never = Nanos::max();
     return a + b;
 }
 
+/// The difference of two instants, likewise.
+[[nodiscard]] constexpr Nanos saturating_subtract(Nanos a, Nanos b) noexcept {
+    if (b < Nanos::zero() && a > never + b) {
+        return never;
+    }
+    if (b > Nanos::zero() && a < Nanos::min() + b) {
+        return Nanos::min();
+    }
+    return a - b;
+}
+
+/// A duration in nanoseconds, likewise; what is finer is cut off.
+template <class Rep, class Period>
+[[nodiscard]] constexpr Nanos saturating_nanos(std::chrono::duration<Rep, Period> duration) noexcept {
+    using Scale = std::ratio_divide<Period, std::nano>;
+    if constexpr (std::is_same_v<std::chrono::duration<Rep, Period>, Nanos>) {
+        return duration;
+    } else if constexpr (std::is_integral_v<Rep>) {
+        using Wide = std::conditional_t<std::is_signed_v<Rep>, std::int64_t, std::uint64_t>;
+        constexpr Nanos::rep most = never.count() / Scale::num;
+        const Wide whole = static_cast<Wide>(duration.count()) / static_cast<Wide>(Scale::den);
+        if (std::cmp_greater(whole, most)) {
+            return never;
+        }
+        if (std::cmp_less(whole, -most)) {
+            return Nanos::min();
+        }
+        const auto rest = static_cast<Nanos::rep>(static_cast<Wide>(duration.count()) % static_cast<Wide>(Scale::den));
+        return saturating_add(Nanos{static_cast<Nanos::rep>(whole) * Scale::num},
+                              Nanos{rest * Scale::num / Scale::den});
+    } else {
+        const std::chrono::duration<double, std::nano> nanos{duration};
+        constexpr double beyond = 9'223'372'036'854'775'808.0;
+        if (nanos.count() >= beyond) {
+            return never;
+        }
+        return nanos.count() > -beyond ? std::chrono::duration_cast<Nanos>(nanos) : Nanos::min();
+    }
+}
+
+/// So many of a clock's own units as reach a duration, which they can. Without a product beyond the range.
+template <class Duration>
+[[nodiscard]] constexpr Duration rounded_up(Nanos duration) noexcept {
+    using Scale = std::ratio_divide<std::nano, typename Duration::period>;
+    if constexpr (std::is_integral_v<typename Duration::rep>) {
+        const Nanos::rep whole = duration.count() / Scale::den * Scale::num;
+        const Nanos::rep rest = duration.count() % Scale::den * Scale::num;
+        const Nanos::rep units = whole + rest / Scale::den + (rest % Scale::den > 0 ? 1 : 0);
+        return Duration{static_cast<typename Duration::rep>(units)};
+    } else {
+        return std::chrono::ceil<Duration>(duration);
+    }
+}
+
 /// How long the machine has been running: for limits in real time.
 [[nodiscard]] inline Nanos real_time() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
 
@@ -81,7 +146,7 @@ public:
     /// The time when the clock shows `reading`.
     [[nodiscard]] Nanos at(Nanos reading) noexcept {
         if (reading < last_reading_) {
-            set_back_ = saturating_add(set_back_, last_reading_ - reading);
+            set_back_ = saturating_add(set_back_, saturating_subtract(last_reading_, reading));
         }
         last_reading_ = reading;
         return saturating_add(reading, set_back_);
@@ -95,19 +160,29 @@ private:
     Nanos set_back_{};
 };
 
-/// A clock's time as nanoseconds since its epoch.
+/// A clock's time as nanoseconds since its epoch: those of a coarse clock may be more than there are, and stand still
+/// at the end of the range then.
 template <class TimePoint>
 [[nodiscard]] constexpr Nanos to_nanos(TimePoint time) noexcept {
-    return std::chrono::duration_cast<Nanos>(time.time_since_epoch());
+    return saturating_nanos(time.time_since_epoch());
 }
 
-/// The first instant of a clock at which `instant` has been reached (a coarse clock rounds up).
+/// The first instant of a clock at which `instant` has been reached (a coarse clock rounds up); the end of its range if
+/// that is never.
 template <class TimePoint>
 [[nodiscard]] constexpr TimePoint to_time_point(Nanos instant) noexcept {
-    if (instant == never) {
-        return TimePoint::max();
+    using Duration = typename TimePoint::duration;
+    if constexpr (std::is_same_v<Duration, Nanos>) {
+        return TimePoint{instant};
+    } else {
+        if (instant >= saturating_nanos(Duration::max())) {
+            return TimePoint::max();
+        }
+        if (instant <= saturating_nanos(Duration::min())) {
+            return TimePoint::min();
+        }
+        return TimePoint{rounded_up<Duration>(instant)};
     }
-    return TimePoint{std::chrono::ceil<typename TimePoint::duration>(instant)};
 }
 
 }  // namespace detail

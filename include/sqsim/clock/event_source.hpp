@@ -54,7 +54,7 @@ private:
     template <class Before>
     friend class detail::SourceHeap;
 
-    enum class Place : std::uint8_t { none, open, waiting, due };
+    enum class Stage : std::uint8_t { none, open, waiting, due };
 
     // All of it belongs to the clock's agenda.
     EventSource* previous_ = nullptr;  // in a list; in a heap the parent, if this is its first child
@@ -66,7 +66,7 @@ private:
     std::uint64_t round_ = 0;          // in which it was asked
     std::atomic<bool> is_told_{false};
     bool acts_ = false;
-    Place place_ = Place::none;
+    Stage stage_ = Stage::none;
 };
 
 }  // namespace sqsim::inline SQSIM_ABI

@@ -145,23 +145,15 @@ public:
     /// The key of the next queue's message ids: the same in every run, so that a test may name them.
     [[nodiscard]] std::uint64_t next_id_key() noexcept { return detail::mix64(++id_keys_ + 0x7371'7369'6d00'0000U); }
 
-    /// A source, under its own lock, tells that time has moved: wakes those who wait on its condition if something
-    /// changed for them or their time has come.
-    void time_has_moved(WaitCondition& condition, bool changed) {
-        const auto lock = rendezvous_.lock();
-        for (const Waiter* waiter : waiters_) {
-            changed = changed || (waiter->condition == &condition && waiter->deadline <= now());
-        }
-        if (changed) {
-            wake_waiters(condition);
-        }
-    }
+    /// A source, under its own lock, tells that time has moved: wakes those who wait on its condition and whose time
+    /// has come, and in all as many as found something to receive.
+    void time_has_moved(WaitCondition& condition, std::size_t openings) { wake(condition, openings); }
 
-    /// A source, under its own lock, wakes those who wait on its condition. An `advance` that is under way waits until
-    /// they have looked.
-    void wake(WaitCondition& condition) {
+    /// A source, under its own lock, wakes up to `count` of those who wait on its condition. An `advance` that is under
+    /// way waits until they have looked.
+    void wake(WaitCondition& condition, std::size_t count) {
         const auto lock = rendezvous_.lock();
-        wake_waiters(condition);
+        wake_waiters(condition, count);
     }
 
     template <class Lock, class Predicate>
@@ -178,6 +170,7 @@ public:
             while (true) {
                 const time_point now = clock.now();
                 if (stop.stop_requested()) {
+                    clock.pass_on(waiter);
                     return false;
                 }
                 const bool holds = predicate();
@@ -191,7 +184,7 @@ public:
                     return false;
                 }
                 if (clock.has_looked(waiter, now)) {
-                    condition.wait(lock, stop);
+                    condition.wait(lock, stop, waiter.place);
                 }
             }
         }
@@ -203,6 +196,7 @@ private:
         time_point deadline;
         bool must_look = false;   // the time has moved for it
         bool has_looked = false;  // and found nothing: it blocks
+        WaitCondition::Waiter place{};
     };
 
     struct Registration {
@@ -220,11 +214,28 @@ private:
         Waiter& waiter;
     };
 
-    void wake_waiters(WaitCondition& condition) {
+    /// Under the rendezvous' lock. Those who do not sleep are about to look; they had no part in what was there before.
+    void wake_waiters(WaitCondition& condition, std::size_t count) noexcept {
         for (Waiter* waiter : waiters_) {
-            waiter->must_look = waiter->must_look || waiter->condition == &condition;
+            if (waiter->condition != &condition) {
+                continue;
+            }
+            if (!waiter->place.is_asleep()) {
+                waiter->must_look = true;
+            } else if (count != 0 || waiter->deadline <= now()) {
+                waiter->must_look = true;
+                condition.wake(waiter->place);
+                count -= count != 0 ? 1U : 0U;
+            }
         }
-        condition.notify_all();
+    }
+
+    /// A waiter does not look any more: if it was to, another does.
+    void pass_on(const Waiter& waiter) {
+        const auto lock = rendezvous_.lock();
+        if (waiter.must_look) {
+            wake_waiters(*waiter.condition, 1);
+        }
     }
 
     /// A waiter looked when the time was `seen`. Returns whether that is still the time, so that it may block.

@@ -26,6 +26,10 @@ public:
     [[gnu::always_inline]] void reserve(std::size_t count) { order_.reserve(count); }
     [[gnu::always_inline]] void add(Place place) { order_.push_back(place); }
 
+    /// The same in two steps, for several of them.
+    [[gnu::always_inline]] void append(Place place) { order_.append(place); }
+    void count_appended(std::size_t count) noexcept { order_.count_appended(count); }
+
     using End = typename Log<Place>::End;
     [[nodiscard]] End end() const noexcept { return order_.end(); }
     /// Forgets what was added since, which nobody has looked at, and calls `undo(record)` for each.
@@ -67,18 +71,16 @@ public:
 
     /// The message that was sent first; null if there is none.
     [[nodiscard]] Record* first_sent() noexcept {
-        drop_stale_front();
         while (!late_.empty() && !is_stored(late_.front().place)) {
             std::pop_heap(late_.begin(), late_.end());
             late_.pop_back();
         }
-        const Place* const front = order_.front();
-        Record* const first = front == nullptr ? nullptr : &store_[front->slot()];
+        Record* const came_first = first();
         if (late_.empty()) {
-            return first;
+            return came_first;
         }
         Record* const late = &store_[late_.front().place.slot()];
-        return first == nullptr || late->sent_at < first->sent_at ? late : first;
+        return came_first == nullptr || late->sent_at < came_first->sent_at ? late : came_first;
     }
 
     /// Calls `visit(record)` for every message in the order they came, as long as it returns true.
@@ -87,14 +89,11 @@ public:
         order_.for_each([&](Place entry) { return !is_stored(entry) || visit(store_[entry.slot()]); });
     }
 
-    /// All messages in the order they came, for an operation that removes them.
-    [[nodiscard]] std::vector<Record*> all() const {
-        std::vector<Record*> records;
-        for_each([&](Record& record) {
-            records.push_back(&record);
-            return true;
-        });
-        return records;
+    /// The stored message that came first; null if there is none.
+    [[nodiscard]] Record* first() noexcept {
+        drop_stale_front();
+        const Place* const front = order_.front();
+        return front == nullptr ? nullptr : &store_[front->slot()];
     }
 
     // A cursor runs through the order once. A standard queue keeps it before the first fresh message, a FIFO queue at
@@ -111,6 +110,9 @@ public:
         return nullptr;
     }
     [[gnu::always_inline]] void skip_fresh() noexcept { order_.step(cursor_); }
+
+    /// The next entry, whatever has become of it; null if there is none.
+    [[gnu::always_inline]] [[nodiscard]] const Place* next() noexcept { return order_.get(cursor_); }
 
     // The same for many at once: the entries ahead, the fresh message of one, and moving past some.
     [[gnu::always_inline]] [[nodiscard]] std::span<const Place> ahead() noexcept { return order_.ahead(cursor_); }

@@ -4,6 +4,7 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/index_table.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/ring.hpp"
 
 #include <algorithm>
@@ -104,13 +105,21 @@ public:
     /// When the oldest id will be forgotten; `never` if there is none.
     [[nodiscard]] Nanos next_end() const noexcept { return size() == 0 ? never : runs_.front().ends; }
 
-    /// Forgets the ids whose time has come.
-    void expire(Nanos now) noexcept {
+    /// Forgets the ids whose time has come, unless the piece is done before.
+    void expire(Nanos now, Piece& piece) noexcept {
         if (size() == 0 || runs_.front().ends > now) {
             return;
         }
         do {
-            forget(end_of_first_run());
+            const std::uint64_t begin = entries_.begin_position();
+            const std::uint64_t end = end_of_first_run();
+            if (end - begin > piece.rest()) {
+                forget(begin + piece.rest());
+                piece.count(piece.rest());
+                return;
+            }
+            forget(end);
+            piece.count(static_cast<std::size_t>(end - begin));
             runs_.pop_front();
         } while (size() != 0 && runs_.front().ends <= now);
         table_.shrink();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "sqsim/choice.hpp"
+#include "sqsim/detail/choices.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ready_list.hpp"
 #include "sqsim/detail/tenants.hpp"
@@ -42,16 +42,23 @@ public:
     /// `std::bad_alloc`.
     [[gnu::always_inline]] void reserve(std::size_t count) { returned_.keep_room(ledger_.timed() + count); }
 
-    /// Sees to it that so many `take` throw nothing, and that what is taken can be given back, twice. Errors:
-    /// `std::bad_alloc`.
-    void reserve_taking(std::size_t count, ChoiceSource* choices) {
+    /// Sees to it that so many `take` throw nothing of their own, and that what is taken can be given back, twice.
+    /// Errors: `std::bad_alloc`.
+    void reserve_taking(std::size_t count, std::uint32_t window) {
         std::size_t others = 0;
-        if (choices != nullptr && choices->reorder_window() != 0) {
-            others = std::min<std::size_t>(choices->reorder_window(), ledger_.counts().total());
+        if (window != 0) {
+            // However wide the window and however often one is chosen, each of the others is given back once at a time.
+            // Only noisy tenants come in another order than that of the places which the window counts.
+            const std::size_t all = ledger_.counts().total();
+            others = tenants_.used() ? all : std::min<std::size_t>(window, all);
             window_.reserve(others + 1);
+            others += ReadyList::chunk;  // those that are taken meanwhile leave room by whole chunks only
         }
-        reserve(count * (others + 2));
+        taking_ = 2 * count + others;
+        reserve(taking_);
     }
+    /// The same for `more` others that were not counted then.
+    void reserve_more(std::size_t more) { reserve(taking_ + more); }
 
     /// Adds a message that is visible but not for the first time. Precondition: there is room, which was reserved when
     /// its lease or delay began.
@@ -61,10 +68,16 @@ public:
     [[nodiscard]] bool is_that_of_arrival() const noexcept { return returned_.empty() && !tenants_.used(); }
 
     /// Takes the next message out of the order.
-    [[nodiscard]] Next take(ChoiceSource* choices) {
-        const std::optional<Ready> ready = choose(choices);
-        return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
+    [[nodiscard]] Next take() { return next(take_first(~std::uint64_t{0})); }
+
+    /// The same if `choices` decide which of the next ones that is, within a window. Errors: theirs; nothing is taken
+    /// then.
+    [[nodiscard]] Next take(Choices& choices, std::uint32_t window) {
+        return window == 0 ? take() : next(choose(choices, window));
     }
+
+    /// Forgets all that was given back: it is purged.
+    void purge() noexcept { returned_.clear(); }
 
     /// Forgets stale entries if they may be most of all, and lets go of room that is not needed.
     void sweep() noexcept {
@@ -75,10 +88,29 @@ public:
     }
 
 private:
-    [[nodiscard]] std::optional<Ready> choose(ChoiceSource* choices) {
+    [[nodiscard]] Next next(const std::optional<Ready>& ready) const noexcept {
+        return ready ? Next{&ledger_.store()[ready->slot], ready->order, ready->duplicate} : Next{};
+    }
+
+    // Those that competed to be next and are not go back, or all of them if nothing was chosen.
+    struct Competition {
+        explicit Competition(DeliveryOrder& order_) noexcept : order{order_} {}
+        Competition(const Competition&) = delete;
+        Competition& operator=(const Competition&) = delete;
+        ~Competition() {
+            for (std::size_t i = 0; i < order.window_.size(); ++i) {
+                if (i != winner) {
+                    order.returned_.push(order.window_[i]);
+                }
+            }
+        }
+        DeliveryOrder& order;
+        std::size_t winner = ~std::size_t{0};
+    };
+
+    [[nodiscard]] std::optional<Ready> choose(Choices& choices, std::uint32_t window) {
         std::optional<Ready> first = take_first(~std::uint64_t{0});
-        const std::size_t window = first && choices != nullptr ? choices->reorder_window() : 0;
-        if (window == 0) {
+        if (!first) {
             return first;
         }
         // Only messages at most a window younger compete, so that none is overtaken by more than a window of others.
@@ -87,17 +119,10 @@ private:
         while (const std::optional<Ready> other = take_first(youngest)) {
             window_.push_back(*other);
         }
-        std::uint32_t choice = 0;
-        if (window_.size() > 1) {
-            choice = choices->choose(Site::receive_order, ledger_.store()[first->slot].ordinal,
-                                     static_cast<std::uint32_t>(window_.size()));
-        }
-        for (std::size_t i = 0; i < window_.size(); ++i) {
-            if (i != choice) {
-                returned_.push(window_[i]);
-            }
-        }
-        return window_[choice];
+        Competition competition{*this};
+        competition.winner =
+            choices.first_of(static_cast<std::uint32_t>(window_.size()), ledger_.store()[first->slot].ordinal);
+        return window_[competition.winner];
     }
 
     [[nodiscard]] bool is_meant(const Ready& ready) const noexcept {
@@ -213,6 +238,7 @@ private:
     Tenants& tenants_;
     ReadyList returned_{};         // visible, but not for the first time since the send
     std::vector<Ready> window_{};  // those that compete to be next
+    std::size_t taking_ = 0;       // for so many there was room when the last receive began
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

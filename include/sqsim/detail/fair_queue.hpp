@@ -52,6 +52,16 @@ public:
         }
     }
 
+    // For a lease that is undone.
+    [[nodiscard]] TenantPast past(Record& record) const noexcept {
+        return tenants_.used() && is_grouped(record) ? tenants_.past(tenant(record)) : TenantPast{};
+    }
+    void undo(Record& record, State before, State after, const TenantPast& past) noexcept {
+        if (tenants_.used() && is_grouped(record)) {
+            tenants_.undo_change(tenant(record), before, after, past);
+        }
+    }
+
     /// Nothing unless there are groups.
     [[nodiscard]] std::optional<FairQueueMetrics> metrics() {
         if (!tenants_.used()) {
@@ -96,9 +106,10 @@ private:
     /// Counts the time of a lease that ends now.
     void count_processing_time(Record& record) {
         const Nanos now = ledger_.now();
-        tenants_.add_processing_time(now, now - record.received_at);
+        const Nanos lasted = saturating_subtract(now, record.received_at);
+        tenants_.add_processing_time(now, lasted);
         if (is_grouped(record)) {
-            tenants_.add_processing_time(tenant(record), now, now - record.received_at);
+            tenants_.add_processing_time(tenant(record), now, lasted);
         }
     }
 

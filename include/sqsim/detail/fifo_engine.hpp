@@ -2,15 +2,18 @@
 #pragma once
 
 #include "sqsim/detail/attempts.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/dedup_window.hpp"
 #include "sqsim/detail/delays.hpp"
 #include "sqsim/detail/fifo_groups.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
+#include "sqsim/detail/given_body.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/ledger_metrics.hpp"
 #include "sqsim/detail/linked_text.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/obtain.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/plans.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/unadded.hpp"
@@ -40,17 +43,28 @@ public:
     [[nodiscard]] Ledger<Body>& ledger() noexcept { return ledger_; }
     [[nodiscard]] const Ledger<Body>& ledger() const noexcept { return ledger_; }
 
-    /// Lets everything happen that is due.
-    [[gnu::always_inline]] void advance_to(Nanos now) noexcept {
+    /// Lets happen what is due, a piece of it. Returns: whether that was all, without which nobody may look.
+    [[gnu::always_inline]] [[nodiscard]] bool advance_to(Nanos now) noexcept {
         reading_ = now;
         ledger_.advance(now);
-        if (!ledger_.is_quiet() || ledger_.now() >= quiet_until_) {
-            let_happen();
+        if (ledger_.is_quiet() && ledger_.now() < quiet_until_) [[likely]] {
+            return true;
         }
+        return let_happen();
+    }
+    /// The same before so many messages are sent, to which retentions that have ended and purged messages make no
+    /// difference.
+    [[gnu::always_inline]] [[nodiscard]] bool advance_to_send(Nanos now, std::size_t count) noexcept {
+        return advance_to(now) || (!is_late_ && room() >= count);
     }
 
     /// How many groups became available since the last call: so many receives may be worth waking.
     [[nodiscard]] std::size_t take_opened() noexcept { return groups_.take_opened(); }
+
+    /// Up to how many receives could find something now.
+    [[nodiscard]] std::size_t receivable() const noexcept {
+        return ledger_.in_flight() < options_.limits.maximum_in_flight ? groups_.available() : 0;
+    }
 
     [[nodiscard]] Nanos next_event() noexcept {
         return std::min({ledger_.next_event(), next_delay_end(), dedup_.next_end()});
@@ -59,8 +73,11 @@ public:
     /// Nothing happens by itself before, and perhaps nothing then.
     [[nodiscard]] Nanos quiet_until() const noexcept { return std::min(ledger_.quiet_until(), quiet_until_); }
 
-    /// Counts a call against the queue's throughput. Errors: throws `request_throttled` (R162).
-    void count_call(Call call) { throttle_.count(call, reading_); }
+    /// Counts a call against the queue's throughput. Returns: false if it is one too many (R162).
+    [[nodiscard]] bool count_call(Call call) noexcept { return throttle_.count(call, reading_); }
+    [[nodiscard]] bool count_send(std::string_view group_id) noexcept {
+        return throttle_.count_send(group_id, reading_);
+    }
 
     /// The times of the messages of one call.
     struct SendTimes {
@@ -69,9 +86,8 @@ public:
         bool remembers;  // the deduplication ids
     };
     /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
-    /// interval is zero. Errors: as `count_call`.
-    [[nodiscard]] SendTimes begin_send(std::string_view group_id, bool distinct) {
-        throttle_.count_send(group_id, reading_);
+    /// interval is zero.
+    [[nodiscard]] SendTimes begin_send(bool distinct) {
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
                               saturating_add(ledger_.now(), options_.delay),
                               options_.deduplication_interval != Nanos::zero() || !distinct};
@@ -99,6 +115,7 @@ public:
         return original;
     }
     void give_up(const FifoKeys& keys, const SendTimes& times) noexcept {
+        const Commit commit{};
         if (times.remembers) {
             dedup_.give_up(keys.deduplication);
         }
@@ -111,8 +128,8 @@ public:
                        std::string_view deduplication_id, const FifoKeys& keys, const SendTimes& times) {
         DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
         return enter(
-            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true), keys,
-            times, claim);
+            ledger_.store().store(std::forward<From>(body), std::move(extras), group_id, deduplication_id, true),
+            given_body<Body>(body), keys, times, claim);
     }
 
     /// The same for a message that has nothing beside its body and its ids.
@@ -123,7 +140,8 @@ public:
         if constexpr (is_text<Body>) {
             if (std::string_view{body}.size() <= short_text) [[likely]] {
                 DedupWindow::Claim claim{times.remembers ? &dedup_ : nullptr, keys.deduplication};
-                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), keys, times, claim);
+                return enter(store_linked_text(ledger_.store(), body, group_id, deduplication_id), nullptr, keys, times,
+                             claim);
             }
         }
         return send_long(std::forward<From>(body), group_id, deduplication_id, keys, times);
@@ -138,8 +156,13 @@ public:
     [[nodiscard]] BeforeBatch before_batch() noexcept {
         return {ledger_.arrivals().end(), dedup_.accepted(), deduplicated_};
     }
-    [[gnu::noinline]] void take_back(const BeforeBatch& before) noexcept {
-        ledger_.take_back_since(before.end, [this](Record& record) { remove(record); });
+    template <class Undo>
+    [[gnu::noinline]] void take_back(const BeforeBatch& before, Undo undo) noexcept {
+        const Commit commit{};
+        ledger_.take_back_since(before.end, [&](Record& record) {
+            undo(record);
+            remove(record);
+        });
         dedup_.take_back(before.accepted);
         deduplicated_ = before.deduplicated;
     }
@@ -148,12 +171,12 @@ public:
     /// Errors: `std::bad_alloc`; nothing has changed then.
     void admit(MovedMessage& moved) {
         Record& record = detail::admit(ledger_, moved, false, true);
-        add(record, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
+        add(record, nullptr, fingerprint(PayloadOf<Body>::group_id(record)), ledger_.now());
     }
 
     /// Leases messages of available groups, exhausting one group before the next (R139), and hands each to
-    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`,
-    /// with no message received.
+    /// `take(record)`; those received too often go to `dead(moved)` instead (R171, R178). Errors: `std::bad_alloc`;
+    /// nothing has changed then.
     template <class Take, class Dead>
     Received receive(const ReceivePlan& plan, Take take, Dead dead) {
         Received result;
@@ -175,7 +198,9 @@ public:
         if (!leases) {
             groups_.reserve_reopening(expected);
         }
+        const Commit commit{};
         bool lacks_memory = false;
+        bool moves_dead = false;
         while (result.messages < maximum && !lacks_memory) {
             Record* record = groups_.take();
             if (record == nullptr) {
@@ -193,6 +218,7 @@ public:
                         lacks_memory = true;
                         break;
                     }
+                    moves_dead = true;
                 } else {
                     ledger_.lease(*record, plan.visibility_timeout, plan.default_timeout);
                     group.note_lease(*record, *link);
@@ -213,7 +239,10 @@ public:
         groups_.reopen();  // only now: one call never returns a message twice (R146)
         ledger_.totals.number_of_messages_received += result.messages;
         if (lacks_memory && result.messages == 0) {
-            raise_out_of_memory();
+            if (!moves_dead) {
+                raise_out_of_memory();
+            }
+            result.cut_short = true;
         }
         return result;
     }
@@ -253,6 +282,7 @@ public:
     /// Repeats the receive of a message that is in flight: its timeout begins anew.
     template <class Take>
     void repeat(Record& record, const ReceivePlan& plan, Take& take) noexcept {
+        const Commit commit{};
         set_deadline(record, plan.visibility_timeout, plan.default_timeout);
         take(record);
         groups_.open_if_head(record);
@@ -284,10 +314,12 @@ public:
         if (status != HandleStatus::ok || record->state() != State::in_flight) {
             return {status != HandleStatus::ok ? status : HandleStatus::expired};
         }
-        if (saturating_add(ledger_.now() - record->received_at, timeout) > options_.limits.maximum_visibility_timeout) {
+        if (saturating_add(saturating_subtract(ledger_.now(), record->received_at), timeout) >
+            options_.limits.maximum_visibility_timeout) {
             return {HandleStatus::ok, true};
         }
         ledger_.reserve_leases(timeout, false, 1);
+        const Commit commit{};
         note_change(*record);
         set_deadline(*record, timeout, false);
         groups_.open_if_head(*record);
@@ -296,6 +328,7 @@ public:
 
     /// Forgets what is stale where that costs little.
     void tidy() noexcept {
+        const Commit commit{};
         ledger_.tidy(false);
         groups_.sweep();
     }
@@ -303,11 +336,10 @@ public:
     /// How many more messages the capacity allows.
     [[nodiscard]] std::size_t room() const noexcept { return ledger_.room(options_.capacity); }
 
-    /// Removes everything, also the memory of deduplication ids (R155, R196). Linear in the stored messages.
+    /// Removes everything, also the memory of deduplication ids (R155, R196). The messages leave as what is due does.
     void purge() {
-        for (Record* record : ledger_.arrivals().all()) {
-            remove(*record);
-        }
+        ledger_.purge();
+        groups_.purge();
         delays_.clear();
         dedup_.clear();
         attempts_.reset();
@@ -329,7 +361,7 @@ public:
     /// Changes the delay, also of the messages that are delayed now (R130).
     void set_delay(Nanos delay) {
         options_.delay = delay;
-        let_happen();
+        quiet_until_ = Nanos::min();
     }
 
     /// When a delay or a lease ends, or since when the message is visible.
@@ -361,6 +393,7 @@ private:
         if (!obtained([&] { moved = prepare_move(options_.name); })) {
             return false;
         }
+        const Commit commit{};
         take_away(record, false, *moved);
         dead(std::move(moved));
         return true;
@@ -373,19 +406,20 @@ private:
     }
 
     /// Gives a stored message its place in the order and in its group.
-    [[gnu::always_inline]] std::uint64_t enter(Record& record, const FifoKeys& keys, const SendTimes& times,
-                                               DedupWindow::Claim& claim) {
+    [[gnu::always_inline]] std::uint64_t enter(Record& record, Body* given, const FifoKeys& keys,
+                                               const SendTimes& times, DedupWindow::Claim& claim) {
         const std::uint64_t ordinal = ledger_.next_ordinal();
         record.ordinal = ordinal;
         record.sent_at = ledger_.send_time(ledger_.now());
-        add(record, keys.group, times.visible_at);
+        add(record, given, keys.group, times.visible_at);
         claim.confirm();
         return ordinal;
     }
 
-    /// Adds a record to its group. If memory fails, the record is gone and nothing else has changed.
-    [[gnu::always_inline]] void add(Record& record, const Fingerprint& group_id, Nanos visible_at) {
-        Unadded<Body> unadded{ledger_.store(), record};
+    /// Adds a record to its group. If memory fails, the record is gone, its body is where it was given, and nothing
+    /// else has changed.
+    [[gnu::always_inline]] void add(Record& record, Body* given, const Fingerprint& group_id, Nanos visible_at) {
+        Unadded<Body> unadded{ledger_.store(), record, given};
         if (visible_at > ledger_.now()) [[unlikely]] {
             delays_.add(record);
             note_event(visible_at);
@@ -403,30 +437,46 @@ private:
 
     /// Precondition: memory is reserved, as for a lease.
     void set_deadline(Record& record, Nanos timeout, bool is_default) noexcept {
+        const Commit commit{};
         groups_.change_state(record, [&] { ledger_.set_deadline(record, timeout, is_default); });
     }
 
     /// Something will happen then that is not the ledger's: `advance_to` must not pass it.
     void note_event(Nanos when) noexcept { quiet_until_ = std::min(quiet_until_, when); }
 
-    void let_happen() noexcept {
-        end_delays_and_leases();
-        while (Record* record = ledger_.next_past_retention()) {
-            remove(*record);
+    [[gnu::noinline]] bool let_happen() noexcept {
+        const Commit commit{};
+        ledger_.stay_before_the_end();
+        Piece piece;
+        end_delays_and_leases(piece);
+        if (!piece.is_done()) {
+            dedup_.expire(ledger_.now(), piece);
         }
-        dedup_.expire(ledger_.now());
+        is_late_ = piece.is_done();
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_purged()) {
+            remove(*record);
+            piece.count(1);
+        }
+        while (Record* const record = piece.is_done() ? nullptr : ledger_.next_past_retention()) {
+            remove(*record);
+            piece.count(1);
+        }
+        if (piece.is_done()) [[unlikely]] {
+            return false;
+        }
         quiet_until_ = std::min(next_delay_end(), dedup_.next_end());
         if (attempts_ != nullptr) {
             attempts_->expire(ledger_.now());
             note_event(attempts_->next_end());
         }
         ledger_.settle();
+        return true;
     }
 
     /// Delays and leases end in the order of time, for the order of the groups depends on it; at one instant delays
     /// end first.
-    void end_delays_and_leases() noexcept {
-        while (true) {
+    void end_delays_and_leases(Piece& piece) noexcept {
+        for (; !piece.is_done(); piece.count(1)) {
             const Nanos delay_end = next_delay_end();
             const Nanos lease_end = ledger_.next_lease_end();
             if (std::min(delay_end, lease_end) > ledger_.now()) {
@@ -450,6 +500,7 @@ private:
     }
 
     [[gnu::always_inline]] void remove(Record& record) noexcept {
+        const Commit commit{};
         if (record.state() == State::in_flight && ledger_.in_flight() >= options_.limits.maximum_in_flight) {
             groups_.note_opening();  // a receive may wait for the limit
         }
@@ -458,6 +509,7 @@ private:
     }
 
     void take_away(Record& record, bool redriven, MovedMessage& moved) noexcept {
+        const Commit commit{};
         groups_.leave(record);
         detail::take_away(ledger_, record, redriven, moved);
     }
@@ -472,6 +524,7 @@ private:
     Nanos reading_ = Nanos::min();  // what the clock shows, also if it was set back
     std::uint64_t deduplicated_ = 0;
     Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
+    bool is_late_ = false;              // a delay, a lease or the memory of an id may have ended unseen
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

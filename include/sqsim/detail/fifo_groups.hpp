@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/group_table.hpp"
 #include "sqsim/detail/ledger.hpp"
@@ -57,7 +58,7 @@ public:
             ++opened_;
         }
         ledger_.add(record, visible_at);
-        // From here on nothing fails.
+        const Commit commit{};
         unused.groups = nullptr;
         visible_sequence_ += is_visible ? 1U : 0U;
         Group& group = groups_[number];
@@ -209,6 +210,12 @@ public:
 
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
+    /// The groups' messages are purged, and leave one by one: none of them is available.
+    void purge() noexcept {
+        available_.clear();
+        beyond_.clear();
+    }
+
     /// Forgets stale entries if they may be most of all.
     void sweep() noexcept {
         if (prepared_ > 4 * groups_.size() + 64) {
@@ -225,6 +232,9 @@ public:
 
     /// How many groups became available since the last call.
     [[nodiscard]] std::size_t take_opened() noexcept { return std::exchange(opened_, 0); }
+
+    /// How many groups are available, or more.
+    [[nodiscard]] std::size_t available() const noexcept { return available_.size() + beyond_.size(); }
 
     /// How many groups have messages in flight.
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }

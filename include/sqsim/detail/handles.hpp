@@ -39,27 +39,38 @@ public:
             return {was_ours ? HandleStatus::gone : HandleStatus::invalid};
         }
         Record& record = store_[slot];
-        // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future.
-        if (record.generation() - generation > 0x8000'0000U || generation == 0) {
-            return {HandleStatus::invalid};
-        }
         if (record.generation() - generation >= record.receives() || record.state() == State::free) {
-            return {HandleStatus::gone};
+            // Generations only grow, also modulo 2^32: a distance beyond half of that is a handle from the future. No
+            // receive had the one that a slot begins with, until the numbers come around.
+            const bool is_of_future = record.generation() - generation > 0x8000'0000U;
+            return {is_of_future || generation == 0 ? HandleStatus::invalid : HandleStatus::gone};
         }
         return {record.generation() == generation ? HandleStatus::ok : HandleStatus::superseded, &record};
     }
 
     /// The message in flight of a handle that is its latest; null if that is not what it is.
     [[gnu::always_inline]] [[nodiscard]] Record* find_in_flight(const ReceiptHandle& handle) const noexcept {
-        const Place place{IdAccess::place(handle)};
-        if (IdAccess::queue(handle) != tag_ || !store_.contains(place.slot())) [[unlikely]] {
+        if (IdAccess::issuer(handle) != tag_ && !names_slot(handle)) [[unlikely]] {
             return nullptr;
         }
-        Record& record = store_[place.slot()];
-        return record.place == place && record.state() == State::in_flight ? &record : nullptr;
+        return store_.find(Place{IdAccess::place(handle)},
+                           [](const Record& record) { return record.state() == State::in_flight; });
+    }
+    /// The same for the usual case only: the handle was not read from a text, and no delete of the message was lost.
+    [[gnu::always_inline]] [[nodiscard]] Record* find_usual(const ReceiptHandle& handle) const noexcept {
+        if (IdAccess::issuer(handle) != tag_) [[unlikely]] {
+            return nullptr;
+        }
+        return store_.find(Place{IdAccess::place(handle)},
+                           [](const Record& record) { return record.status == Record::leased_status; });
     }
 
 private:
+    /// Whether a handle that was read from a text names a slot of this queue.
+    [[gnu::noinline]] [[nodiscard]] bool names_slot(const ReceiptHandle& handle) const noexcept {
+        return IdAccess::queue(handle) == tag_ && store_.contains(Place{IdAccess::place(handle)}.slot());
+    }
+
     const MessageStore<Body>& store_;
     std::uint64_t tag_;
 };

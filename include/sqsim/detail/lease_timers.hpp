@@ -3,6 +3,7 @@
 
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/message_store.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/timers.hpp"
 
 #include <cstddef>
@@ -55,14 +56,17 @@ public:
     /// Removes the timers that `Timers::end_run` says, and calls `visit(record)` for the messages whose leases end with
     /// them; none of these is in a group.
     template <class Visit>
-    void end_run(Nanos now, Visit visit) noexcept {
-        timers_.end_run(now, [&](Place place, Nanos deadline) {
+    void end_run(Nanos now, Piece& piece, Visit visit) noexcept {
+        timers_.end_run(now, piece, [&](Place place, Nanos deadline) {
             Record& record = store_[place.slot()];
             if (record.place == place && record.deadline == deadline && record.state() == State::in_flight) {
                 visit(record);
             }
         });
     }
+
+    /// Forgets all timers.
+    void clear() noexcept { timers_.drop_all(); }
 
     /// Forgets stale timers where they may be most of all; `lasting` delays and leases are not stale.
     void sweep(std::size_t lasting) noexcept {

@@ -19,7 +19,8 @@ template <class Body, class Counts>
         if (counts(record)) {
             const Extras* extras = PayloadOf<Body>::extras(record);
             const bool was_moved = extras != nullptr && extras->body_record != nullptr;
-            age = ledger.now() - (was_moved ? extras->arrived_at : record.sent_at);
+            const Nanos since = was_moved ? extras->arrived_at : record.sent_at;
+            age = std::max(saturating_subtract(ledger.now(), since), Nanos::zero());
         }
         return !age;
     });
@@ -32,7 +33,7 @@ template <class Body, class Counts>
     QueueMetrics metrics = ledger.totals;
     if (ledger.sent().count != 0) {
         metrics.number_of_messages_sent = ledger.sent().count;
-        metrics.sent_message_size = ledger.sent();
+        metrics.sent_message_size = ledger.sent().sizes();
     }
     metrics.approximate_age_of_oldest_message = age_of_oldest(ledger, counts);
     metrics.approximate_number_of_messages_visible = ledger.counts().visible;

@@ -47,7 +47,6 @@ template <std::size_t Bytes>
     constexpr std::size_t body_offset = Layout::body_offset(layout_linked);
     const std::uint8_t number = Slots::class_for(body_offset + body.size() + group_id.size() + deduplication_id.size());
     Record& record = *store.take(number);
-    record.references.store(1, std::memory_order_relaxed);
     record.body_size = static_cast<std::uint32_t>(body.size());
     record.group_id_size = static_cast<std::uint8_t>(group_id.size());
     record.deduplication_id_size = static_cast<std::uint8_t>(deduplication_id.size());

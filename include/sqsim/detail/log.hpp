@@ -56,13 +56,19 @@ public:
         }
     }
 
-    /// Errors: `std::bad_alloc`, but not for what was reserved.
-    [[gnu::always_inline]] void push_back(const T& value) {
+    /// Appends what was reserved; `count_appended` follows.
+    [[gnu::always_inline]] void append(const T& value) {
         if (tail_ == tail_end_) [[unlikely]] {
             add_chunk();
         }
         *tail_++ = value;
-        ++end_;
+    }
+    void count_appended(std::size_t count) noexcept { end_ += count; }
+
+    /// Errors: `std::bad_alloc`, but not for what was reserved.
+    [[gnu::always_inline]] void push_back(const T& value) {
+        append(value);
+        count_appended(1);
     }
 
     /// The end as it is now, to which `take_back` returns.
@@ -100,7 +106,7 @@ public:
         const Chunk* chunk = end.chunk_;
         const T* entry = end.tail_;
         const T* entry_end = end.tail_end_;
-        for (std::uint64_t position = end.position_; position != end_; ++position) {
+        while (entry != tail_) {
             if (entry == entry_end) {
                 Chunk* const next = chunk != nullptr ? chunk->next : first_;
                 chunk = next;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/message_store.hpp"
 #include "sqsim/detail/moved_message.hpp"
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/size_totals.hpp"
 #include "sqsim/detail/slot_stock.hpp"
 #include "sqsim/metrics.hpp"
 
@@ -53,6 +55,7 @@ public:
 
     /// Leaves a message that another queue moves here. It brings its own memory.
     void post(std::unique_ptr<MovedMessage> moved) noexcept {
+        const Commit commit{};
         const std::scoped_lock lock{mutex};
         MovedMessage* const posted = moved.get();
         (moved_ == nullptr ? moved_ : last_moved_->next) = std::move(moved);
@@ -78,10 +81,10 @@ public:
             return Posted::not_stored;
         }
         const std::size_t size = body_size<Body>(body);
-        Record* record = nullptr;
-        const Plain written = store.write_plain(stock_, std::forward<From>(body), rules, record);
-        if (written != Plain::written) [[unlikely]] {
-            return outcome(written);
+        Plain why{};
+        Record* const record = store.write_plain(stock_, std::forward<From>(body), rules, why);
+        if (record == nullptr) [[unlikely]] {
+            return outcome(why);
         }
         record->ordinal = last_ordinal_ + 1;
         record->sent_at = std::max(now, last_sent_at_);
@@ -97,20 +100,18 @@ public:
         }
         const Nanos sent_at = std::max(now, last_sent_at_);
         std::uint64_t ordinal = last_ordinal_;
-        SentMessageSizes sizes{bodies.size(), 0, ~std::size_t{0}, 0};
+        SizeTotals sizes{.count = bodies.size()};
         Unfinished unfinished{*this, store};
         for (const std::string_view body : bodies) {
-            Record* record = nullptr;
-            const Plain written = store.write_plain(stock_, body, rules, record);
-            if (written != Plain::written) [[unlikely]] {
-                return outcome(written);
+            Plain why{};
+            Record* const record = store.write_plain(stock_, body, rules, why);
+            if (record == nullptr) [[unlikely]] {
+                return outcome(why);
             }
             record->ordinal = ++ordinal;
             record->sent_at = sent_at;
             *unfinished.end++ = {record->place, record};
-            sizes.sum += body.size();
-            sizes.minimum = std::min(sizes.minimum, body.size());
-            sizes.maximum = std::max(sizes.maximum, body.size());
+            sizes.add_uncounted(body.size());
         }
         unfinished.is_over = true;
         commit(sizes, sent_at);
@@ -138,7 +139,7 @@ public:
             return false;
         }
         for (const std::string_view body : bodies) {
-            Record* const record = stock_.take(Store::plain_class(body));
+            Record* const record = stock_.lend(Store::plain_class(body));
             if (record == nullptr) {
                 put_back(slots);
                 return false;
@@ -148,8 +149,9 @@ public:
         return true;
     }
     void put_back(Slots& slots) noexcept {
+        const Commit commit{};
         while (slots.count_ != 0) {
-            stock_.put_back(*slots.records_[--slots.count_]);
+            stock_.take_back_lent(*slots.records_[--slots.count_]);
         }
     }
     /// Prepares what was written into slots. Returns: whether that is possible still.
@@ -158,13 +160,14 @@ public:
             return false;
         }
         const Nanos sent_at = std::max(now, last_sent_at_);
-        SentMessageSizes sizes;
+        SizeTotals sizes;
         for (std::size_t i = 0; i != slots.count_; ++i) {
             Record* const record = slots.records_[i];
             record->ordinal = last_ordinal_ + i + 1;
             record->sent_at = sent_at;
+            stock_.give_lent(*record);
             prepared_[count_ + i] = {record->place, record};
-            add_sizes(sizes, {1, record->body_size, record->body_size, record->body_size});
+            sizes.add(record->body_size);
         }
         commit(sizes, sent_at);
         slots.count_ = 0;
@@ -196,6 +199,7 @@ public:
         if constexpr (requires { engine.accepts_prepared(); }) {
             if (count_ != 0) {
                 engine.ledger().reserve(count_);
+                const Commit commit{};
                 engine.take_in(std::span<const PreparedMessage>{prepared_.get(), count_}, last_ordinal_, last_sent_at_,
                                std::exchange(sizes_, {}));
                 room_ -= std::min(room_, count_);
@@ -210,10 +214,14 @@ public:
         is_filled_.store(false, std::memory_order_release);
     }
 
+    /// Whether messages of other queues have come.
+    [[nodiscard]] bool has_moved() const noexcept { return moved_ != nullptr; }
+
     /// Knows from now on what the engine knows: the last message, and how many more may come. What could not be taken
     /// in the engine does not know yet: then nothing changes.
     template <class Engine>
     void follow(Engine& engine) noexcept {
+        const Commit commit{};
         if (count_ != 0) [[unlikely]] {
             return;
         }
@@ -267,6 +275,7 @@ private:
         bool is_over = false;
     };
     [[gnu::noinline]] void take_back(Store& store, const PreparedMessage* end) noexcept {
+        const Commit commit{};
         while (end != prepared_.get() + count_) {
             store.take_back(stock_, *(--end)->record);
         }
@@ -284,12 +293,13 @@ private:
         return written == Plain::refused ? Posted::refused : Posted::not_stored;
     }
 
-    [[gnu::always_inline]] void commit(const SentMessageSizes& sizes, Nanos sent_at) noexcept {
+    [[gnu::always_inline]] void commit(const SizeTotals& sizes, Nanos sent_at) noexcept {
+        const Commit commit{};
         last_ordinal_ += sizes.count;
         last_sent_at_ = sent_at;
         credit_ -= static_cast<std::size_t>(sizes.count);
         count_ += static_cast<std::size_t>(sizes.count);
-        add_sizes(sizes_, sizes);
+        sizes_.add(sizes);
         note_latest(last_ordinal_);
         is_filled_.store(true, std::memory_order_release);
     }
@@ -300,8 +310,8 @@ private:
     std::uint64_t last_ordinal_ = 0;
     Nanos last_sent_at_ = Nanos::min();
     SlotStock stock_{};
-    SentMessageSizes sizes_{};  // of what is prepared
-    std::size_t room_ = 0;      // what the engine had room for when it last took something in
+    SizeTotals sizes_{};    // of what is prepared
+    std::size_t room_ = 0;  // what the engine had room for when it last took something in
     std::size_t sleepers_ = 0;
     std::unique_ptr<MovedMessage> moved_{};  // and those behind it
     MovedMessage* last_moved_ = nullptr;

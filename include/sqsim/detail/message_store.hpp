@@ -6,12 +6,14 @@
 #include "sqsim/detail/spare_memory.hpp"
 #include "sqsim/detail/text.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
@@ -26,10 +28,18 @@ template <class Body, class From>
     }
 }
 
+/// The largest body that lies behind its record.
+inline constexpr std::size_t largest_inline_body = 4096;
+
 /// What a text needs so that a plain send stores it.
 struct PlainRules {
+    constexpr PlainRules(std::size_t maximum, bool are_checked) noexcept
+        : maximum_size{maximum}, checks_characters{are_checked}, usual_size{are_checked
+                                                                                ? std::min(maximum, largest_inline_body)
+                                                                                : 0} {}
     std::size_t maximum_size;
     bool checks_characters;
+    std::size_t usual_size;  // of texts that need no more than a look at their characters
 };
 
 /// The messages of a queue: records with their payloads, in slots that are used again.
@@ -42,6 +52,7 @@ template <class Body>
 class MessageStore final : public RecordOwner {
     using Layout = PayloadOf<Body>;
     static_assert(is_text<Body> || alignof(Body) <= alignof(Record), "a body may not be aligned beyond 64 bytes");
+    static_assert(std::is_nothrow_destructible_v<Body>, "the destructor of a body must be noexcept");
 
     struct Close {
         void operator()(MessageStore* store) const noexcept { store->close_with_queue(); }
@@ -64,11 +75,8 @@ public:
 
     /// A free slot of a class. Errors: `std::bad_alloc`.
     [[gnu::always_inline]] [[nodiscard]] Record* take(std::uint8_t number) {
-        collect();
-        if (held_ != nullptr && !slots_.has_freed(number)) [[unlikely]] {
-            free_held();
-        }
-        return &slots_.take(number);
+        Record* const record = slots_.take_freed(number);
+        return record != nullptr ? record : &take_other(number);
     }
     void put_back(Record& record) noexcept { slots_.recycle(record); }
 
@@ -79,48 +87,31 @@ public:
         return Slots::class_for(Layout::ids_offset(layout_for(size, false, false), size));
     }
 
-    /// What became of a plain message.
-    enum class Plain : std::uint8_t { written, no_slot, refused };
+    /// Why a plain message was not written.
+    enum class Plain : std::uint8_t { no_slot, refused };
 
     /// Writes a message with this body and nothing else, visible at once, into a slot of `source.take(class)`; a text
     /// only if it has 1 to `rules.maximum_size` bytes and no character that is refused. Without the queue's lock if the
-    /// source needs none. Errors: what the source, a body's constructor and large bodies throw; nothing is taken then.
+    /// source needs none. Returns: the record; null if it was not written, and `why`. Errors: what the source, a body's
+    /// constructor and large bodies throw; nothing is taken then.
     template <class Source, class From>
-    [[gnu::always_inline]] [[nodiscard]] Plain write_plain(Source& source, From&& body, const PlainRules& rules,
-                                                           Record*& record) {
-        const std::size_t size = size_of(body);
-        if constexpr (is_text<Body>) {
-            if (size - 1 >= rules.maximum_size) [[unlikely]] {
-                return Plain::refused;
-            }
-        }
-        const std::uint8_t layout = layout_for(size, false, false);
-        const std::uint8_t number = Slots::class_for(Layout::ids_offset(layout, size));
-        record = source.take(number);
-        if (record == nullptr) [[unlikely]] {
-            return Plain::no_slot;
-        }
-        record->references.store(1, std::memory_order_relaxed);
-        record->body_size = static_cast<std::uint32_t>(size);
-        record->group_id_size = 0;
-        record->deduplication_id_size = 0;
-        record->layout = static_cast<std::uint8_t>(number << layout_class_shift | layout);
-        record->status = Record::plain_status;
+    [[gnu::always_inline]] [[nodiscard]] Record* write_plain(Source& source, From&& body, const PlainRules& rules,
+                                                             Plain& why) {
         if constexpr (is_text<Body>) {
             const std::string_view text{body};
-            if (layout != 0 || !rules.checks_characters) [[unlikely]] {
-                write_large(source, *record, text);
-            } else if (copy_text(reinterpret_cast<char*>(Layout::begin(*record)), text)) [[likely]] {
-                return Plain::written;
+            if (text.size() - 1 >= rules.usual_size) [[unlikely]] {
+                return write_other(source, text, rules, why);
             }
-            if (rules.checks_characters && !has_only_allowed_characters(text)) [[unlikely]] {
-                take_back(source, *record);
-                return Plain::refused;
+            Record* const record = begin_plain(source, Slots::class_for(text.size()), 0, text.size());
+            if (record == nullptr) [[unlikely]] {
+                why = Plain::no_slot;
+            } else if (!copy_text(reinterpret_cast<char*>(Layout::begin(*record)), text)) [[unlikely]] {
+                return keep_if_allowed(source, *record, text, why);
             }
+            return record;
         } else {
-            write_large(source, *record, std::forward<From>(body));
+            return write_other<Source, From&&>(source, std::forward<From>(body), rules, why);
         }
-        return Plain::written;
     }
 
     /// Undoes `write_plain`.
@@ -158,27 +149,38 @@ public:
     [[nodiscard]] Slots& slots() noexcept { return slots_; }
     [[nodiscard]] const Slots& slots() const noexcept { return slots_; }
 
+    /// As `Slots::find`.
+    template <class Accept>
+    [[gnu::always_inline]] [[nodiscard]] Record* find(Place place, Accept accept) const noexcept {
+        return slots_.find(place, accept);
+    }
     /// Whether a slot, as a handle may name it, was ever allocated.
     [[nodiscard]] bool contains(std::uint32_t slot) const noexcept { return slots_.contains(slot); }
 
     /// Ends a message's life in the queue: every reference to it but those of `Message` objects becomes stale.
+    void remove(Record& record) noexcept { is_concurrent() ? remove<true>(record) : remove<false>(record); }
+    template <bool is_shared>
     [[gnu::always_inline]] void remove(Record& record) noexcept {
+        const Place next = record.place.next();
         record.status = 0;
-        record.place = record.place.next();
-        record.born = record.generation();
-        if (is_concurrent() && has_plain_payload(record) && record.references.load(std::memory_order_acquire) != 1) {
+        record.place = next;
+        record.born = next.generation();
+        if (!is_shared) {
+            drop<false>(record);
+        } else if (is_plain(record) && record.references.load(std::memory_order_acquire) != 1) {
             hold(record);
         } else {
-            drop(record);
+            drop<true>(record);
         }
     }
 
-    /// Gives a `Message`'s reference back, under the queue's lock.
+    /// Gives a `Message`'s reference back, under the queue's lock. `is_shared`: whether other threads count, too.
+    template <bool is_shared>
     [[gnu::always_inline]] void let_go(Record& record) noexcept {
-        if (is_concurrent() && has_plain_payload(record)) {
+        if (is_shared && is_plain(record)) {
             drop_beside_the_queue(record);  // which has one as long as somebody else has
         } else {
-            drop(record);
+            drop<is_shared>(record);
         }
     }
 
@@ -229,6 +231,18 @@ public:
     }
 
 private:
+    /// A slot that was given back from anywhere, or a new one.
+    [[gnu::noinline]] Record& take_other(std::uint8_t number) {
+        collect();
+        free_held();
+        return slots_.take(number);
+    }
+
+    /// Whether a payload is nothing but characters.
+    [[nodiscard]] static bool is_plain(const Record& record) noexcept {
+        return is_text<Body> && (record.layout & (layout_boxed | layout_extras)) == 0;
+    }
+
     // A removed record keeps the queue's reference as long as somebody else has one: so nobody need count it down.
     [[gnu::always_inline]] void hold(Record& record) noexcept {
         record.next_held = std::exchange(held_, &record);
@@ -236,11 +250,12 @@ private:
     }
 
     /// Gives a reference of the queue's back, under its lock. What must be destroyed is, once the lock has been let go.
+    template <bool is_shared>
     [[gnu::always_inline]] void drop(Record& record) noexcept {
-        if (!drop_reference(record)) {
+        if (!(is_shared ? drop_reference(record) : drop_uncontended(record))) {
             return;
         }
-        if (has_plain_payload(record)) {
+        if (is_plain(record)) [[likely]] {
             slots_.recycle(record);
         } else {
             record.next_free = doomed_;
@@ -248,7 +263,6 @@ private:
         }
     }
 
-    static constexpr std::size_t largest_inline_body = 4096;
     static_assert(sizeof(Extras*) + sizeof(GroupLink) + 64 + largest_inline_body + 2 * 128 <= SlotSizes::largest);
 
     // Gives a slot back whose body could not be constructed.
@@ -294,17 +308,54 @@ private:
         return record;
     }
 
+    /// Takes a slot for a plain message; null if there is none.
+    template <class Source>
+    [[gnu::always_inline]] static Record* begin_plain(Source& source, std::uint8_t number, std::uint8_t layout,
+                                                      std::size_t size) {
+        Record* const record = source.take(number);
+        if (record != nullptr) [[likely]] {
+            record->describe_plain(size, std::uint64_t{number} << layout_class_shift | layout);
+        }
+        return record;
+    }
+
+    /// As `write_plain`, for what is no text of the usual size.
     template <class Source, class From>
-    [[gnu::noinline]] void write_large(Source& source, Record& record, From&& body) {
-        Unfinished<Source> unfinished{source, record};
-        write_body(record, std::forward<From>(body), nullptr);
+    [[gnu::noinline]] Record* write_other(Source& source, From body, const PlainRules& rules, Plain& why) {
+        const std::size_t size = size_of(body);
+        if (is_text<Body> && size - 1 >= rules.maximum_size) {
+            why = Plain::refused;
+            return nullptr;
+        }
+        Record* const record = begin_plain(source, plain_class(body), layout_for(size, false, false), size);
+        if (record == nullptr) {
+            why = Plain::no_slot;
+            return nullptr;
+        }
+        Unfinished<Source> unfinished{source, *record};
+        write_body(*record, std::forward<From>(body), nullptr);
         unfinished.record = nullptr;
+        if constexpr (is_text<Body>) {
+            return rules.checks_characters ? keep_if_allowed(source, *record, body, why) : record;
+        }
+        return record;
+    }
+
+    /// A text that is not plain ASCII, if it may be stored: if not, its slot goes back.
+    template <class Source>
+    [[gnu::noinline]] Record* keep_if_allowed(Source& source, Record& record, std::string_view text,
+                                              Plain& why) noexcept {
+        if (has_only_allowed_characters(text)) {
+            return &record;
+        }
+        take_back(source, record);
+        why = Plain::refused;
+        return nullptr;
     }
 
     /// Writes everything but body and extras.
     [[gnu::always_inline]] void begin(Record& record, std::uint8_t layout, std::size_t body_size,
                                       std::string_view group_id, std::string_view deduplication_id) noexcept {
-        record.references.store(1, std::memory_order_relaxed);
         record.body_size = static_cast<std::uint32_t>(body_size);
         record.group_id_size = static_cast<std::uint8_t>(group_id.size());
         record.deduplication_id_size = static_cast<std::uint8_t>(deduplication_id.size());
@@ -371,7 +422,7 @@ private:
         });
         bury(take_doomed());
         while (held_ != nullptr) {
-            drop(*std::exchange(held_, held_->next_held));
+            drop<true>(*std::exchange(held_, held_->next_held));
         }
         collect();
         close(static_cast<std::uint32_t>(slots_.count_taken()));

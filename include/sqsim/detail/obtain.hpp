@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
+#include "sqsim/detail/commit.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -15,9 +16,10 @@ namespace sqsim::inline SQSIM_ABI::detail {
 /// How often this thread has done with less, or later.
 inline constinit thread_local std::uint64_t shortages = 0;
 
-/// Whether `get()` found memory for all that it needs.
+/// Whether `get()` found memory for all that it needs. Also for a commit. Errors: whatever else it throws.
 template <class Get>
-[[nodiscard]] bool obtained(Get get) noexcept {
+[[nodiscard]] bool obtained(Get get) {
+    const Dispensable dispensable{};
 #if SQSIM_EXCEPTIONS
     try {
         get();

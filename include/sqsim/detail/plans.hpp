@@ -13,6 +13,7 @@ struct Received {
     std::size_t messages = 0;
     bool over_limit = false;     // nothing more may be in flight (R102, R103)
     bool not_retryable = false;  // refused: what it repeats was changed since (R100)
+    bool cut_short = false;      // it has moved dead letters, and there was no memory to go on
 };
 
 /// How to receive, with every default filled in.

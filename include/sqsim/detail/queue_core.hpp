@@ -3,7 +3,11 @@
 
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/clock/process_end.hpp"
 #include "sqsim/clock/wait.hpp"
+#include "sqsim/detail/commit.hpp"
+#include "sqsim/detail/fast_path.hpp"
+#include "sqsim/detail/forks.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/mailbox.hpp"
 #include "sqsim/detail/obtain.hpp"
@@ -11,6 +15,7 @@
 #include "sqsim/detail/redrive_link.hpp"
 #include "sqsim/detail/section.hpp"
 #include "sqsim/detail/spare_memory.hpp"
+#include "sqsim/detail/take_first.hpp"
 #include "sqsim/detail/task_list.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -19,6 +24,7 @@
 #include "sqsim/message.hpp"
 #include "sqsim/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -26,6 +32,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -52,6 +59,8 @@ public:
     using options_type = Options;
     static constexpr bool is_driven = requires(C & clock, EventSource& source) { clock.attach(source); };
     static constexpr bool is_shared = !std::is_same_v<Lock, NullMutex>;  // by several threads
+    /// The clock says which ids the queue's messages have: the same ones in every process.
+    static constexpr bool names_ids = requires(C & clock) { clock.next_id_key(); };
     /// A send past the queue's lock does not know the last time that the queue has seen.
     static constexpr bool may_go_back = !is_driven && !is_steady<C>;
     static constexpr bool is_fifo = requires(const Options& options) { options.deduplication_scope; };
@@ -59,18 +68,18 @@ public:
     /// What a queue has from the moment on at which it was made.
     struct Birth {
         std::uint64_t tag;
-        std::uint64_t id_key;
-        std::uint64_t turn;  // on a clock that drives it
+        std::uint64_t id_key;  // if the clock names it; otherwise the core has one of the process that makes it
+        std::uint64_t turn;    // on a clock that drives it
         Nanos time;
     };
     /// A queue begins, whose core may follow. Errors: throws for options out of range.
     [[nodiscard]] static Birth begin(C& clock, const Options& options) {
         raise_if(check_queue_options(options, is_fifo));
-        std::uint64_t turn = 0;
+        Birth birth{next_queue_tag(), names_ids ? make_id_key(clock) : 0, 0, to_nanos(clock.now())};
         if constexpr (is_driven) {
-            turn = clock.begin_source();
+            birth.turn = clock.begin_source();
         }
-        return {next_queue_tag(), make_id_key(clock), turn, to_nanos(clock.now())};
+        return birth;
     }
     static void end([[maybe_unused]] C& clock) noexcept {
         if constexpr (is_driven) {
@@ -79,9 +88,12 @@ public:
     }
 
     QueueCore(C& clock, const Options& options, const Birth& birth)
-        : clock_{clock}, tag_{birth.tag}, condition_{options.name, this},
-          engine_{options, tag_, birth.id_key, is_shared}, maximum_message_size_{options.maximum_message_size} {
-        engine_.advance_to(birth.time);
+        : clock_{clock}, tag_{birth.tag}, condition_{options.name, this}, engine_{options, tag_,
+                                                                                  names_ids ? birth.id_key
+                                                                                            : make_id_key(clock),
+                                                                                  is_shared},
+          maximum_message_size_{possible_size(options.maximum_message_size)} {
+        static_cast<void>(engine_.advance_to(birth.time));
         if constexpr (is_driven) {
             clock_.attach(*this, birth.turn);
         }
@@ -98,6 +110,10 @@ public:
     }
 
     ~QueueCore() {
+        if (blocked_ != 0 && ProcessEnd::has_begun()) {
+            abandon_receives();
+        }
+        const Commit commit{};
         require(condition_.waiting() == 0, "a queue is destroyed while a receive is blocked on it");
         if constexpr (is_driven) {
             clock_.detach(*this);
@@ -111,23 +127,20 @@ public:
     /// Stores `count` messages without options, all or none, the fastest way that there is. Returns: the place of the
     /// last one, or 0 if they are refused or there is no room: a send with options says why. Nothing is taken then.
     template <class Bodies>
-    [[gnu::always_inline]] std::uint64_t send_plain(Bodies&& bodies, std::size_t count) {
-        const PlainRules rules{maximum_message_size(), limits().check_characters};
-        if (!has_tasks()) [[likely]] {
-            if constexpr (!is_shared) {
-                // Nothing need happen first: what is due by now makes no difference but for the room. The only thread
-                // does not wait.
-                if (!is_settled()) [[likely]] {
-                    const Nanos now = to_nanos(clock_.now());
-                    if (const std::uint64_t last = engine_.send_plain(std::forward<Bodies>(bodies), count, now, rules))
-                        [[likely]] {
-                        return last;
-                    }
-                }
-            } else if constexpr (!may_go_back) {
+    [[gnu::always_inline]] std::uint64_t send_plain(Bodies bodies, std::size_t count) {
+        const PlainRules& rules = plain_rules_;
+        if constexpr (!is_shared) {
+            const Nanos now = to_nanos(clock_.now());
+            const bool is_fast = fast_path_.sends >= count && now < engine_.quiet_until();
+            if (is_fast || (opens_fast_path(now, count) && fast_path_.sends >= count)) [[likely]] {
+                fast_path_.sends -= count;
+                return engine_.send_soon(std::forward<Bodies>(bodies), now, rules);
+            }
+        } else if (!has_tasks()) [[likely]] {
+            if constexpr (!may_go_back) {
                 if constexpr (is_text<Body>) {
                     if (are_long(bodies)) [[unlikely]] {
-                        if (const std::uint64_t last = send_long_texts(as_span(bodies), rules)) {
+                        if (const std::uint64_t last = send_long_texts(as_span(bodies))) {
                             return last;
                         }
                     }
@@ -141,80 +154,141 @@ public:
                 }
             }
         }
-        return send_plain_locked(std::forward<Bodies>(bodies), count, rules);
+        return send_plain_locked<Bodies>(std::forward<Bodies>(bodies), count);
     }
 
     /// Runs an operation on the engine under the queue's lock and the mailbox's: one that gives messages places in the
     /// order, or changes what may be prepared.
     template <class Operation>
     auto locked_with_mailbox(Operation operation) {
+        return with_mailbox(0, std::move(operation));
+    }
+
+    /// The same for an operation that changes when delays or retentions end: what is due then happens.
+    template <class Operation>
+    void locked_to_change_times(Operation operation) {
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
         Section section{*this};
+        let_happen(section, now);
         unsettle();
-        engine_.advance_to(now);
-        const auto lock = lock_soon(mailbox_.mutex);
-        const Follower follower{*this};
-        mailbox_.empty_into(engine_);
-        engine_.advance_to(now);  // one that was moved here may be past its retention already
-        return operation(engine_);
+        {
+            const auto lock = lock_soon(mailbox_.mutex);
+            const Follower follower{*this};
+            mailbox_.empty_into(engine_);
+            let_moved_happen(now, 0);
+            operation(engine_);
+        }
+        let_happen(section, now);
+    }
+
+    /// Runs an operation that sends up to so many messages, and does nothing else.
+    template <class Operation>
+    auto locked_to_send(std::size_t count, Operation operation) {
+        return with_mailbox(count, std::move(operation));
     }
 
     /// The engine of a queue that only one thread uses, between two operations.
     [[nodiscard]] const Engine& unlocked() const noexcept requires(!is_shared) { return engine_; }
 
-    /// The id of the message with this place.
+    /// The id of a new message with this place.
     [[nodiscard]] MessageId message_id(std::uint64_t ordinal) const noexcept {
         return IdAccess::message_id(engine_.ledger().store().id_key(), ordinal);
+    }
+    /// The id of any message with this place.
+    [[nodiscard]] MessageId earlier_message_id(std::uint64_t ordinal) const noexcept {
+        return IdAccess::message_id(engine_.ledger().store().id_key_of(ordinal), ordinal);
     }
 
     /// Runs an operation on the engine under the lock, after everything that is due has happened.
     template <class Operation>
     auto locked(Operation operation) {
         run_tasks();
-        return locked_now(std::move(operation));
+        return locked_at(to_nanos(clock_.now()), std::move(operation));
     }
 
-    /// The same for what concerns only messages that were received: what has come meanwhile stays in the mailbox.
+    /// The same for a send to a FIFO queue. Errors: throws `request_throttled` if it is one too many.
     template <class Operation>
-    auto locked_past_mailbox(Operation operation) {
+    auto locked_to_send(std::string_view group_id, std::size_t count, Operation operation) {
         run_tasks();
         const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        engine_.advance_to(now);
-        return operation(engine_);
+        {
+            Section section{*this};
+            section.sends = true;
+            catch_up(section, now, count);
+            [[maybe_unused]] const Announcement announcement{*this};
+            if (engine_.count_send(group_id)) [[likely]] {
+                return operation(engine_);
+            }
+        }
+        raise_throttled();
     }
 
-    /// The same for a move task, which must not run itself.
+    /// The same for deletes, which concern only messages that were received: what has come meanwhile stays in the
+    /// mailbox.
     template <class Operation>
-    auto locked_now(Operation operation) {
+    auto locked_to_erase(Operation operation) {
+        run_tasks();
         const Nanos now = to_nanos(clock_.now());
+        {
+            Section section{*this};
+            let_happen(section, now);
+            if (engine_.count_call(Call::erase)) [[likely]] {
+                return operation(engine_);
+            }
+        }
+        raise_throttled();
+    }
+
+    /// As `locked`, for a move task, which must not run itself, and knows the time.
+    template <class Operation>
+    auto locked_at(Nanos now, Operation operation) {
         Section section{*this};
-        catch_up(now);
+        catch_up(section, now);
         [[maybe_unused]] const Announcement announcement{*this};
         return operation(engine_);
     }
 
+    /// Removes everything. From the first piece on nothing is there any more, but for sends: who looks helps.
+    void purge() {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        catch_up(section, now);
+        engine_.purge();
+        let_happen(section, now);
+    }
+
     /// R84-R93: gives `take(record)` what there is, up to `maximum`, or waits for it; before that, and under the same
-    /// lock, erases `done`. Returns how many it gave. Precondition: the options are good.
+    /// lock, erases `done`, which `take` is told of. Returns how many it gave. Precondition: the options are good.
     template <class Take>
     std::size_t receive(std::span<const ReceiptHandle> done, const ReceiveMessageOptions& options, std::size_t maximum,
                         const std::stop_token& stop, Take take) {
         run_tasks();
         const auto start = clock_.now();
+        Posted<QueueCore> posted;  // before the section, so that its end comes after that of the lock
         Section section{*this};
-        std::size_t fresh = catch_up_to_receive(to_nanos(start), maximum);
+        std::size_t fresh = catch_up_to_receive(section, to_nanos(start), maximum);
         if constexpr (is_fifo) {
             if (engine_.is_void(options.receive_request_attempt_id, done)) {
+                section.finish();
                 raise(attempt_is_void(options.receive_request_attempt_id));
             }
+            if (!engine_.count_call(Call::receive)) {
+                section.finish();
+                raise_throttled();
+            }
         }
-        engine_.count_call(Call::receive);
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
         }
-        for (const ReceiptHandle& handle : done) {
-            static_cast<void>(engine_.erase(handle));
+        if (!done.empty()) {
+            erase_done(done);
+        }
+        if constexpr (requires { take.note_erased(); }) {
+            if (!done.empty()) {
+                take.note_erased();
+            }
         }
         if (stop.stop_requested()) {
             return 0;
@@ -230,44 +304,73 @@ public:
                 return engine_.receive_fresh(fresh, take);
             }
         }
-        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take}.receive(section, stop, start);
+        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take, posted}.receive(section, stop, start);
     }
 
-    /// The usual case of a receive, and the shortest way through it: with no option but a maximum up to ten, and with
-    /// messages that are there for the first time. Returns: how many it put into `out`; with none, `receive` knows.
-    std::size_t receive_fresh(std::span<message_type> out, const ReceiveMessageOptions& options,
-                              const std::stop_token& stop) {
-        const auto maximum = static_cast<std::size_t>(options.max_number_of_messages);
-        const bool is_usual = maximum - 1 < 10 && !options.wait_time && !options.visibility_timeout &&
-                              options.spin == Nanos::zero() && options.receive_request_attempt_id.empty();
-        if (!is_usual || has_tasks() || stop.stop_requested()) [[unlikely]] {
+    /// The usual case of a receive: without options, and with messages that are there for the first time. Returns: how
+    /// many it put into `out`, at most ten; with none, `receive` knows.
+    std::size_t receive_fresh(std::span<message_type> out) {
+        const Nanos now = to_nanos(clock_.now());
+        std::size_t count = std::min(out.size(), most_received);
+        OtherMessages<message_type, most_received> others;
+        const ShortSection section{*this};
+        const bool is_fast = fast_path_.leases >= count && now < engine_.quiet_until();
+        if (!is_fast && !opens_fast_path(now)) [[unlikely]] {
             return 0;
         }
-        const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        const std::size_t fresh = catch_up_to_receive(now, std::min(maximum, out.size()));
+        if (engine_.ledger().visible() < count && mailbox_.is_filled() && !takes_in_fresh(now)) [[unlikely]] {
+            return 0;
+        }
+        count = std::min({count, engine_.ledger().visible(), fast_path_.leases});
         if constexpr (is_shared) {
             engine_.ledger().store().collect();  // what this thread has freed is still near
         }
-        for (message_type& message : out.first(fresh)) {
-            if (is_of_another(message)) [[unlikely]] {
-                return 0;
+        fast_path_.leases -= count;
+        TakeFirst take{*this, out.data(), others};
+        return engine_.receive_soon(count, now, take);
+    }
+
+    /// The same for one message.
+    std::size_t receive_fresh(message_type& out) {
+        const Nanos now = to_nanos(clock_.now());
+        const ShortSection section{*this};
+        if (fast_path_.leases != 0 && now < engine_.quiet_until() && !is_of_another(out)) [[likely]] {
+            if constexpr (is_shared) {
+                if (engine_.ledger().visible() == 0 && mailbox_.is_filled() && !takes_in_fresh(now)) [[unlikely]] {
+                    return 0;
+                }
+            }
+            TakeOneFirst take{*this, out};
+            if (engine_.receives_one_soon(now, take)) [[likely]] {
+                --fast_path_.leases;
+                return 1;
             }
         }
-        message_type* next = out.data();
-        const auto take = [&](Record& record) {
-            static_cast<void>(let_go(*next));
-            fill(*next++, record);
-        };
-        return fresh == 0 ? 0 : engine_.receive_fresh(fresh, take);
+        return 0;
     }
 
     HandleResult erase(const ReceiptHandle& handle) {
-        const HandleStatus status = locked_past_mailbox([&](Engine& engine) {
-            engine.count_call(Call::erase);
-            return engine.erase(handle);
-        });
-        return {checked(handle, status)};
+        if constexpr (!is_fifo) {
+            const Nanos now = to_nanos(clock_.now());
+            const ShortSection section{*this};
+            if (is_fast_path_open(now) && engine_.template erase_soon<is_shared>(handle, now)) [[likely]] {
+                return {HandleStatus::ok};
+            }
+        }
+        return erase_in_any_case(handle);
+    }
+
+    /// Erases many, and says what became of each. Precondition: `results` are those of success.
+    void erase(std::span<const ReceiptHandle> handles, HandleResult* results) {
+        if constexpr (!is_fifo) {
+            const Nanos now = to_nanos(clock_.now());
+            const ShortSection section{*this};
+            if (is_fast_path_open(now)) [[likely]] {
+                engine_.template erase_soon<is_shared>(handles, now, results);
+                return;
+            }
+        }
+        locked_to_erase([&](Engine& engine) { engine.erase(handles, results); });
     }
 
     HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) {
@@ -289,8 +392,19 @@ public:
     /// Takes a message that another queue moves here: into the mailbox. `take_in` must follow, without that queue's
     /// lock. If there is no memory for it now, it stays there until the next operation.
     void post(std::unique_ptr<MovedMessage> moved) noexcept { mailbox_.post(std::move(moved)); }
-    void take_in() noexcept {
-        static_cast<void>(obtained([this] { locked_now([](Engine&) {}); }));
+    void take_in(Nanos now) noexcept {
+        static_cast<void>(obtained([&] { locked_at(now, [](Engine&) {}); }));
+    }
+
+    /// Deletes what counts of the handles, all or nothing.
+    void erase_done(std::span<const ReceiptHandle> done) {
+        if constexpr (is_fifo) {
+            for (const ReceiptHandle& handle : done) {
+                static_cast<void>(engine_.erase(handle));
+            }
+        } else {
+            engine_.erase(done);
+        }
     }
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
@@ -301,8 +415,7 @@ public:
     [[nodiscard]] TaskList<Lock>& tasks() noexcept { return tasks_; }
     void drive(std::shared_ptr<Task> task) {
         tasks_.add(std::move(task), !is_driven);
-        const std::scoped_lock lock{mutex_};
-        condition_.notify_all();
+        const Section section{*this};  // at its end a receive that waits knows when the task has something to do
     }
 
     /// Calls `visit(message, record, available_at)` for the stored messages, without handles and in the order they
@@ -336,7 +449,7 @@ public:
         if (record == nullptr) {
             return !message;
         }
-        store.let_go(*record);
+        store.template let_go<is_shared>(*record);
         return true;
     }
 
@@ -350,21 +463,25 @@ public:
     }
 
     [[nodiscard]] NextEvent settle() override {
-        const Section section{*this};
-        engine_.advance_to(to_nanos(clock_.now()));
+        Section section{*this};
+        let_happen(section, to_nanos(clock_.now()));
         const bool is_settled = settles();
         return {engine_.next_event(), is_settled};
     }
 
     NextEvent run_until(std::chrono::nanoseconds now) noexcept override {
-        const Section section{*this};
-        engine_.advance_to(now);
+        const Commit commit{};
+        Section section{*this};
+        let_happen(section, now);
         if constexpr (is_driven) {
-            clock_.time_has_moved(condition_, engine_.take_opened() != 0);
+            clock_.time_has_moved(condition_, take_openings());
         }
         const bool is_settled = settles();
         return {engine_.quiet_until(), is_settled};
     }
+
+    /// How many receives are blocked, or about to be.
+    [[nodiscard]] std::size_t blocked() const noexcept { return blocked_; }
 
     [[nodiscard]] C& clock() const noexcept { return clock_; }
     [[nodiscard]] const std::string& name() const noexcept { return condition_.name(); }
@@ -373,8 +490,11 @@ public:
         return maximum_message_size_.load(std::memory_order_relaxed);
     }
     void set_maximum_message_size(std::size_t bytes) {
-        maximum_message_size_.store(bytes, std::memory_order_relaxed);
-        locked([&](Engine& engine) { engine.options().maximum_message_size = bytes; });
+        locked_with_mailbox([&](Engine& engine) {
+            engine.options().maximum_message_size = bytes;
+            maximum_message_size_.store(possible_size(bytes), std::memory_order_relaxed);
+            plain_rules_ = {possible_size(bytes), limits().check_characters};
+        });
     }
     /// What never changes of the options may be read without the lock.
     [[nodiscard]] const Options& fixed_options() const noexcept { return engine_.options(); }
@@ -391,10 +511,37 @@ public:
 private:
     template <class Core, class Take>
     friend class ReceiveAttempt;
+    template <class Core, class Others>
+    friend struct TakeFirst;
+    template <class Core>
+    friend struct TakeOneFirst;
     friend struct RedriveLink<QueueCore>;
     friend struct detail::Section<QueueCore>;
+    friend struct detail::ShortSection<QueueCore>;
 
     using Section = detail::Section<QueueCore>;
+    using ShortSection = detail::ShortSection<QueueCore>;
+    /// Lets a process that was forked give ids of its own.
+    class IdRenewal final : public ForkWatcher {
+    public:
+        explicit IdRenewal(QueueCore& core) : core_{core} { watch(); }
+        IdRenewal(const IdRenewal&) = delete;
+        IdRenewal& operator=(const IdRenewal&) = delete;
+        ~IdRenewal() { unwatch(); }
+
+    private:
+        [[gnu::noinline, gnu::cold]] void was_forked() noexcept override {
+            auto& ledger = core_.engine_.ledger();
+            ledger.store().change_id_key(process_entropy(),
+                                         std::max(ledger.last_ordinal(), core_.mailbox_.last_ordinal()));
+        }
+
+        QueueCore& core_;
+    };
+    struct NoIdRenewal {
+        explicit NoIdRenewal(QueueCore&) noexcept {}
+    };
+
     /// Held for less time than a sleep takes, and never while another lock is waited for.
     using Mailbox = detail::Mailbox<Body, std::conditional_t<is_shared, LightMutex, NullMutex>>;
 
@@ -419,6 +566,14 @@ private:
         QueueCore& core;
     };
 
+    static constexpr std::size_t most_received = 10;  // by the fast path at once
+
+    [[gnu::always_inline]] void fill_first(message_type& message, Record& record, Place place, Nanos received_at,
+                                           Nanos deadline) noexcept {
+        MessageAccess::fill_first<is_shared>(message, record, engine_.ledger().store(),
+                                             IdAccess::handle(tag_, place.word()), received_at, deadline);
+    }
+
     // Longer texts are copied without the mailbox's lock: others would wait for it.
     static constexpr std::size_t short_text = 256;
 
@@ -436,21 +591,24 @@ private:
 
     /// Sends texts whose copies take longer than the mailbox's lock. Returns: as `send_plain`, and 0 if that needs the
     /// queue's lock.
-    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies, const PlainRules& rules) {
+    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies) {
         TakenSlots taken{*this};
+        std::optional<PlainRules> rules;
         {
             const auto lock = lock_soon(mailbox_.mutex);
+            rules = plain_rules_;
             if (!mailbox_.take_slots(bodies, taken.slots)) {
                 return 0;
             }
         }
         auto& store = engine_.ledger().store();
         for (const std::string_view body : bodies) {
-            if (store.write_plain(taken.slots, body, rules, taken.records[taken.written]) !=
-                MessageStore<Body>::Plain::written) {
+            typename MessageStore<Body>::Plain why{};
+            Record* const record = store.write_plain(taken.slots, body, *rules, why);
+            if (record == nullptr) {
                 return 0;
             }
-            ++taken.written;
+            taken.records[taken.written++] = record;
         }
         const Nanos now = to_nanos(clock_.now());
         const auto lock = lock_soon(mailbox_.mutex);
@@ -482,30 +640,112 @@ private:
         std::size_t written = 0;
     };
 
+    [[nodiscard]] static std::size_t possible_size(std::size_t bytes) noexcept { return std::min(bytes, largest_body); }
+
     [[nodiscard]] static std::uint64_t make_id_key(C& clock) noexcept {
-        if constexpr (requires { clock.next_id_key(); }) {
+        if constexpr (names_ids) {
             return clock.next_id_key();
         } else {
             return process_entropy();
         }
     }
 
+    // The fast path, under the lock. A FIFO queue has none.
+
+    void close_fast_path() noexcept {
+        if constexpr (!is_fifo) {
+            fast_path_ = {};
+        }
+    }
+    /// Whether it is open, or can be opened.
+    [[gnu::always_inline]] bool is_fast_path_open(Nanos now) noexcept {
+        return (fast_path_.is_open && now < engine_.quiet_until()) || opens_fast_path(now);
+    }
+    /// Opens it if nothing is out of the ordinary: for so many sends, too. Returns whether it is open.
+    [[gnu::noinline]] bool opens_fast_path(Nanos now, std::size_t sends = 0) noexcept {
+        fast_path_ = {};
+        if (condition_.waiting() == 0 && !has_tasks() && engine_.is_ordinary() && engine_.advance_to(now)) {
+            unsettle();
+            static_cast<void>(obtained([&] {
+                fast_path_.leases = engine_.prepare_leases();
+                fast_path_.sends = is_shared ? 0 : engine_.prepare_sends(sends);
+            }));
+            fast_path_.is_open = now < engine_.quiet_until();
+        }
+        return fast_path_.is_open;
+    }
+
+    /// Takes in what has come for a receive of the fast path. Returns whether that is open still.
+    [[gnu::noinline]] bool takes_in_fresh(Nanos now) {
+        return empty_mailbox(now) ? opens_fast_path(now) : now < engine_.quiet_until();
+    }
+
+    [[gnu::noinline]] HandleResult erase_in_any_case(const ReceiptHandle& handle) {
+        const HandleStatus status = locked_to_erase([&](Engine& engine) { return engine.erase(handle); });
+        return {checked(handle, status)};
+    }
+
+    /// Gets the threads out of here that are blocked when the process ends: their receives never return.
+    [[gnu::noinline, gnu::cold]] void abandon_receives() noexcept {
+        {
+            const std::scoped_lock lock{mutex_};
+            is_abandoned_ = true;
+            condition_.notify_all();
+        }
+        ProcessEnd::wait_for_none(blocked_);
+    }
+
+    template <class Operation>
+    [[gnu::always_inline]] auto with_mailbox(std::size_t sends, Operation operation) {
+        run_tasks();
+        const Nanos now = to_nanos(clock_.now());
+        Section section{*this};
+        section.sends = sends != 0;
+        let_happen(section, now, sends);
+        unsettle();
+        const auto lock = lock_soon(mailbox_.mutex);
+        const Follower follower{*this};
+        mailbox_.empty_into(engine_);
+        let_moved_happen(now, sends);
+        return operation(engine_);
+    }
+    /// Lets everything happen that is due; between two pieces of much work others have the lock. `sends`: up to so many
+    /// messages will be sent, and nothing else: what makes no difference to that may be left.
+    [[gnu::always_inline]] void let_happen(Section& section, Nanos now, std::size_t sends = 0) noexcept {
+        if (!advance(now, sends)) [[unlikely]] {
+            let_rest_happen(section, now, sends);
+        }
+    }
+    [[gnu::noinline]] void let_rest_happen(Section& section, Nanos now, std::size_t sends) noexcept {
+        do {
+            section.pause();
+        } while (!advance(now, sends));
+    }
+    [[gnu::always_inline]] [[nodiscard]] bool advance(Nanos now, std::size_t sends) noexcept {
+        return sends == 0 ? engine_.advance_to(now) : engine_.advance_to_send(now, sends);
+    }
+    /// A message that was moved here may be past its retention already.
+    void let_moved_happen(Nanos now, std::size_t sends) noexcept {
+        while (!advance(now, sends)) {
+        }
+    }
+
     /// Lets everything happen that is due, and takes in what has come.
-    [[gnu::always_inline]] void catch_up(Nanos now) {
-        engine_.advance_to(now);
+    [[gnu::always_inline]] void catch_up(Section& section, Nanos now, std::size_t sends = 0) {
+        let_happen(section, now, sends);
         if (mailbox_.is_filled() || is_settled()) [[unlikely]] {
-            unsettle_and_take_in(now);
+            unsettle_and_take_in(now, sends);
         }
     }
 
     /// The same for a receive. A standard queue that has as many fresh messages as the call takes leaves what has come
     /// in the mailbox: it is younger. Returns: how many fresh ones the call takes.
-    [[gnu::always_inline]] std::size_t catch_up_to_receive(Nanos now, std::size_t maximum) {
+    [[gnu::always_inline]] std::size_t catch_up_to_receive(Section& section, Nanos now, std::size_t maximum) {
         if constexpr (is_fifo) {
-            catch_up(now);
+            catch_up(section, now);
             return 0;
         } else {
-            engine_.advance_to(now);
+            let_happen(section, now);
             std::size_t fresh = engine_.fresh(maximum);
             if ((fresh < maximum && mailbox_.is_filled()) || is_settled()) {
                 unsettle_and_take_in(now);
@@ -539,73 +779,95 @@ private:
     }
 
     /// Tells the clock, if it is to be told, and takes in what has come.
-    [[gnu::noinline]] void unsettle_and_take_in(Nanos now) {
+    [[gnu::noinline]] void unsettle_and_take_in(Nanos now, std::size_t sends = 0) {
         unsettle();
         if (mailbox_.is_filled()) {
-            empty_mailbox(now);
+            empty_mailbox(now, sends);
         }
     }
-    [[gnu::noinline]] void empty_mailbox(Nanos now) {
+
+    /// Returns whether messages of other queues were among what has come.
+    [[gnu::noinline]] bool empty_mailbox(Nanos now, std::size_t sends = 0) {
+        bool has_moved = false;
         {
             const auto lock = lock_soon(mailbox_.mutex);
             const Follower follower{*this};
+            has_moved = mailbox_.has_moved();
             mailbox_.empty_into(engine_);
         }
-        engine_.advance_to(now);  // one that was moved here may be past its retention already
+        let_moved_happen(now, sends);
+        return has_moved;
     }
 
     template <class Bodies>
-    [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies&& bodies, std::size_t count, const PlainRules& rules) {
-        return locked_with_mailbox([&](Engine& engine) -> std::uint64_t {
+    [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies bodies, std::size_t count) {
+        return locked_to_send(count, [&](Engine& engine) -> std::uint64_t {
             if constexpr (is_shared) {
                 mailbox_.obtain(engine.ledger().store(), count);
             }
-            return engine.send_plain(std::forward<Bodies>(bodies), count, engine.ledger().now(), rules);
+            return engine.send_plain(std::forward<Bodies>(bodies), count, engine.ledger().now(), plain_rules_);
         });
     }
 
-    void tidy() noexcept {
+    /// A send leaves to others what would take long. Returns: whether unused memory is to be given back, piece by
+    /// piece.
+    [[nodiscard]] bool tidy(bool sends) noexcept {
+        const Commit commit{};
         auto& ledger = engine_.ledger();
         if (ledger.is_untidy()) {
             engine_.tidy();
         }
-        const bool is_wasteful = ledger.is_wasteful();
+        const bool is_wasteful = !sends && ledger.is_wasteful();
         if (!is_wasteful && (is_fifo || !is_shared)) {
-            return;
+            return false;
         }
         const std::unique_lock lock{mailbox_.mutex, std::try_to_lock};
         if (!lock.owns_lock()) {
-            return;  // what is worth doing now is worth it after the next send
+            return false;  // what is worth doing now is worth it after the next send
         }
         if (is_wasteful) {
             mailbox_.return_slots(ledger.store());
-            ledger.compact();
-        } else {
-            mailbox_.refill(ledger.store());  // before the senders have to ask for slots
+            return ledger.compact();
         }
+        mailbox_.refill(ledger.store());  // before the senders have to ask for slots
+        return false;
     }
 
-    /// Wakes as many receives as may find something, or all if one would look too late otherwise.
+    /// How many receives may find something that could not before.
+    [[nodiscard]] std::size_t take_openings() noexcept { return std::min(engine_.take_opened(), engine_.receivable()); }
+
+    /// At the end of an operation: wakes whom it concerns.
     void wake() noexcept {
+        const Commit commit{};
+        wake_receives(false);
+        lead();
+    }
+
+    /// Wakes as many waiting receives as may find something. `one_more`: at least one, if there is something.
+    void wake_receives(bool one_more) noexcept {
+        std::size_t count = engine_.take_opened();
         if (condition_.waiting() == 0) {
             return;
         }
-        const std::size_t opened = engine_.take_opened();
-        if (next_look_ <= engine_.ledger().now()) {
-            next_look_ = never;  // whoever was to look by now does so by itself
-        }
-        if constexpr (is_driven) {
-            if (opened != 0) {
-                clock_.wake(condition_);
-            }
-        } else if (opened > 1 || engine_.next_event() < next_look_) {
-            next_look_ = never;
-            condition_.notify_all();
-        } else if (opened == 1) {
-            condition_.notify_one();
+        count = std::min(std::max<std::size_t>(count, one_more ? 1 : 0), engine_.receivable());
+        if constexpr (!is_driven) {
+            condition_.notify(count);
+        } else if (count != 0) {
+            clock_.wake(condition_, count);
         }
     }
 
+    /// Sees to it that one of the waiting receives looks at the next event.
+    void lead() noexcept {
+        if constexpr (!is_driven) {
+            if (condition_.all_sleep()) {
+                condition_.look_by(next_look());
+            }
+        }
+    }
+
+    /// When something happens by itself that a receive may wait for.
+    [[nodiscard]] Nanos next_look() { return std::min(engine_.next_event(), tasks_.next_due()); }
     /// Whether the queue's calls drive a task.
     [[gnu::always_inline]] [[nodiscard]] bool has_tasks() const noexcept { return !is_driven && tasks_.any(); }
 
@@ -618,14 +880,21 @@ private:
     C& clock_;
     std::uint64_t tag_;
     alignas(two_cache_lines) mutable Lock mutex_{};
+    std::atomic<std::uint32_t> wanting_{0};  // so many threads wait for the lock
     WaitCondition condition_;
-    bool is_settled_ = false;  // the clock knows when something happens by itself, and need not ask
-    Nanos next_look_ = never;  // no later than when the next waiting receive looks by itself
+    bool is_abandoned_ = false;            // guarded by the lock
+    std::atomic<std::size_t> blocked_{0};  // receives that wait or may begin to
+    bool is_settled_ = false;              // the clock knows when something happens by itself, and need not ask
+    FastPath fast_path_{};
     Engine engine_;
-    std::atomic<std::size_t> maximum_message_size_;  // a copy of the option: sends check it before they lock
+    // Of the option, as far as it is possible. The first needs the mailbox's lock; sends check the other before they
+    // lock.
+    PlainRules plain_rules_{possible_size(engine_.options().maximum_message_size), limits().check_characters};
+    std::atomic<std::size_t> maximum_message_size_;
     RedriveLink<QueueCore> redrive_{};
     TaskList<Lock> tasks_{};
     Mailbox mailbox_{};
+    [[no_unique_address]] std::conditional_t<names_ids, NoIdRenewal, IdRenewal> id_renewal_{*this};
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

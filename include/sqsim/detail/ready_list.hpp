@@ -24,6 +24,9 @@ struct Ready {
 template <class = void>
 class BasicReadyList {
 public:
+    /// Room that entries leave which are removed can be used again by so many at a time.
+    static constexpr std::size_t chunk = Ring<Ready>::chunk_size;
+
     /// Sees to it that so many `push` throw nothing, whatever is removed meanwhile, until the next call of this.
     /// Errors: `std::bad_alloc`.
     [[gnu::always_inline]] void keep_room(std::size_t count) { rising_.keep_room(count); }

@@ -6,13 +6,17 @@
 #include "sqsim/ids.hpp"
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -33,6 +37,9 @@ enum class State : std::uint8_t { free, delayed, visible, in_flight };
 
 struct Record;
 class RecordOwner;
+
+/// The most bytes that a body may have, whatever the limits of its queue say: records count them so.
+inline constexpr std::size_t largest_body = std::numeric_limits<std::uint32_t>::max();
 
 // What a payload has beside the body, as bits; the class of the slot lies above them.
 inline constexpr std::uint8_t layout_extras = 1;  // a pointer to Extras
@@ -98,7 +105,7 @@ struct alignas(64) Record {
     std::uint8_t layout = 0;  // bits for what the payload has, and the class of the slot
     // ---------------------------------------------------------------------------------------------------------
     std::uint8_t status = 0;                   // the state and marks
-    std::atomic<std::uint32_t> references{0};  // the queue's and every Message's
+    std::atomic<std::uint32_t> references{1};  // the queue's and every Message's; 1 while the slot is free
     std::uint32_t born = 0;
     Nanos deadline{};  // of the delay or the lease; once visible: since when
     union {
@@ -112,9 +119,13 @@ struct alignas(64) Record {
     static constexpr std::uint8_t in_line = 4;          // visible from the send on: the order of arrivals delivers it
     static constexpr std::uint8_t survived_delete = 8;  // a delete of it was lost; the next one works
     static constexpr std::uint8_t untouched = 16;       // visible since its send: the three times are not written yet
+    static constexpr std::uint8_t leaving = 32;         // deleted by the batch that is at work
 
     /// A message that a plain send has stored and that nothing has happened to.
     static constexpr std::uint8_t plain_status = static_cast<std::uint8_t>(State::visible) | in_line | untouched;
+
+    /// One that is in flight, and no delete of it was lost.
+    static constexpr std::uint8_t leased_status = static_cast<std::uint8_t>(State::in_flight);
 
     [[nodiscard]] std::uint32_t slot() const noexcept { return place.slot(); }
     [[nodiscard]] std::uint32_t generation() const noexcept { return place.generation(); }
@@ -124,6 +135,21 @@ struct alignas(64) Record {
     }
     [[nodiscard]] bool has(std::uint8_t mark) const noexcept { return (status & mark) != 0; }
     void mark(std::uint8_t mark) noexcept { status |= mark; }
+    void unmark(std::uint8_t mark) noexcept { status &= static_cast<std::uint8_t>(~mark); }
+
+    /// Describes a message with a body of so many bytes and nothing else, visible since its send.
+    [[gnu::always_inline]] void describe_plain(std::uint64_t size, std::uint64_t plain_layout) noexcept {
+        if constexpr (std::endian::native == std::endian::little) {  // the five fields in one store
+            const std::uint64_t word = size | plain_layout << 48 | std::uint64_t{plain_status} << 56;
+            std::memcpy(reinterpret_cast<std::byte*>(this) + offsetof(Record, body_size), &word, sizeof word);
+        } else {
+            body_size = static_cast<std::uint32_t>(size);
+            group_id_size = 0;
+            deduplication_id_size = 0;
+            layout = static_cast<std::uint8_t>(plain_layout);
+            status = plain_status;
+        }
+    }
 
     /// How often the message was received in this queue.
     [[nodiscard]] std::uint32_t receives() const noexcept { return generation() - born; }
@@ -231,9 +257,11 @@ public:
     }
 
     /// Adds a reference to a record that the queue holds, under the queue's lock.
+    void hand_out(Record& record) noexcept { concurrent_ ? hand_out<true>(record) : hand_out<false>(record); }
+    template <bool is_shared>
     [[gnu::always_inline]] void hand_out(Record& record) noexcept {
         const std::uint32_t count = record.references.load(std::memory_order_acquire);
-        if (count == 1 || !concurrent_) {
+        if (!is_shared || count == 1) {
             record.references.store(count + 1, std::memory_order_relaxed);
         } else {
             record.references.fetch_add(1, std::memory_order_relaxed);
@@ -250,7 +278,26 @@ public:
         }
     }
 
+    /// The key of the ids of new messages.
     [[nodiscard]] std::uint64_t id_key() const noexcept { return id_key_; }
+    /// The key of the id of any message.
+    [[nodiscard]] std::uint64_t id_key_of(std::uint64_t ordinal) const noexcept {
+        std::uint64_t key = id_key_;
+        for (const EarlierIds* ids = earlier_ids_.get(); ids != nullptr && ordinal <= ids->last_ordinal;
+             ids = ids->earlier.get()) {
+            key = ids->key;
+        }
+        return key;
+    }
+    /// Gives messages after this one ids of another key. Without memory the earlier ones have other ids, too.
+    /// Precondition: no other thread uses the store.
+    [[gnu::noinline, gnu::cold]] void change_id_key(std::uint64_t key, std::uint64_t last_ordinal) noexcept {
+        if (auto* const ids = new (std::nothrow) EarlierIds{last_ordinal, id_key_, nullptr}) {
+            ids->earlier = std::move(earlier_ids_);
+            earlier_ids_.reset(ids);
+        }
+        id_key_ = key;
+    }
     /// Whether several threads may use the store.
     [[nodiscard]] bool is_concurrent() const noexcept { return concurrent_; }
 
@@ -274,7 +321,21 @@ protected:
             return true;
         }
         if (concurrent_) {
-            return record.references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+            if (record.references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+                return false;
+            }
+            record.references.store(1, std::memory_order_relaxed);
+            return true;
+        }
+        record.references.store(count - 1, std::memory_order_relaxed);
+        return false;
+    }
+
+    /// The same where one thread has the queue for itself.
+    [[gnu::always_inline]] [[nodiscard]] static bool drop_uncontended(Record& record) noexcept {
+        const std::uint32_t count = record.references.load(std::memory_order_relaxed);
+        if (count == 1) {
+            return true;
         }
         record.references.store(count - 1, std::memory_order_relaxed);
         return false;
@@ -293,7 +354,7 @@ protected:
     void give_back(Record& record) noexcept {
         Record* head = returned_.load(std::memory_order_acquire);
         do {
-            if (head == &closed_) {
+            if (head == closed()) {
                 if (orphans_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
                     delete this;
                 }
@@ -318,7 +379,7 @@ protected:
     /// Ends the store's life with its queue's: frees it now, or when the last of `referenced` records is given back.
     void close(std::uint32_t referenced) noexcept {
         std::uint32_t returned = 0;
-        for (Record* record = returned_.exchange(&closed_, std::memory_order_acq_rel); record != nullptr;
+        for (Record* record = returned_.exchange(closed(), std::memory_order_acq_rel); record != nullptr;
              record = record->next_free) {
             ++returned;
         }
@@ -329,9 +390,18 @@ protected:
     }
 
 private:
-    static inline Record closed_{};  // stands in `returned_` for "the queue is gone"
+    // Stands in `returned_` for "the queue is gone". The store's own address: a variable would be another one in each
+    // shared object that hides its symbols.
+    [[nodiscard]] Record* closed() noexcept { return reinterpret_cast<Record*>(this); }
+
+    struct EarlierIds {
+        std::uint64_t last_ordinal;
+        std::uint64_t key;
+        std::unique_ptr<const EarlierIds> earlier;
+    };
 
     std::uint64_t id_key_;
+    std::unique_ptr<const EarlierIds> earlier_ids_{};  // the latest first
     bool concurrent_;
     bool text_bodies_;
     alignas(two_cache_lines) std::atomic<Record*> returned_{nullptr};  // apart: many write it, all read the above
@@ -342,8 +412,9 @@ private:
 template <class Body>
 [[nodiscard]] MessageId message_id(Record& record, const RecordOwner& owner) noexcept {
     const Extras* extras = PayloadOf<Body>::extras(record);
-    return extras != nullptr && extras->from_dead_letter_move ? extras->message_id
-                                                              : IdAccess::message_id(owner.id_key(), record.ordinal);
+    return extras != nullptr && extras->from_dead_letter_move
+               ? extras->message_id
+               : IdAccess::message_id(owner.id_key_of(record.ordinal), record.ordinal);
 }
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

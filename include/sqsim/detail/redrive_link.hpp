@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 
@@ -30,7 +31,7 @@ struct RedriveLink {
     /// Errors: throws for a count out of range (R165) and for queues on different clocks.
     static void set(Core& source, Core& dead_letter_queue, int max_receive_count) {
         raise_if(check_redrive_policy(dead_letter_queue.name(), max_receive_count, source.limits()));
-        if (&dead_letter_queue.clock() != &source.clock()) {
+        if (!is_same_clock(dead_letter_queue.clock(), source.clock())) {
             raise(Errc::invalid_parameter_value, "Dead-letter queue '" + std::string{dead_letter_queue.name()} +
                                                      "' must use the same clock object as the source '" +
                                                      std::string{source.name()} + "'.");
@@ -46,6 +47,7 @@ struct RedriveLink {
 
     /// Precondition: the dead-letter queue, if there is one, has the source among its own.
     static void replace(Core& source, Core* dead_letter_queue, int max_receive_count) noexcept {
+        const Commit commit{};
         Core* old = nullptr;
         {
             const std::scoped_lock lock{source.mutex_};
@@ -63,6 +65,7 @@ struct RedriveLink {
 
     /// A dead-letter queue ends: its sources go on without one (R182).
     static void end(Core& dead_letter_queue) {
+        const Commit commit{};
         for (Core* source : dead_letter_queue.redrive_.sources) {
             const std::scoped_lock lock{source->mutex_};
             source->redrive_.dead_letter_queue = nullptr;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ class Ring {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:
+    // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
+    static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
+
     Ring() = default;
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;
@@ -77,6 +81,19 @@ public:
         ++tail_;
     }
 
+    /// Where the next entries go, as many as lie beside each other. What is written there counts from `count_written`
+    /// on. Errors: as `push_back`.
+    [[gnu::always_inline]] [[nodiscard]] std::span<T> ahead() {
+        if (end_ == chunk_end_) [[unlikely]] {
+            add_chunk();
+        }
+        return {end_, chunk_end_};
+    }
+    [[gnu::always_inline]] void count_written(std::size_t count) noexcept {
+        end_ += count;
+        tail_ += count;
+    }
+
     void pop_front() noexcept {
         ++head_;
         ++front_;
@@ -103,8 +120,6 @@ public:
     void clear() noexcept { truncate(head_); }
 
 private:
-    // Small, so that a queue of three messages costs next to nothing: simulations build millions of them.
-    static constexpr std::uint64_t chunk_size = 64;  // at most the bits of a word
     static constexpr std::size_t chunk_bytes = static_cast<std::size_t>(chunk_size) * sizeof(T);
     struct Free {
         void operator()(T* memory) const noexcept { SpareMemory::deallocate(memory, chunk_bytes, alignof(T)); }

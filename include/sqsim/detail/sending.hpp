@@ -4,6 +4,7 @@
 #include "sqsim/clock/clock.hpp"
 #include "sqsim/detail/ledger.hpp"
 #include "sqsim/detail/record.hpp"
+#include "sqsim/detail/size_totals.hpp"
 #include "sqsim/detail/validate.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/metrics.hpp"
@@ -24,7 +25,11 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 /// What a send takes as its body.
 template <class Body>
-using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body>;
+using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body&&>;
+
+/// Whether a send has a form that copies its body: one of text always does.
+template <class Body>
+inline constexpr bool is_copied = !is_text<Body> && std::is_copy_constructible_v<Body>;
 
 /// The object of a clock that needs none.
 template <StaticClock C>
@@ -34,28 +39,35 @@ inline C static_clock{};
 struct Draft {
     MaybeError error{};
     std::unique_ptr<Extras> extras{};
+    Extras* unfilled = nullptr;      // the same, also when they are those of a record: `take` puts something into them
     std::size_t size = 0;            // as the service counts it (R37)
     std::string deduplication_id{};  // FIFO: the one sent or that of the content
 };
 
-/// Moves what few messages have into memory of its own; null for most messages.
+/// Memory for what few messages have, with nothing in it; null for most messages.
 template <class Options>
-[[nodiscard]] std::unique_ptr<Extras> make_extras(Options&& options) {
-    if (options.message_attributes.empty() && options.aws_trace_header.empty()) {
-        return nullptr;
+[[nodiscard]] std::unique_ptr<Extras> make_empty_extras(const Options& options) {
+    return options.message_attributes.empty() && options.aws_trace_header.empty() ? nullptr
+                                                                                  : std::make_unique<Extras>();
+}
+
+/// The same, with copies in it.
+template <class Options>
+[[nodiscard]] std::unique_ptr<Extras> make_extras(const Options& options) {
+    auto extras = make_empty_extras(options);
+    if (extras != nullptr) {
+        extras->attributes = options.message_attributes;
+        extras->aws_trace_header = options.aws_trace_header;
     }
-    auto extras = std::make_unique<Extras>();
-    extras->attributes = std::forward<Options>(options).message_attributes;
-    extras->aws_trace_header = std::forward<Options>(options).aws_trace_header;
     return extras;
 }
 
-/// Gives a message that could not be stored its options back, so that the caller may try again.
+/// At the end of a batch: takes the options of an entry that was stored. Until then they are the caller's.
 template <class Options>
-void return_extras(Draft& draft, Options& options) {
-    if (draft.extras != nullptr) {
-        options.message_attributes = std::move(draft.extras->attributes);
-        options.aws_trace_header = std::move(draft.extras->aws_trace_header);
+void take_options(const Draft& draft, Options& options) noexcept {
+    if (draft.unfilled != nullptr && draft.extras == nullptr) {
+        draft.unfilled->attributes = std::move(options.message_attributes);
+        draft.unfilled->aws_trace_header = std::move(options.aws_trace_header);
     }
 }
 
@@ -91,9 +103,17 @@ template <class Body, class From>
     return {};
 }
 
-/// Checks everything about one message that does not depend on the queue's content.
+/// What is wrong with a text: one that no queue can store is not even read.
+template <class Core>
+[[nodiscard]] MaybeError check_body(std::string_view body, const Core& core, bool in_batch) {
+    return body.size() > largest_body ? check_size(body.size(), core.maximum_message_size(), in_batch)
+                                      : check_text(body, core.limits(), in_batch);
+}
+
+/// Checks everything about one message that does not depend on the queue's content. The extras of an entry of a batch
+/// are still to be taken.
 template <class Body, class From, class Options, class Core>
-[[nodiscard]] Draft draft(const From& body, Options& options, const Core& core, bool in_batch) {
+[[nodiscard]] Draft draft(const From& body, const Options& options, const Core& core, bool in_batch) {
     Draft draft;
     const auto also = [&](auto check) {
         if (!draft.error) {
@@ -104,7 +124,7 @@ template <class Body, class From, class Options, class Core>
     };
     const Limits& limits = core.limits();
     if constexpr (is_text<Body>) {
-        draft.error = check_text(body, limits, in_batch);
+        draft.error = check_body(body, core, in_batch);
     }
     draft.size = message_size<Body>(body, options.message_attributes);
     also([&] { return check_size(draft.size, core.maximum_message_size(), in_batch); });
@@ -117,14 +137,15 @@ template <class Body, class From, class Options, class Core>
         });
     }
     if (!draft.error) {
-        draft.extras = make_extras(std::move(options));
+        draft.extras = in_batch ? make_empty_extras(options) : make_extras(options);
+        draft.unfilled = in_batch ? draft.extras.get() : nullptr;
     }
     return draft;
 }
 
 /// Checks the batch as a whole, which throws, and then each entry (R71, R72, R75-R78).
 template <class Body, class Entry, class Core>
-[[nodiscard]] std::vector<Draft> draft_batch(std::span<Entry> entries, const Core& core) {
+[[nodiscard]] std::vector<Draft> draft_batch(std::span<const Entry> entries, const Core& core) {
     raise_if(check_batch(entries.size(), "SendMessageBatchRequestEntry", core.limits()));
     std::size_t size = 0;
     for (const Entry& entry : entries) {
@@ -133,18 +154,16 @@ template <class Body, class Entry, class Core>
     raise_if(check_batch_size(size, core.limits()));
     std::vector<Draft> drafts;
     drafts.reserve(entries.size());
-    for (Entry& entry : entries) {
+    for (const Entry& entry : entries) {
         drafts.push_back(draft<Body>(entry.body, entry.options, core, true));
     }
     return drafts;
 }
 
-[[nodiscard]] constexpr SentMessageSizes one_size(std::size_t size) noexcept { return {1, size, size, size}; }
-
 /// Checks bodies that share their options; throws at the first that is bad. Returns: their sizes together.
 template <class Options, class Core>
-[[nodiscard]] SentMessageSizes check_bodies(std::span<const std::string_view> bodies, const Options& options,
-                                            const Core& core) {
+[[nodiscard]] SizeTotals check_bodies(std::span<const std::string_view> bodies, const Options& options,
+                                      const Core& core) {
     const Limits& limits = core.limits();
     raise_if(check_delay(options.delay, limits, Core::is_fifo));
     raise_if(check_message_attributes(options.message_attributes, limits));
@@ -152,11 +171,11 @@ template <class Options, class Core>
         raise_if(check_identifier(options.message_group_id, "MessageGroupId"));
     }
     const std::size_t attributes = attributes_size(options.message_attributes);
-    SentMessageSizes sizes;
+    SizeTotals sizes;
     for (const std::string_view body : bodies) {
-        raise_if(check_text(body, limits, false));
+        raise_if(check_body(body, core, false));
         raise_if(check_size(body.size() + attributes, core.maximum_message_size(), false));
-        add_sizes(sizes, one_size(body.size() + attributes));
+        sizes.add(body.size() + attributes);
     }
     return sizes;
 }

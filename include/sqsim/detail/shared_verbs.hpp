@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/throttle.hpp"
 #include "sqsim/detail/validate.hpp"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <new>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -41,7 +43,10 @@ public:
 
     /// So many may come. Errors: `std::bad_alloc`.
     void reserve(std::size_t count) { messages_.reserve(messages_.size() + count); }
-    void operator()(Record& record) { core_.fill(messages_.emplace_back(), record); }
+    void operator()(Record& record) {
+        const Commit commit{};
+        core_.fill(messages_.emplace_back(), record);
+    }
 
 private:
     Core& core_;
@@ -63,8 +68,15 @@ class IntoSpan {
     using Message = typename Core::message_type;
 
 public:
-    IntoSpan(Core& core, Message* out, std::vector<Message>& others) noexcept
-        : core_{core}, next_{out}, others_{others} {}
+    IntoSpan(Core& core, Message* out, std::vector<Message>& others, bool* has_erased) noexcept
+        : core_{core}, next_{out}, others_{others}, has_erased_{has_erased} {}
+
+    /// What this receive erases first is gone.
+    void note_erased() noexcept {
+        if (has_erased_ != nullptr) {
+            *has_erased_ = true;
+        }
+    }
 
     /// So many may come, for which there is room. Errors: `std::bad_alloc`.
     void reserve(std::size_t count) {
@@ -75,6 +87,7 @@ public:
         others_.reserve(others_.size() + others);
     }
     [[gnu::always_inline]] void operator()(Record& record) {
+        const Commit commit{};
         if (!core_.let_go(*next_)) [[unlikely]] {
             keep();
         }
@@ -87,36 +100,50 @@ private:
     Core& core_;
     Message* next_;
     std::vector<Message>& others_;  // of other queues: what they refer to must not end under this queue's lock
+    bool* has_erased_;
 };
 
 /// Erases messages and receives others into a span, under one lock.
 template <class Core>
 [[nodiscard]] std::size_t receive_into(Core& core, std::span<const ReceiptHandle> done,
                                        std::span<typename Core::message_type> out, const ReceiveMessageOptions& options,
-                                       const std::stop_token& stop) {
+                                       const std::stop_token& stop, bool* has_erased = nullptr) {
     using Message = typename Core::message_type;
     require_good_receive(options, core.limits(), Core::is_fifo);
     if (out.empty()) {
-        core.locked([&](auto& engine) {
-            for (const ReceiptHandle& handle : done) {
-                static_cast<void>(engine.erase(handle));
-            }
-        });
+        core.locked([&](auto&) { core.erase_done(done); });
         return 0;
     }
     std::vector<Message> others;
     return core.receive(done, options, std::min(static_cast<std::size_t>(options.max_number_of_messages), out.size()),
-                        stop, IntoSpan<Core>{core, out.data(), others});
+                        stop, IntoSpan<Core>{core, out.data(), others, has_erased});
+}
+
+/// The same. Errors: `std::bad_alloc` only with nothing erased; what cannot be received is there for the next call.
+template <class Core>
+[[nodiscard]] std::size_t erase_and_receive(Core& core, std::span<const ReceiptHandle> done,
+                                            std::span<typename Core::message_type> out,
+                                            const ReceiveMessageOptions& options, const std::stop_token& stop) {
+    bool has_erased = false;
+#if SQSIM_EXCEPTIONS
+    try {
+        return receive_into(core, done, out, options, stop, &has_erased);
+    } catch (const std::bad_alloc&) {
+        if (!has_erased) {
+            throw;
+        }
+        return 0;
+    }
+#else
+    return receive_into(core, done, out, options, stop, &has_erased);
+#endif
 }
 
 template <class Core>
 [[nodiscard]] HandleResults erase_batch(Core& core, std::span<const ReceiptHandle> handles) {
-    raise_if(check_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits()));
+    require_batch(handles.size(), "DeleteMessageBatchRequestEntry", core.limits());
     HandleResults results{handles.size()};
-    core.locked_past_mailbox([&](auto& engine) {
-        engine.count_call(Call::erase);
-        engine.erase(handles, results.data());
-    });
+    core.erase(handles, results.data());
     return results;
 }
 
@@ -129,17 +156,16 @@ void set_visibility_timeout(Core& core, Nanos timeout) {
 template <class Core>
 void set_delay(Core& core, Nanos delay) {
     raise_if(check_attribute("DelaySeconds", delay, Nanos::zero(), core.limits().maximum_delay));
-    core.locked_with_mailbox([&](auto& engine) { engine.set_delay(delay); });
+    core.locked_to_change_times([&](auto& engine) { engine.set_delay(delay); });
 }
 
 template <class Core>
 void set_retention(Core& core, Nanos period) {
     raise_if(check_attribute("MessageRetentionPeriod", period, core.limits().minimum_message_retention_period,
                              core.limits().maximum_message_retention_period));
-    core.locked([&](auto& engine) {
+    core.locked_to_change_times([&](auto& engine) {
         engine.options().message_retention_period = period;
         engine.ledger().set_retention(period);
-        engine.advance_to(engine.ledger().now());
     });
 }
 
@@ -213,8 +239,9 @@ template <class Core>
         return std::string{kind} + " '" + std::string{core.name()} + "': " + std::to_string(counts.visible) +
                " visible, " + std::to_string(counts.in_flight) + " in flight, " + std::to_string(counts.delayed) +
                " delayed; " +
-               (next == never ? "nothing pending"
-                              : "next event in " + seconds_text(next - engine.ledger().now()) + " s");
+               (next == never
+                    ? "nothing pending"
+                    : "next event in " + seconds_text(saturating_subtract(next, engine.ledger().now())) + " s");
     });
 }
 

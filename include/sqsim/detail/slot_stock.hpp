@@ -37,6 +37,20 @@ public:
     /// Returns a slot that was taken and is not needed.
     void put_back(Record& record) noexcept { add(free_[Slots::class_of(record)], record); }
 
+    // The same for a sender who lets go of the lock before it knows whether it needs the slot: for as long as it has
+    // it, there is room for it here.
+    [[nodiscard]] Record* lend(std::uint8_t number) noexcept {
+        Record* const record = take(number);
+        free_[number].lent += record != nullptr ? 1U : 0U;
+        return record;
+    }
+    void take_back_lent(Record& record) noexcept {
+        give_lent(record);
+        put_back(record);
+    }
+    /// A slot that was lent has become a message.
+    void give_lent(const Record& record) noexcept { --free_[Slots::class_of(record)].lent; }
+
     /// Adds what was freed to the classes that are in use.
     [[gnu::always_inline]] void refill(Slots& slots) noexcept {
         for (std::uint32_t rest = used_; rest != 0; rest &= rest - 1) {
@@ -60,7 +74,7 @@ public:
         fill(free, slots, number);
         // An eighth of what there is: a small queue stays small. What there was has not sufficed.
         const std::size_t enough = std::clamp<std::size_t>(std::max(slots.used(number) / 8, wanted), 16, most);
-        while (free.count < enough) {
+        while (free.count < enough && free.count + free.lent < most) {
             add(free, slots.take(number));
         }
     }
@@ -78,6 +92,7 @@ private:
     struct FreeSlots {
         std::unique_ptr<Record* []> records {};
         std::uint32_t count = 0;
+        std::uint32_t lent = 0;
     };
     static constexpr std::uint32_t ahead = 8;
     static constexpr std::uint8_t none = 0xFF;
@@ -85,7 +100,7 @@ private:
     static void add(FreeSlots& free, Record& record) noexcept { free.records[free.count++] = &record; }
 
     static void fill(FreeSlots& free, Slots& slots, std::uint8_t number) noexcept {
-        while (free.count != most) {
+        while (free.count + free.lent < most) {
             Record* const record = slots.take_freed(number);
             if (record == nullptr) {
                 break;

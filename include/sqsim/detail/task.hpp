@@ -14,8 +14,9 @@ public:
     Task& operator=(const Task&) = delete;
     virtual ~Task() = default;
 
-    /// Does what is due. Concurrency: takes queues' locks, so the caller holds none.
-    virtual void run_due(Nanos now) noexcept = 0;
+    /// Does what is due. Errors: those of a clock that may go back, which is read first of all. Concurrency: takes
+    /// queues' locks, so the caller holds none.
+    virtual void run_due(Nanos now) = 0;
 
     /// When there will be something to do; `never` if the task has ended. Concurrency: takes no queue's lock.
     [[nodiscard]] virtual Nanos next_due() noexcept = 0;

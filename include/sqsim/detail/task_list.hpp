@@ -49,8 +49,8 @@ public:
     /// Whether the queue's calls drive a task. One load: almost always there is none.
     [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
 
-    /// Lets all tasks do what is due. Concurrency: the caller holds no lock.
-    void run_due(Nanos now) noexcept {
+    /// Lets all tasks do what is due. Errors: those of the clock. Concurrency: the caller holds no lock.
+    void run_due(Nanos now) {
         for_each([&](Task& task) { task.run_due(now); });
         const std::scoped_lock lock{mutex_};
         any_.store(earliest() != never, std::memory_order_release);
@@ -73,7 +73,7 @@ private:
     /// Calls `visit(task)` for the tasks at work, without the lock. One that is passed over because another has ended
     /// meanwhile has its turn the next time.
     template <class Visit>
-    void for_each(Visit visit) const noexcept {
+    void for_each(Visit visit) const {
         for (std::size_t i = 0;; ++i) {
             std::shared_ptr<Task> task;
             {

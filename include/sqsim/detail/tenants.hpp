@@ -27,23 +27,31 @@ public:
 
     [[nodiscard]] Nanos recent(Nanos now, Nanos window) noexcept {
         rotate(now, window);
-        const std::int64_t faded = 1024 - (now - start_) / (window / 1024 + Nanos{1});
+        const std::int64_t faded = 1024 - saturating_subtract(now, start_) / (window / 1024 + Nanos{1});
         return saturating_add(current_, previous_ / 1024 * std::max<std::int64_t>(faded, 0));
     }
 
 private:
     void rotate(Nanos now, Nanos window) noexcept {
-        if (now - start_ < window) {
+        const Nanos passed = saturating_subtract(now, start_);
+        if (passed < window) {
             return;
         }
-        previous_ = now - start_ < saturating_add(window, window) ? current_ : Nanos::zero();
+        previous_ = passed < saturating_add(window, window) ? current_ : Nanos::zero();
         current_ = Nanos::zero();
         start_ = now;
     }
 
-    Nanos start_{};
+    Nanos start_ = Nanos::min();  // of the window that `current_` is of
     Nanos current_{};
     Nanos previous_{};
+};
+
+/// What of a tenant depends on more than the messages that it has now.
+struct TenantPast {
+    bool noisy = false;
+    Nanos idle_since{};
+    RecentTime processing{};
 };
 
 /// The message groups of a standard queue: which of them are noisy, and the messages that a noisy one has waiting
@@ -73,7 +81,7 @@ public:
         count(tenant, before, -1);
         count(tenant, after, +1);
         if (before == State::in_flight && after != State::in_flight && tenant.counts.in_flight == 0) {
-            tenant.idle_since = now;
+            tenant.past.idle_since = now;
         }
         if (tenant.counts.total() == 0) {  // its backlog is consumed (R211)
             std::erase(deferring_, number);
@@ -90,7 +98,7 @@ public:
         }
     }
     void add_processing_time(std::uint32_t number, Nanos now, Nanos amount) {
-        tenants_[number].processing.add(now, amount, thresholds_.processing_time_window);
+        tenants_[number].past.processing.add(now, amount, thresholds_.processing_time_window);
     }
 
     /// Whether a tenant is noisy now (R209, R211).
@@ -98,9 +106,10 @@ public:
         Tenant& tenant = tenants_[number];
         const bool exceeds = exceeds_thresholds(tenant, now, all_in_flight);
         const bool consumed = tenant.counts.visible + tenant.counts.delayed == 0;
-        const bool idle = tenant.counts.in_flight == 0 && now - tenant.idle_since >= thresholds_.quiet_after;
-        tenant.noisy = exceeds || (tenant.noisy && !consumed && !idle);
-        return tenant.noisy;
+        const bool idle =
+            tenant.counts.in_flight == 0 && saturating_subtract(now, tenant.past.idle_since) >= thresholds_.quiet_after;
+        tenant.past.noisy = exceeds || (tenant.past.noisy && !consumed && !idle);
+        return tenant.past.noisy;
     }
 
     /// Sees to it that one message of a tenant can be set aside. Returns whether it could.
@@ -121,6 +130,17 @@ public:
         }
         tenant.deferred->push(ready);
     }
+
+    // For a lease that is undone: the counts, with the past of before.
+    [[nodiscard]] TenantPast past(std::uint32_t number) const noexcept { return tenants_[number].past; }
+    void undo_change(std::uint32_t number, State before, State after, const TenantPast& past) noexcept {
+        Tenant& tenant = tenants_[number];
+        count(tenant, after, -1);
+        count(tenant, before, +1);
+        tenant.past = past;
+    }
+    [[nodiscard]] RecentTime all_processing() const noexcept { return all_; }
+    void undo_all_processing(const RecentTime& before) noexcept { all_ = before; }
 
     /// The tenants that have messages set aside.
     [[nodiscard]] const std::vector<std::uint32_t>& deferring() const noexcept { return deferring_; }
@@ -145,9 +165,7 @@ public:
 private:
     struct Tenant {
         QueueCounts counts{};
-        bool noisy = false;
-        Nanos idle_since{};
-        RecentTime processing{};
+        TenantPast past{};
         std::unique_ptr<ReadyList> deferred{};
     };
 
@@ -157,7 +175,7 @@ private:
             static_cast<double>(own) > thresholds_.in_flight_share * static_cast<double>(all_in_flight)) {
             return true;
         }
-        const Nanos recent = tenant.processing.recent(now, thresholds_.processing_time_window);
+        const Nanos recent = tenant.past.processing.recent(now, thresholds_.processing_time_window);
         if (recent < thresholds_.minimum_processing_time) {
             return false;
         }

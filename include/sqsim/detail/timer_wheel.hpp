@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/commit.hpp"
 #include "sqsim/detail/obtain.hpp"
 #include "sqsim/detail/timer_chunks.hpp"
 
@@ -173,10 +174,7 @@ private:
     /// nothing has changed if not.
     [[nodiscard]] bool lower_limit() noexcept {
         const std::uint64_t lowest = key(*peek());
-        if (wheel_ == nullptr) {
-            wheel_.reset(new (std::nothrow) Wheel);
-        }
-        if (wheel_ == nullptr || !wheel_->pool.reserve(chunks_from(lowest) + reserved_)) {
+        if (!has_wheel_for(chunks_from(lowest) + reserved_)) {
             return false;
         }
         if (limit_ == no_wheel) {
@@ -208,6 +206,14 @@ private:
         }
         limit_ = lowest;
         return true;
+    }
+
+    [[nodiscard]] bool has_wheel_for(std::size_t chunks) noexcept {
+        const Dispensable dispensable{};
+        if (wheel_ == nullptr) {
+            wheel_.reset(new (std::nothrow) Wheel);
+        }
+        return wheel_ != nullptr && wheel_->pool.reserve(chunks);
     }
 
     /// As many chunks as the run and the late ones need in a wheel with this base, at most.
@@ -281,6 +287,7 @@ private:
             if (order(rest)) {
                 return;
             }
+            const Dispensable dispensable{};
             while (rest != nullptr) {
                 TimerChunk* const chunk = TimerPool::take_first(rest);
                 if (rest != nullptr) {

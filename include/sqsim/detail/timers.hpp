@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sqsim/clock/clock.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/record.hpp"
 #include "sqsim/detail/ring.hpp"
 #include "sqsim/detail/timer_wheel.hpp"
@@ -10,6 +11,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace sqsim::inline SQSIM_ABI::detail {
 
@@ -52,17 +54,29 @@ public:
 
     /// Whether deadlines so marked may be `append`ed.
     [[nodiscard]] bool may_rise_to(Nanos deadline) const noexcept { return last_deadline_ <= deadline; }
-    /// Begins to add some default deadlines in a row, not `never`: up to as many calls of `append` as this returns, at
-    /// most `count`, and `finish` follow. Precondition: `may_rise_to`, and memory is reserved.
-    [[gnu::always_inline]] [[nodiscard]] std::size_t begin(Nanos deadline, std::size_t count) const noexcept {
-        return std::min<std::size_t>(count, goes_on(deadline) ? room_ : longest);
+    /// Begins to add some default deadlines in a row, not `never`. Returns: where their places go, at most `count` of
+    /// them; `finish` follows. Precondition: `may_rise_to`, and memory is reserved.
+    [[gnu::always_inline]] [[nodiscard]] std::span<Place> begin(Nanos deadline, std::size_t count) noexcept {
+        const std::span<Place> ahead = places_.ahead();
+        return ahead.first(std::min({count, ahead.size(), std::size_t{goes_on(deadline) ? room_ : longest}}));
     }
-    [[gnu::always_inline]] void append(Place place) noexcept { places_.push_back(place); }
     [[gnu::always_inline]] void finish(Nanos deadline, std::size_t count) noexcept {
         if (count != 0) {
+            places_.count_written(count);
             add_to_run(deadline, sequence_ + 1, count);
             sequence_ += count;
         }
+    }
+
+    /// Adds one such deadline. Precondition: as for `begin`.
+    [[gnu::always_inline]] void append(Nanos deadline, Place place) noexcept {
+        places_.push_back(place);
+        ++sequence_;
+        if (!goes_on(deadline)) [[unlikely]] {
+            begin_run(deadline, sequence_);
+        }
+        runs_.back().present |= std::uint64_t{1} << (longest - room_);
+        --room_;
     }
 
     /// The next entry, stale or not; null if there is none. Valid until the next call.
@@ -86,16 +100,17 @@ public:
         }
     }
 
-    /// Removes the default deadlines that are due, up to the first that another one comes before, and calls
-    /// `visit(place, deadline)` for each, which throws nothing.
+    /// Removes the default deadlines that are due, up to the first that another one comes before, or whole runs until
+    /// they are as many as the piece has left. Calls `visit(place, deadline)` for each, which throws nothing.
     template <class Visit>
-    void end_run(Nanos now, Visit visit) noexcept {
-        while (!runs_.empty() && runs_.front().deadline <= now) {
+    void end_run(Nanos now, Piece& piece, Visit visit) noexcept {
+        while (!piece.is_done() && !runs_.empty() && runs_.front().deadline <= now) {
             const Nanos deadline = runs_.front().deadline;
             const Timer* const other = wheel_.size() == 0 ? nullptr : wheel_.peek();
             if (other != nullptr && other->deadline <= deadline) {
                 return;
             }
+            piece.count(static_cast<std::size_t>(std::popcount(runs_.front().present)));
             for (int rest = std::popcount(runs_.front().present); rest != 0; --rest) {
                 const Place place = places_.front();
                 pop_place();
@@ -149,12 +164,15 @@ private:
     [[gnu::always_inline]] [[nodiscard]] bool goes_on(Nanos deadline) const noexcept {
         return room_ != 0 && last_deadline_ == deadline;
     }
+    [[gnu::noinline]] void begin_run(Nanos deadline, std::uint64_t sequence) noexcept {
+        runs_.push_back({deadline, sequence, 0});
+        last_deadline_ = deadline;
+        room_ = longest;
+    }
     /// The last places are these. Precondition: a run has room for them.
     [[gnu::always_inline]] void add_to_run(Nanos deadline, std::uint64_t sequence, std::size_t count) noexcept {
         if (!goes_on(deadline)) {
-            runs_.push_back({deadline, sequence, 0});
-            last_deadline_ = deadline;
-            room_ = longest;
+            begin_run(deadline, sequence);
         }
         runs_.back().present |= (~std::uint64_t{0} >> (longest - count)) << (longest - room_);
         room_ -= static_cast<std::uint32_t>(count);

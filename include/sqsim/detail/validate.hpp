@@ -8,6 +8,7 @@
 #include "sqsim/options.hpp"
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,15 @@ namespace sqsim::inline SQSIM_ABI::detail {
 
 [[nodiscard]] inline MaybeError check_attribute(std::string_view name, std::size_t value, std::size_t least,
                                                 std::size_t most) {
+    if (value >= least && value <= most) {
+        return {};
+    }
+    return Error{Errc::invalid_attribute_value, "Invalid value for the parameter " + std::string{name} +
+                                                    ". Reason: " + std::to_string(value) + " is not between " +
+                                                    std::to_string(least) + " and " + std::to_string(most) + "."};
+}
+
+[[nodiscard]] inline MaybeError check_attribute(std::string_view name, int value, int least, int most) {
     if (value >= least && value <= most) {
         return {};
     }
@@ -65,6 +75,21 @@ namespace sqsim::inline SQSIM_ABI::detail {
                         : "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
 }
 
+/// Limits that are counts: with less than one, no call that they are for could ever succeed.
+[[nodiscard]] inline MaybeError check_limits(const Limits& limits) {
+    constexpr int most = std::numeric_limits<int>::max();
+    if (auto error = check_attribute("maximum_number_of_messages", limits.maximum_number_of_messages, 1, most)) {
+        return error;
+    }
+    if (auto error = check_attribute("maximum_receive_count", limits.maximum_receive_count, 1, most)) {
+        return error;
+    }
+    if (auto error = check_attribute("maximum_move_rate", limits.maximum_move_rate, 1, most)) {
+        return error;
+    }
+    return check_attribute("fifo_backlog_window", limits.fifo_backlog_window, std::size_t{1}, unlimited);
+}
+
 /// What both kinds of queue are constructed with.
 template <class Options>
 [[nodiscard]] MaybeError check_queue_options(const Options& options, bool fifo) {
@@ -78,6 +103,7 @@ template <class Options>
             error = std::move(found);
         }
     };
+    also([&] { return check_limits(limits); });
     also([&] {
         return check_attribute("VisibilityTimeout", options.visibility_timeout, Nanos::zero(),
                                limits.maximum_visibility_timeout);
@@ -120,9 +146,10 @@ template <class Options>
             return check_attribute("deduplication_interval", options.deduplication_interval, Nanos::zero(), never);
         });
         also([&] {
-            return check_attribute("maximum_calls_per_second", options.maximum_calls_per_second, 1, unlimited);
+            return check_attribute("maximum_calls_per_second", options.maximum_calls_per_second, std::size_t{1},
+                                   unlimited);
         });
-        also([&] { return check_attribute("partitions", options.partitions, 1, 1'000'000); });
+        also([&] { return check_attribute("partitions", options.partitions, std::size_t{1}, std::size_t{1'000'000}); });
     }
     return error;
 }
@@ -210,6 +237,12 @@ inline void require_good_receive(const ReceiveMessageOptions& options, const Lim
                                                                   ". You have sent " + std::to_string(entries) + "."};
     }
     return {};
+}
+
+[[gnu::always_inline]] inline void require_batch(std::size_t entries, std::string_view entry, const Limits& limits) {
+    if (entries - 1 >= limits.maximum_batch_entries) [[unlikely]] {
+        raise_if(check_batch(entries, entry, limits));
+    }
 }
 
 /// R75: the constant of the service, not the queue's own maximum.

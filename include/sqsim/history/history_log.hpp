@@ -8,6 +8,7 @@
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/error.hpp"
 #include "sqsim/history/detail/answer.hpp"
+#include "sqsim/history/detail/number_table.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/options.hpp"
@@ -16,7 +17,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -117,17 +117,19 @@ public:
         const auto options = queue.options();
         const std::lock_guard lock{mutex_};
         const auto next = static_cast<std::uint32_t>(history_.queues.size());
+        QueueFacts facts;
+        history_.queues.reserve(history_.queues.size() + 1);
+        facts.name = options.name;
+        facts.message_retention_period = options.message_retention_period;
+        facts.max_number_of_messages = options.limits.maximum_number_of_messages;
+        if constexpr (requires { options.deduplication_scope; }) {
+            facts.fifo = true;
+            facts.deduplicates_by_group = options.deduplication_scope == DeduplicationScope::message_group;
+            facts.deduplication_interval = options.deduplication_interval;
+        }
         const auto [found, is_new] = queues_.try_emplace(&queue, next);
         if (is_new) {
-            QueueFacts& facts = history_.queues.emplace_back();
-            facts.name = options.name;
-            facts.message_retention_period = options.message_retention_period;
-            facts.max_number_of_messages = options.limits.maximum_number_of_messages;
-            if constexpr (requires { options.deduplication_scope; }) {
-                facts.fifo = true;
-                facts.deduplicates_by_group = options.deduplication_scope == DeduplicationScope::message_group;
-                facts.deduplication_interval = options.deduplication_interval;
-            }
+            history_.queues.push_back(std::move(facts));
         }
         return found->second;
     }
@@ -140,7 +142,31 @@ public:
 
     [[nodiscard]] std::chrono::nanoseconds now() const { return sqsim::detail::to_nanos(clock_.now()); }
 
+    /// Memory for the operations of a call that begins. For as long as it lasts, so many can be noted without an error:
+    /// a call that has happened must not throw because it cannot be recorded.
+    class [[nodiscard]] Expected {
+    public:
+        Expected(HistoryLog& log, std::size_t operations) : log_{log}, operations_{operations} {
+            const std::lock_guard lock{log_.mutex_};
+            log_.reserve(log_.expected_ + operations_);
+            log_.expected_ += operations_;
+        }
+        Expected(const Expected&) = delete;
+        Expected& operator=(const Expected&) = delete;
+        ~Expected() {
+            const std::lock_guard lock{log_.mutex_};
+            log_.expected_ -= operations_;
+        }
+
+    private:
+        HistoryLog& log_;
+        std::size_t operations_;
+    };
+    /// Errors: `std::bad_alloc`.
+    Expected expect(std::size_t operations) { return {*this, operations}; }
+
     /// One call was answered. Its operations are added by `add(Entry)` calls of `note`, at one and the same time.
+    /// Precondition: they are expected.
     template <class Note>
     void answered(Note note) {
         const std::lock_guard lock{mutex_};
@@ -160,8 +186,8 @@ public:
 
         void add_send(Operation operation, std::string_view group, std::string_view deduplication,
                       const SendMessageResult* result, Answer answer) {
-            operation.group = log_.number(log_.groups_, group);
-            operation.deduplication = log_.number(log_.deduplications_, deduplication);
+            operation.group = number(log_.groups_, group);
+            operation.deduplication = number(log_.deduplications_, deduplication);
             if (result != nullptr) {
                 operation.message = log_.message(result->message_id);
                 answer = result->deduplicated ? Answer::deduplicated : Answer::ok;
@@ -178,9 +204,9 @@ public:
             operation.duration = {};
             for (const auto& message : messages) {
                 operation.message = log_.message(message.message_id());
-                operation.receipt = log_.receipt(message.receipt_handle(), operation.message).number;
-                operation.group = log_.number(log_.groups_, message.message_group_id());
-                operation.deduplication = log_.number(log_.deduplications_, message.message_deduplication_id());
+                operation.receipt = log_.receipts_.find_or_add(message.receipt_handle(), operation.message).number;
+                operation.group = number(log_.groups_, message.message_group_id());
+                operation.deduplication = number(log_.deduplications_, message.message_deduplication_id());
                 operation.receive_count = static_cast<std::int32_t>(message.approximate_receive_count());
                 operation.content = detail::content_of(message.body(), message.message_attributes());
                 add(operation, answer);
@@ -188,9 +214,9 @@ public:
         }
 
         void add_by_handle(Operation operation, const ReceiptHandle& handle, Answer answer) {
-            const Receipt& receipt = log_.receipt(handle, 0);
+            const auto& receipt = log_.receipts_.find_or_add(handle, 0);
             operation.receipt = receipt.number;
-            operation.message = receipt.message;
+            operation.message = receipt.value;
             add(operation, answer);
         }
 
@@ -201,30 +227,29 @@ public:
     };
 
 private:
-    struct Receipt {
-        std::uint32_t number;
-        std::uint32_t message;
+    struct Nothing {};
+    struct LowBits {
+        std::size_t operator()(const sqsim::detail::Fingerprint& id) const noexcept {
+            return static_cast<std::size_t>(id.low);
+        }
     };
-    using Numbers = std::map<std::string, std::uint32_t, std::less<>>;
+    using Names = detail::NumberTable<sqsim::detail::Fingerprint, Nothing, LowBits>;
 
-    [[nodiscard]] static std::uint32_t number(Numbers& numbers, std::string_view text) {
-        if (text.empty()) {
-            return 0;
-        }
-        auto found = numbers.find(text);
-        if (found == numbers.end()) {
-            found = numbers.emplace(text, static_cast<std::uint32_t>(numbers.size() + 1)).first;
-        }
-        return found->second;
+    [[nodiscard]] static std::uint32_t number(Names& names, std::string_view text) noexcept {
+        return text.empty() ? 0 : names.find_or_add(sqsim::detail::fingerprint(text), {}).number;
     }
 
-    [[nodiscard]] std::uint32_t message(const MessageId& id) {
-        return messages_.try_emplace(id, static_cast<std::uint32_t>(messages_.size() + 1)).first->second;
-    }
+    [[nodiscard]] std::uint32_t message(const MessageId& id) noexcept { return messages_.find_or_add(id, {}).number; }
 
-    [[nodiscard]] const Receipt& receipt(const ReceiptHandle& handle, std::uint32_t message) {
-        const auto next = static_cast<std::uint32_t>(receipts_.size() + 1);
-        return receipts_.try_emplace(handle, Receipt{next, message}).first->second;
+    void reserve(std::size_t operations) {
+        auto& all = history_.operations;
+        if (all.capacity() - all.size() < operations) {
+            all.reserve(std::max(all.size() + operations, 2 * all.capacity()));
+        }
+        messages_.reserve(operations);
+        receipts_.reserve(operations);
+        groups_.reserve(operations);
+        deduplications_.reserve(operations);
     }
 
     C& clock_;
@@ -232,10 +257,11 @@ private:
     History history_{};
     std::chrono::nanoseconds now_ = std::chrono::nanoseconds::min();
     std::unordered_map<const void*, std::uint32_t> queues_{};
-    std::unordered_map<MessageId, std::uint32_t> messages_{};
-    std::unordered_map<ReceiptHandle, Receipt> receipts_{};
-    Numbers groups_{};
-    Numbers deduplications_{};
+    detail::NumberTable<MessageId, Nothing> messages_{};
+    detail::NumberTable<ReceiptHandle, std::uint32_t> receipts_{};  // each with its message
+    Names groups_{};
+    Names deduplications_{};
+    std::size_t expected_ = 0;  // operations of calls that have begun
 };
 
 template <class C>

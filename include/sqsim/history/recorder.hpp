@@ -57,17 +57,17 @@ public:
 
     /// Sends to a standard queue.
     template <class Text>
-    SendMessageResult send_message(Text&& body, SendMessageOptions options = {}) requires(!is_fifo) {
+    SendMessageResult send_message(Text&& body, const SendMessageOptions& options = {}) requires(!is_fifo) {
         const Sent sent = begin_send(body, options.message_group_id, options);
-        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), std::move(options)); });
+        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), options); });
     }
 
     /// Sends to a FIFO queue.
     template <class Text>
     SendMessageResult send_message(Text&& body, std::string_view group,
-                                   FifoSendMessageOptions options = {}) requires is_fifo {
+                                   const FifoSendMessageOptions& options = {}) requires is_fifo {
         const Sent sent = begin_send(body, group, options);
-        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), group, std::move(options)); });
+        return send(sent, [&] { return queue_.send_message(std::forward<Text>(body), group, options); });
     }
 
     /// Sends a batch. Each entry is an operation of its own.
@@ -77,6 +77,7 @@ public:
         for (const Entry& entry : entries) {
             sent.push_back(begin_entry(entry));
         }
+        const auto expected = log_.expect(entries.size());
         using Results = decltype(queue_.send_messages(entries));
         return detail::record_call([&] { return queue_.send_messages(entries); },
                                    [&](const Results* results, Answer answer) {
@@ -126,6 +127,7 @@ public:
 
     auto delete_messages(std::span<const ReceiptHandle> handles) {
         const Operation operation = begin(Action::delete_message);
+        const auto expected = log_.expect(handles.size());
         return detail::record_call([&] { return queue_.delete_messages(handles); },
                                    [&](const auto* results, Answer answer) {
                                        log_.answered([&](auto log) {
@@ -157,6 +159,7 @@ public:
 
     void purge() {
         const Operation operation = begin(Action::purge);
+        const auto expected = log_.expect(1);
         detail::record_call(
             [&] { return queue_.purge(), true; },
             [&](const bool*, Answer answer) { log_.answered([&](auto log) { log.add(operation, answer); }); });
@@ -166,6 +169,7 @@ public:
     void set_delay(std::chrono::nanoseconds delay) {
         Operation operation = begin(Action::set_delay);
         operation.duration = delay;
+        const auto expected = log_.expect(1);
         detail::record_call(
             [&] { return queue_.set_delay(delay), true; },
             [&](const bool*, Answer answer) { log_.answered([&](auto log) { log.add(operation, answer); }); });
@@ -222,6 +226,7 @@ private:
 
     template <class Call>
     SendMessageResult send(const Sent& sent, Call call) {
+        const auto expected = log_.expect(1);
         return detail::record_call(call, [&](const SendMessageResult* result, Answer answer) {
             log_.answered(
                 [&](auto log) { log.add_send(sent.operation, sent.group, sent.deduplication, result, answer); });
@@ -230,6 +235,7 @@ private:
 
     template <class Call>
     HandleResult by_handle(const Operation& operation, const ReceiptHandle& handle, Call call) {
+        const auto expected = log_.expect(1);
         return detail::record_call(call, [&](const HandleResult* result, Answer answer) {
             log_.answered([&](auto log) {
                 log.add_by_handle(operation, handle, result != nullptr ? detail::answer_of(*result) : answer);
@@ -242,6 +248,13 @@ private:
             std::min(out.size(), static_cast<std::size_t>(std::max(options.max_number_of_messages, 0))));
     }
 
+    /// How many messages an answer may have: where limits allow more than a few, about as many as there are.
+    [[nodiscard]] std::size_t most_to_expect(int maximum) const {
+        constexpr std::size_t few = 1'000;
+        const auto most = static_cast<std::size_t>(std::max(maximum, 0));
+        return most <= few ? most : std::min(most, std::max(few, queue_.counts().total()));
+    }
+
     template <class Call, class MessagesOf>
     auto receive(const ReceiveMessageOptions& options, int maximum, std::span<const ReceiptHandle> done, Call call,
                  MessagesOf messages_of) {
@@ -252,6 +265,7 @@ private:
         operation.maximum = maximum;
         operation.duration = options.visibility_timeout.value_or(attributes.visibility_timeout);
         operation.wait = options.wait_time.value_or(attributes.receive_message_wait_time);
+        const auto expected = log_.expect(1 + done.size() + most_to_expect(maximum));
         using Result = decltype(call());
         return detail::record_call(call, [&](const Result* result, Answer answer) {
             const Messages messages = result != nullptr ? messages_of(*result) : Messages{};

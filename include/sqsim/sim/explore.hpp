@@ -18,6 +18,8 @@ namespace sqsim {
 inline namespace SQSIM_ABI {
 namespace sim {
 
+// An option that makes no sense (`sim/search/check_options.hpp`) throws `std::invalid_argument`; nothing is run then.
+
 /// Replays one plan, by its token.
 /// Returns: the violation with its timeline, or that nothing is violated any more. A token whose fault never comes
 /// about is an error (`Verdict::stale_token`), as is one that is malformed.

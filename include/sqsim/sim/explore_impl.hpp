@@ -10,6 +10,7 @@
 #include "sqsim/sim/options.hpp"
 #include "sqsim/sim/report.hpp"
 #include "sqsim/sim/report_text.hpp"
+#include "sqsim/sim/search/check_options.hpp"
 #include "sqsim/sim/search/explorer.hpp"
 #include "sqsim/sim/search/plan_workers.hpp"
 #include "sqsim/sim/search/report_builder.hpp"
@@ -57,6 +58,7 @@ template <class Make>
 
 SQSIM_EXPLORE_INLINE Report replay(std::string_view token, const ReplayOptions& options,
                                    const std::function<void(World&)>& scenario) {
+    detail::check_options(options);
     return detail::report_or_shortage(Report::Method::replay, options.name, [&]() -> Report {
         Report report;
         report.method = Report::Method::replay;
@@ -99,6 +101,7 @@ SQSIM_EXPLORE_INLINE Report replay(std::string_view token, const std::function<v
 }
 
 SQSIM_EXPLORE_INLINE Report explore(const ExploreOptions& options, const std::function<void(World&)>& scenario) {
+    detail::check_options(options);
     return detail::report_or_shortage(Report::Method::explore, options.name, [&]() -> Report {
         if (const std::optional<std::string> token = detail::token_from_environment(options.name)) {
             return replay(*token, detail::replay_options(options), scenario);
@@ -174,6 +177,7 @@ SQSIM_EXPLORE_INLINE Report explore(const std::function<void(World&)>& scenario)
 }
 
 SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::function<void(World&)>& scenario) {
+    detail::check_options(options);
     return detail::report_or_shortage(Report::Method::sample, options.name, [&]() -> Report {
         const detail::TerminateHint hint;
         detail::SampledSchedules schedules{options};
@@ -208,6 +212,7 @@ SQSIM_EXPLORE_INLINE Report sample(const SampleOptions& options, const std::func
 
 SQSIM_EXPLORE_INLINE Report run_bytes(std::span<const std::uint8_t> bytes, const std::function<void(World&)>& scenario,
                                       const SampleOptions& options) {
+    detail::check_options(options);
     return detail::report_or_shortage(Report::Method::bytes, options.name, [&]() -> Report {
         const detail::TerminateHint hint;
         detail::Runner runner{detail::run_settings(options), scenario, unlimited};

@@ -62,13 +62,13 @@ struct ExploreOptions {
     /// How many plans with a crash are run in both crash modes. One that fails is always confirmed with `abandon`.
     std::size_t maximum_abandoned = 2'000;
     bool reduce_by_state = true;          // where `World::state` tells what is durable
-    std::size_t stack_size = 256 * 1024;  // of each consumer, in bytes
+    std::size_t stack_size = 256 * 1024;  // of each consumer, in bytes; up to 1 GiB
     /// After how much real time without a step the exploration says where it stands still; zero: never.
     std::chrono::milliseconds watchdog = std::chrono::seconds{10};
     std::function<void(std::string_view)> on_standstill{};  // gets the text instead of stderr, in a thread
     /// How many threads call the scenario, to the same result. With more than one, executions must share nothing that
     /// they change.
-    int threads = 1;
+    int threads = 1;  // to 1,024
 };
 
 /// How to sample. Each execution draws each kind of fault with one probability, and lets it happen with another.
@@ -91,7 +91,7 @@ struct SampleOptions {
     std::function<void(std::string_view)> on_standstill{};
     /// Chooses who goes on by random priorities, which finds every bug of this depth with a probability that the report
     /// bounds. Every other run is without faults. Offers preemptions in any case.
-    std::optional<int> pct_depth{};
+    std::optional<int> pct_depth{};  // 1 to 1,000
 };
 
 /// How to replay: as the exploration that made the token.

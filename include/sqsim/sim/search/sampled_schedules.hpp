@@ -33,7 +33,7 @@ public:
                                            !options.offered.without(Fault::preempt).empty()} {
         if (options.pct_depth) {
             bound_.emplace();
-            bound_->depth = static_cast<std::size_t>(std::max(*options.pct_depth, 1));
+            bound_->depth = static_cast<std::size_t>(*options.pct_depth);
         }
     }
 

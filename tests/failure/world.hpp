@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
+#pragma once
 
-// Every allocation of ordinary programs fails, one in each run. The call that needed it may throw; what it was to do
-// has then not happened at all, and everything else goes on. At the end the queues are drained and compared with a
-// model.
+// Ordinary programs in which every allocation fails, one in each run. The call that needed it may throw; what it was to
+// do has then not happened at all, and everything else goes on. At the end the queues are drained and compared with a
+// model. An allocation in a commit is a problem whether it fails or not.
 
-#include "catch.hpp"
 #include "watched_memory.hpp"
 
-#include "sqsim/detail/timer_wheel.hpp"
+#include "sqsim/any_queue.hpp"
+#include "sqsim/history/check_history.hpp"
+#include "sqsim/history/recorder.hpp"
 #include "sqsim/move_task.hpp"
 #include "sqsim/sqsim.hpp"
 
@@ -22,6 +24,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -85,13 +88,25 @@ class World {
 public:
     using Body = typename Q::body_type;
     using Message = typename Q::message_type;
-    static constexpr bool is_fifo = !requires(Q & q, sqsim::ChoiceSource* source) { q.decide_by(source); };
+    static constexpr bool is_fifo = requires(const Q& queue) { queue.options().deduplication_scope; };
     static constexpr bool is_text = std::is_same_v<Body, std::string>;
     using Options = std::conditional_t<is_fifo, sqsim::FifoQueueOptions, sqsim::QueueOptions>;
 
     explicit World(Problems& problems) : problems_{problems} {}
 
     // What a program does.
+
+    /// Calls go through an `AnyQueue` or a `Recorder` from now on, where these have them.
+    void call_through_any_queue() {
+        if constexpr (is_text) {
+            any_.emplace(*queue_);
+        }
+    }
+    void call_through_recorder() {
+        make(log_, clock_);
+        make(recorder_, *queue_, *log_, "a client with a name that needs memory");
+        do_else("note_redrive_policy", [&](Q& queue, auto&) { log_->note_redrive_policy(queue, *dead_, 3); });
+    }
 
     /// Sends a message; with options if `delay` or `optioned` says so.
     void send(bool optioned = false, Nanos delay = 0ns, const std::string& group = "") {
@@ -109,25 +124,35 @@ public:
     }
 
     /// Sends some messages in one call, the way that has entries.
-    void send_batch(std::size_t count) {
+    void send_batch(std::size_t count, bool optioned = false) {
+        using Entry = std::conditional_t<is_fifo, sqsim::FifoSendMessageEntry<Body>, sqsim::SendMessageEntry<Body>>;
+        const std::size_t first = sent_.size();
         for (int attempt = 0; attempt < 2; ++attempt) {
-            bool threw = false;
-            bool all = true;
-            const std::size_t first = sent_.size();
-            if constexpr (is_fifo) {
-                std::vector<sqsim::FifoSendMessageEntry<Body>> entries;
-                for (std::size_t i = 0; i < count; ++i) {
-                    entries.push_back({make_body<Body>(first + i), "group-" + std::to_string((first + i) % 5), {}});
-                    entries.back().options.message_deduplication_id = id_of(first + i);
+            std::vector<Entry> entries;
+            std::vector<sqsim::AnySendMessageEntry> any_entries;
+            for (std::size_t i = 0; i < count; ++i) {
+                Entry& entry = entries.emplace_back();
+                entry.body = make_body<Body>(first + i);
+                set_options(entry.options, optioned);
+                if constexpr (is_fifo) {
+                    entry.message_group_id = group_of(first + i);
+                    entry.options.message_deduplication_id = id_of(first + i);
                 }
-                threw = send_entries(entries, all);
-            } else {
-                std::vector<sqsim::SendMessageEntry<Body>> entries;
-                for (std::size_t i = 0; i < count; ++i) {
-                    entries.push_back({make_body<Body>(first + i), {}});
+                if constexpr (is_text) {
+                    auto& options = any_entries.emplace_back(sqsim::AnySendMessageEntry{entry.body}).options;
+                    set_options(options, optioned);
+                    options.message_group_id = group_of(first + i);
+                    options.message_deduplication_id = is_fifo ? id_of(first + i) : "";
                 }
-                threw = send_entries(entries, all);
             }
+            bool all = true;
+            const bool threw = call([&] {
+                for (const auto& result : any_        ? any_->send_messages(any_entries)
+                                          : recorder_ ? recorder_->send_messages(entries)
+                                                      : queue_->send_messages(entries)) {
+                    all = all && result && !result->deduplicated;
+                }
+            });
             if (threw) {
                 check("a batch of sends");
                 continue;
@@ -136,10 +161,11 @@ public:
                 problem("an entry of a batch was refused or deduplicated");
             }
             for (std::size_t i = 0; i < count; ++i) {
-                note_sent(is_fifo ? "group-" + std::to_string(sent_.size() % 5) : "", 0ns);
+                note_sent(group_of(first + i), 0ns);
             }
             return;
         }
+        problem("a batch of sends threw without a failure");
     }
 
     /// Sends some messages, the fastest way that there is.
@@ -175,40 +201,44 @@ public:
 
     enum class How { one, vector, span, erasing };
 
-    /// Receives, and once more if memory failed. Returns: the numbers of what came.
+    /// Receives, and once more if memory failed. `done` is deleted with it, if it is the way that deletes. Returns: the
+    /// numbers of what came.
     std::vector<std::size_t> receive(How how, std::size_t most, std::optional<Nanos> timeout = {},
-                                     const std::string& attempt_id = "") {
+                                     const std::string& attempt_id = "", const std::vector<std::size_t>& done = {}) {
+        std::vector<sqsim::ReceiptHandle> handles;
+        for (const std::size_t number : done) {
+            handles.push_back(sent_[number].handle);
+        }
+        const sqsim::ReceiveMessageOptions options{.max_number_of_messages = static_cast<int>(most),
+                                                   .visibility_timeout = timeout,
+                                                   .receive_request_attempt_id = attempt_id};
         for (int attempt = 0; attempt < 2; ++attempt) {
-            std::vector<Message> messages;
-            std::vector<Message> out(how == How::span || how == How::erasing ? most : 0);
-            sqsim::ReceiveMessageOptions options{.max_number_of_messages = static_cast<int>(most),
-                                                 .visibility_timeout = timeout,
-                                                 .receive_request_attempt_id = attempt_id};
-            std::optional<Message> one;
-            std::size_t count = 0;
-            const bool threw = call([&] {
-                if (how == How::one) {
-                    one = queue_->receive_message(options);
-                } else if (how == How::vector) {
-                    messages = queue_->receive_messages(options);
-                } else if (how == How::span) {
-                    count = queue_->receive_messages(std::span{out}, options);
-                } else {
-                    count = queue_->delete_and_receive({}, std::span{out}, options);
+            if constexpr (is_text) {
+                if (any_ && how != How::span && how != How::erasing) {
+                    std::vector<sqsim::AnyMessage> messages;
+                    if (!call([&] { messages = receive_any(how, options); })) {
+                        return note_received(messages, how == How::one ? 1 : most, timeout, !attempt_id.empty());
+                    }
+                    check("a receive of any queue");
+                    continue;
                 }
+            }
+            std::vector<Message> out(how == How::span || how == How::erasing ? most : 0);
+            std::vector<Message> messages;
+            const bool threw = call([&] {
+                messages = recorder_ ? receive_by(*recorder_, how, options, handles, out)
+                                     : receive_by(*queue_, how, options, handles, out);
             });
             if (threw) {
                 check("a receive");
                 continue;
             }
-            if (one) {
-                messages.push_back(std::move(*one));
+            for (const std::size_t number : done) {
+                sent_[number].state = State::gone;
             }
-            for (std::size_t i = 0; i < count; ++i) {
-                messages.push_back(std::move(out[i]));
-            }
-            return note_received(messages, how == How::one ? 1 : most, timeout.value_or(default_timeout_),
-                                 !attempt_id.empty());
+            // A call that has deleted does not throw for want of memory any more: it receives nothing instead.
+            const bool may_return_less = !attempt_id.empty() || (!done.empty() && has_failed());
+            return note_received(messages, how == How::one ? 1 : most, timeout, may_return_less);
         }
         problem("a receive threw without a failure");
         return {};
@@ -217,7 +247,12 @@ public:
     void change(std::size_t number, Nanos timeout) {
         for (int attempt = 0; attempt < 2; ++attempt) {
             sqsim::HandleResult result;
-            if (call([&] { result = queue_->change_message_visibility(sent_[number].handle, timeout); })) {
+            const auto& handle = sent_[number].handle;
+            if (call([&] {
+                    result = any_        ? any_->change_message_visibility(handle, timeout)
+                             : recorder_ ? recorder_->change_message_visibility(handle, timeout)
+                                         : queue_->change_message_visibility(handle, timeout);
+                })) {
                 check("a change of visibility");
                 continue;
             }
@@ -233,7 +268,12 @@ public:
     void erase(std::size_t number) {
         for (int attempt = 0; attempt < 2; ++attempt) {
             sqsim::HandleResult result;
-            if (call([&] { result = queue_->delete_message(sent_[number].handle); })) {
+            const auto& handle = sent_[number].handle;
+            if (call([&] {
+                    result = any_        ? any_->delete_message(handle)
+                             : recorder_ ? recorder_->delete_message(handle)
+                                         : queue_->delete_message(handle);
+                })) {
                 check("a delete");
                 continue;
             }
@@ -253,8 +293,17 @@ public:
         for (int attempt = 0; attempt < 2 && !numbers.empty(); ++attempt) {
             bool all = true;
             if (call([&] {
-                    for (const sqsim::HandleResult& result : queue_->delete_messages(handles)) {
-                        all = all && result.success;
+                    const auto look_at = [&](const auto& results) {
+                        for (const sqsim::HandleResult& result : results) {
+                            all = all && result.success;
+                        }
+                    };
+                    if (any_) {
+                        look_at(any_->delete_messages(handles));
+                    } else if (recorder_) {
+                        look_at(recorder_->delete_messages(handles));
+                    } else {
+                        look_at(queue_->delete_messages(handles));
                     }
                 })) {
                 check("a batch of deletes");
@@ -271,23 +320,19 @@ public:
     }
 
     void advance(Nanos step) {
-        const auto end = clock_.now() + step;
-        if (call([&] { clock_.advance(step); })) {
-            problem("the clock's advance threw");
-            clock_.advance_to(end);
-        }
-        for (auto& message : sent_) {
-            if ((message.state == State::in_flight || message.state == State::delayed) &&
-                message.until <= clock_.now().time_since_epoch()) {
-                message.state = State::visible;
-            }
-        }
-        check("time has passed");
+        pass_time("advance", clock_.now() + step, [&] { clock_.advance(step); });
+    }
+    void step_stepwise(Nanos step) {
+        pass_time("advance_stepwise", clock_.now() + step, [&] { clock_.advance_stepwise(step, 0); });
+    }
+    void step_to_next_event() {
+        pass_time("advance_to_next_event", clock_.next_event().value_or(clock_.now()),
+                  [&] { clock_.advance_to_next_event(); });
     }
 
     void purge() {
         for (int attempt = 0; attempt < 2; ++attempt) {
-            if (call([&] { queue_->purge(); })) {
+            if (call([&] { any_ ? any_->purge() : recorder_ ? recorder_->purge() : queue_->purge(); })) {
                 check("a purge");
                 continue;
             }
@@ -314,18 +359,52 @@ public:
         }
     }
 
-    void move_back(std::optional<int> per_second) {
+    void never_bury() {
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            if (!call([&] { queue_->clear_redrive_policy(); })) {
+                return;
+            }
+            problem("clear_redrive_policy threw");
+        }
+    }
+
+    /// Starts to move the dead letters back, to where they came from or to the queue.
+    void move_back(std::optional<int> per_second, bool names_destination = false) {
         moves_ = true;
+        const sqsim::MoveTaskOptions options{.max_number_of_messages_per_second = per_second};
         for (int attempt = 0; attempt < 2; ++attempt) {
             if (!call([&] {
-                    static_cast<void>(
-                        sqsim::start_message_move_task(*dead_, {.max_number_of_messages_per_second = per_second}));
+                    task_ = names_destination ? sqsim::start_message_move_task(*dead_, *queue_, options)
+                                              : sqsim::start_message_move_task(*dead_, options);
                 })) {
                 return;
             }
             check("start_message_move_task");
         }
         problem("start_message_move_task threw without a failure");
+    }
+
+    Q& dead_letter_queue() { return *dead_; }
+    /// The last of the tasks that were started, if there is one.
+    std::optional<sqsim::MessageMoveTask<Q>>& task() { return task_; }
+
+    /// Sets an attribute of the queue. `get(options)` is what it was set to.
+    template <class Set, class Get, class Value>
+    void set(const char* what, Set set_it, Get get, const Value& value) {
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            const auto before = get(queue_->options());
+            if (!call([&] { set_it(*queue_, value); })) {
+                if (get(queue_->options()) != value) {
+                    problem(std::string{what} + " had no effect");
+                }
+                return;
+            }
+            if (get(queue_->options()) != before) {
+                problem(std::string{what} + " threw and set the attribute");
+            }
+            check(what);
+        }
+        problem(std::string{what} + " threw without a failure");
     }
 
     /// Any other call, which changes nothing of the messages.
@@ -340,7 +419,11 @@ public:
     }
 
     void set_delay(Nanos delay) {
-        do_else("set_delay", [&](Q& queue, auto&) { queue.set_delay(delay); });
+        const auto set_it = [&](Q& queue, Nanos value) {
+            recorder_ ? recorder_->set_delay(value) : queue.set_delay(value);
+        };
+        set(
+            "set_delay", set_it, [](const auto& options) { return options.delay; }, delay);
         delay_ = delay;
     }
 
@@ -370,13 +453,17 @@ public:
                 is_fifo ? "a-source-with-a-name-that-needs-memory.fifo" : "a-source-with-a-name-of-its-own-in-memory";
             world.default_timeout_ = options.visibility_timeout;
             world.delay_ = options.delay;
-            world.make(world.dead_, dead);
-            world.make(world.queue_, options);
+            world.make(world.dead_, world.clock_, dead);
+            world.make(world.queue_, world.clock_, options);
             program(world);
             watched::fails_at = 0;
             has_failed = watched::allocations.load() >= n;
             world.check("the end of the program");
+            world.check_record();
             world.drain();
+        }
+        if (watched::in_commits.exchange(0) != 0) {
+            problems.push_back("a commit allocates");
         }
         if (problems.empty() && watched::living != before) {
             problems.push_back("leak: " + std::to_string(watched::living - before) + " allocations are left");
@@ -387,12 +474,37 @@ public:
 private:
     static constexpr const char* trace = "Root=1-5759e988-bd862e3fe1be46a994272793";
 
-    void make(std::unique_ptr<Q>& queue, const Options& options) {
-        if (call([&] { queue = std::make_unique<Q>(clock_, options); })) {
-            queue = std::make_unique<Q>(clock_, options);
+    /// What time does cannot fail.
+    template <class Pass>
+    void pass_time(const char* what, sqsim::ManualClock::time_point end, Pass pass) {
+        if (call(pass)) {
+            problem(std::string{what} + " threw");
+            clock_.advance_to(end);
+        }
+        for (auto& message : sent_) {
+            if ((message.state == State::in_flight || message.state == State::delayed) &&
+                message.until <= clock_.now().time_since_epoch()) {
+                message.state = State::visible;
+            }
+        }
+        check("time has passed");
+    }
+
+    using Recorder = sqsim::history::Recorder<Q, sqsim::ManualClock>;
+    using Log = sqsim::history::HistoryLog<sqsim::ManualClock>;
+
+    template <class T, class... Arguments>
+    void make(std::unique_ptr<T>& object, Arguments&&... arguments) {
+        if (call([&] { object = std::make_unique<T>(arguments...); })) {
+            object = std::make_unique<T>(arguments...);
         }
     }
 
+    bool has_failed() const {
+        return watched::fails_at != 0 && watched::allocations.load() >= watched::fails_at.load();
+    }
+
+    static std::string group_of(std::size_t number) { return is_fifo ? "group-" + std::to_string(number % 5) : ""; }
     static std::string id_of(std::size_t number) { return "an-id-of-thirty-six-characters-" + std::to_string(number); }
 
     /// Calls with failures. Returns whether memory failed.
@@ -412,31 +524,60 @@ private:
         return threw;
     }
 
+    template <class SendOptions>
+    static void set_options(SendOptions& options, bool optioned) {
+        if (optioned) {
+            options.message_attributes = {{"kind", {.value = "some value that is not short at all"}}};
+            options.aws_trace_header = trace;
+        }
+    }
     bool try_send(std::size_t number, bool optioned, Nanos delay, const std::string& group) {
         Body body = make_body<Body>(number);
-        const sqsim::MessageAttributes attributes{{"kind", {.value = "some value that is not short at all"}}};
         bool deduplicated = false;
         const std::string id = id_of(number);
         const bool threw = call([&] {
-            if constexpr (is_fifo) {
-                sqsim::FifoSendMessageOptions options;  // g++ 12 destroys too much if a designated initializer throws
-                options.message_deduplication_id = id;
-                if (optioned) {
-                    options.message_attributes = attributes;
-                    options.aws_trace_header = trace;
+            if constexpr (is_text) {
+                if (any_) {
+                    sqsim::AnySendMessageOptions options;  // g++ 12 destroys too much if a designated one throws
+                    set_options(options, optioned);
+                    options.message_group_id = group;
+                    if (is_fifo) {
+                        options.message_deduplication_id = id;
+                    } else if (delay != 0ns) {
+                        options.delay = delay;
+                    }
+                    deduplicated = (number % 3 == 0 ? any_->try_send_message(body, std::move(options)).value()
+                                                    : any_->send_message(body, std::move(options)))
+                                       .deduplicated;
+                    return;
                 }
-                deduplicated = queue_->send_message(std::move(body), group, std::move(options)).deduplicated;
-            } else if (optioned || delay != 0ns || !group.empty()) {
+            }
+            if constexpr (is_fifo) {
+                sqsim::FifoSendMessageOptions options;
+                options.message_deduplication_id = id;
+                set_options(options, optioned);
+                if (recorder_) {
+                    deduplicated = recorder_->send_message(std::move(body), group, std::move(options)).deduplicated;
+                } else if (number % 3 == 0) {
+                    deduplicated =
+                        queue_->try_send_message(std::move(body), group, std::move(options)).value().deduplicated;
+                } else {
+                    deduplicated = queue_->send_message(std::move(body), group, std::move(options)).deduplicated;
+                }
+            } else if (optioned || delay != 0ns || !group.empty() || recorder_) {
                 sqsim::SendMessageOptions options;
                 options.message_group_id = group;
                 if (delay != 0ns) {
                     options.delay = delay;
                 }
-                if (optioned) {
-                    options.message_attributes = attributes;
-                    options.aws_trace_header = trace;
+                set_options(options, optioned);
+                if (recorder_) {
+                    recorder_->send_message(std::move(body), std::move(options));
+                } else if (number % 3 == 0) {
+                    static_cast<void>(queue_->try_send_message(std::move(body), std::move(options)).value());
+                } else {
+                    queue_->send_message(std::move(body), std::move(options));
                 }
-                queue_->send_message(std::move(body), std::move(options));
             } else {
                 queue_->send_message(std::move(body));
             }
@@ -447,13 +588,36 @@ private:
         return threw;
     }
 
-    template <class Entries>
-    bool send_entries(Entries& entries, bool& all) {
-        return call([&] {
-            for (const auto& result : queue_->send_messages(entries)) {
-                all = all && result && !result->deduplicated;
+    std::vector<sqsim::AnyMessage> receive_any(How how, const sqsim::ReceiveMessageOptions& options) {
+        std::vector<sqsim::AnyMessage> messages;
+        if (how != How::one) {
+            return any_->receive_messages(options);
+        }
+        messages.reserve(1);
+        if (auto one = any_->receive_message(options)) {
+            messages.push_back(std::move(*one));
+        }
+        return messages;
+    }
+
+    /// Receives by a queue or a recorder. Without memory of its own after the receive.
+    template <class Client>
+    static std::vector<Message> receive_by(Client& client, How how, const sqsim::ReceiveMessageOptions& options,
+                                           const std::vector<sqsim::ReceiptHandle>& done, std::vector<Message>& out) {
+        if (how == How::vector) {
+            return client.receive_messages(options);
+        }
+        if (how == How::one) {
+            std::vector<Message> messages;
+            messages.reserve(1);
+            if (std::optional<Message> one = client.receive_message(options)) {
+                messages.push_back(std::move(*one));
             }
-        });
+            return messages;
+        }
+        out.resize(how == How::span ? client.receive_messages(std::span{out}, options)
+                                    : client.delete_and_receive(done, std::span{out}, options));
+        return std::move(out);
     }
 
     void note_sent(const std::string& group, Nanos delay) {
@@ -463,8 +627,10 @@ private:
                          .until = clock_.now().time_since_epoch() + its_delay});
     }
 
-    std::vector<std::size_t> note_received(const std::vector<Message>& messages, std::size_t most, Nanos timeout,
-                                           bool may_repeat) {
+    template <class Received>
+    std::vector<std::size_t> note_received(const std::vector<Received>& messages, std::size_t most,
+                                           std::optional<Nanos> given_timeout, bool may_repeat) {
+        const Nanos timeout = given_timeout.value_or(default_timeout_);
         if (dies_after_ == 0 && !may_repeat) {
             const std::size_t there = is_fifo ? std::min<std::size_t>(available_groups(), 1) : count(State::visible);
             const std::size_t expected = std::min(most, there);
@@ -474,7 +640,7 @@ private:
             }
         }
         std::vector<std::size_t> numbers;
-        for (const Message& message : messages) {
+        for (const Received& message : messages) {
             const std::size_t number = number_of(message);
             if (number >= sent_.size() || (sent_[number].state != State::visible && !may_repeat)) {
                 problem("doubled: a receive returned message " + std::to_string(number) + ", which is not visible");
@@ -528,11 +694,23 @@ private:
         }
     }
 
+    /// The history that was recorded is one that the service may have.
+    void check_record() {
+        if (log_) {
+            do_else("a look at the history", [&](auto&, auto&) { static_cast<void>(log_->history()); });
+            const auto verdict = sqsim::history::check_history(log_->history());
+            if (!verdict.ok()) {
+                problem("the record is wrong: " + verdict.to_string());
+            }
+        }
+    }
+
     void drain() {
         try {
             clock_.advance(13h);
             std::map<std::size_t, int> seen;
             std::map<std::string, std::size_t> last;
+            std::set<std::string> ids;
             for (int empty = 0, rounds = 0; empty < 3; ++rounds) {
                 if (rounds > 10'000) {
                     problem("hang: the queues are never empty");
@@ -543,6 +721,9 @@ private:
                     for (const Message& message : queue->receive_messages({.visibility_timeout = 1h})) {
                         const std::size_t number = number_of(message);
                         ++seen[number];
+                        if (!ids.insert(message.message_id().to_string()).second) {
+                            problem("two messages have one id");
+                        }
                         any = true;
                         if (is_fifo && dies_after_ == 0 && !moves_ && number < sent_.size()) {
                             auto& before = last.emplace(sent_[number].group, 0).first->second;
@@ -588,6 +769,10 @@ private:
     sqsim::ManualClock clock_{};
     std::unique_ptr<Q> dead_{};
     std::unique_ptr<Q> queue_{};
+    std::optional<sqsim::AnyQueue> any_{};
+    std::unique_ptr<Log> log_{};
+    std::unique_ptr<Recorder> recorder_{};
+    std::optional<sqsim::MessageMoveTask<Q>> task_{};
     std::vector<Sent<sqsim::ReceiptHandle>> sent_{};
     Nanos default_timeout_{};
     Nanos delay_{};
@@ -622,6 +807,7 @@ std::vector<Program<W>> programs() {
              }
              world.send(true);
              world.send_batch(10);
+             world.send_batch(7, true);
              world.send_many(70);
              world.send_many(3, true);
              for (int i = 0; i < 20; ++i) {
@@ -635,6 +821,10 @@ std::vector<Program<W>> programs() {
              world.receive(How::vector, 10);
              world.receive(How::span, 10);
              world.receive(How::erasing, 5);
+             for (int i = 0; i < 3; ++i) {
+                 const auto done = world.receive(How::vector, 3, 40s);
+                 world.receive(How::erasing, 3, i == 0 ? std::optional<Nanos>{} : Nanos{20s * i}, "", done);
+             }
              world.receive(How::one, 1, 5s);
              world.receive(How::vector, 10, 7s);
              world.receive(How::span, 10, 6s);
@@ -751,7 +941,31 @@ std::vector<Program<W>> programs() {
              for (int i = 0; i < 8; ++i) {
                  world.receive(How::vector, 10, 0s);
              }
-             world.move_back({});
+             world.move_back({}, true);
+             world.advance(1s);
+             for (int i = 0; i < 8; ++i) {
+                 world.receive(How::vector, 10, 0s);
+             }
+             world.move_back(1);
+             world.advance(2s);
+             if (world.task()) {
+                 auto& task = *world.task();
+                 world.do_else("a look at a task", [&](auto&, auto&) {
+                     static_cast<void>(task.status());
+                     static_cast<void>(task.failure_reason());
+                     static_cast<void>(task.started_at());
+                     static_cast<void>(task.max_number_of_messages_per_second());
+                     static_cast<void>(task.approximate_number_of_messages_moved() +
+                                       task.approximate_number_of_messages_to_move());
+                 });
+                 world.do_else("a list of tasks", [&](auto&, auto&) {
+                     static_cast<void>(sqsim::list_message_move_tasks(world.dead_letter_queue(), 10));
+                 });
+                 world.do_else("a cancel", [&](auto&, auto&) { static_cast<void>(task.cancel()); });
+             }
+             world.never_bury();
+             world.send_many(3);
+             world.receive(How::vector, 10, 1s);
              world.advance(1s);
          }},
         {"purges", usual,
@@ -770,25 +984,92 @@ std::vector<Program<W>> programs() {
          [](W& world) {
              world.send_many(30);
              world.receive(How::vector, 10);
-             world.do_else("a setter", [](auto& queue, auto&) { queue.set_visibility_timeout(30s); });
-             world.do_else("a setter", [](auto& queue, auto&) { queue.set_message_retention_period(48h); });
-             world.do_else("a setter", [](auto& queue, auto&) { queue.set_receive_message_wait_time(0s); });
-             world.do_else("a setter", [](auto& queue, auto&) { queue.set_maximum_message_size(100'000); });
+             world.send_many(70);  // they may wait for the next call to store them
+             world.set(
+                 "set_visibility_timeout", [](auto& queue, Nanos value) { queue.set_visibility_timeout(value); },
+                 [](const auto& options) { return options.visibility_timeout; }, Nanos{30s});
+             world.set(
+                 "set_message_retention_period",
+                 [](auto& queue, Nanos value) { queue.set_message_retention_period(value); },
+                 [](const auto& options) { return options.message_retention_period; }, Nanos{48h});
+             world.set(
+                 "set_receive_message_wait_time",
+                 [](auto& queue, Nanos value) { queue.set_receive_message_wait_time(value); },
+                 [](const auto& options) { return options.receive_message_wait_time; }, Nanos{0s});
+             world.send_many(70);  // they may wait for the next call to store them
+             world.set(
+                 "set_maximum_message_size",
+                 [](auto& queue, std::size_t value) { queue.set_maximum_message_size(value); },
+                 [](const auto& options) { return options.maximum_message_size; }, std::size_t{100'000});
+             if constexpr (!W::is_fifo) {
+                 world.do_else("decide_by", [](auto& queue, auto&) { queue.decide_by(nullptr); });
+             }
              world.do_else("counts", [](auto& queue, auto&) { static_cast<void>(queue.counts()); });
              world.do_else("metrics", [](auto& queue, auto&) { static_cast<void>(queue.metrics()); });
              world.do_else("a peek",
                            [](auto& queue, auto&) { static_cast<void>(queue.peek(sqsim::MessageState::visible, 20)); });
+             world.do_else("a peek", [](auto& queue, auto&) { static_cast<void>(queue.peek(sqsim::MessageId{})); });
              world.do_else("a look", [](auto& queue, auto&) { static_cast<void>(queue.describe()); });
+             world.do_else("a look", [](auto& queue, auto&) { static_cast<void>(queue.name()); });
+             world.do_else("a look", [](auto& queue, auto&) { static_cast<void>(queue.dead_letter_source_queues()); });
              world.do_else("a look", [](auto& queue, auto&) { static_cast<void>(queue.options()); });
              world.do_else("a look", [](auto& queue, auto&) { static_cast<void>(queue.next_event()); });
              world.do_else("a clock's look", [](auto&, auto& clock) { static_cast<void>(clock.next_event()); });
+             world.do_else("a clock's look", [](auto&, auto& clock) {
+                 static_cast<void>(clock.waiters());
+                 clock.wait_for_waiters(0);
+             });
+             world.step_stepwise(100ms);
+             world.step_to_next_event();
              world.set_delay(3s);
              world.send();
              world.advance(3s);
              world.receive(How::vector, 10);
          }},
     };
+    const auto usual_life = [each](W& world) {
+        for (int i = 0; i < 12; ++i) {
+            world.send(i % 3 == 0, 0ns, W::is_fifo || i % 2 == 0 ? "" : "tenant");
+        }
+        world.send_batch(5);
+        world.send_batch(4, true);
+        world.receive(How::one, 1);
+        world.erase(world.receive(How::vector, 10, 4s));
+        each(world.receive(How::vector, 6), [&](std::size_t number) { world.change(number, number % 2 * 7s); });
+        world.advance(7s);
+        const auto done = world.receive(How::span, 2);
+        world.receive(How::erasing, 3, {}, "", done);
+        world.set_delay(1s);
+        world.send();
+        world.advance(31s);
+        each(world.receive(How::vector, 3), [&](std::size_t number) { world.erase(number); });
+        world.purge();
+        world.set_delay(0s);
+        world.send();
+        world.receive(How::vector, 3, 0s);
+    };
+    if constexpr (W::is_text) {
+        all.push_back({"any queue", usual, [usual_life](W& world) {
+                           world.call_through_any_queue();
+                           usual_life(world);
+                       }});
+    }
+    all.push_back({"recorder", usual, [usual_life](W& world) {
+                       world.call_through_recorder();
+                       usual_life(world);
+                   }});
     if constexpr (W::is_fifo) {
+        typename W::Options by_group{};
+        by_group.deduplication_scope = sqsim::DeduplicationScope::message_group;
+        by_group.deduplication_interval = 7s;
+        by_group.maximum_calls_per_second = 1'000;
+        by_group.partitions = 3;
+        by_group.capacity = 60;
+        all.push_back({"high throughput", by_group, [usual_life](W& world) {
+                           usual_life(world);
+                           world.advance(8s);
+                           world.send_batch(10);
+                       }});
         all.push_back({"attempts", usual, [each](W& world) {
                            world.send_many(40);
                            for (int i = 0; i < 3; ++i) {
@@ -883,52 +1164,3 @@ template <class Lock, class Body>
 using FifoWorld = World<sqsim::FifoQueue<sqsim::ManualClock, Body, Lock>>;
 
 }  // namespace failing
-
-#ifndef SQSIM_FAILURES_ARE_COUNTED
-TEST_CASE("a wheel gives its timers back in order when there is no memory left", "[failure]") {
-    const std::uint64_t spread = GENERATE(std::uint64_t{3}, std::uint64_t{5'000}, std::uint64_t{1} << 50);
-    sqsim::detail::TimerWheel wheel;
-    std::vector<sqsim::detail::Timer> expected;
-    std::uint64_t random = 1;
-    for (std::uint32_t i = 0; i < 20'000; ++i) {
-        random = random * 6364136223846793005U + 1442695040888963407U;
-        expected.push_back({failing::Nanos{static_cast<failing::Nanos::rep>((random >> 8) % spread)}, i, i, 0});
-        wheel.push(expected.back());
-    }
-    std::sort(expected.begin(), expected.end());
-    const bool fails = GENERATE(true, false);
-    watched::allocations = 0;
-    watched::fails_at = 1;
-    watched::goes_on_failing = fails;
-    watched::counting = fails;
-    std::size_t wrong = 0;
-    for (const sqsim::detail::Timer& next : expected) {
-        const sqsim::detail::Timer* const timer = wheel.peek();
-        wrong += timer == nullptr || timer->sequence != next.sequence ? 1U : 0U;
-        wheel.pop();
-    }
-    watched::counting = false;
-    watched::goes_on_failing = false;
-    watched::fails_at = 0;
-    CHECK(wrong == 0);
-    CHECK(wheel.size() == 0);
-}
-
-TEMPLATE_TEST_CASE("whatever allocation fails, no message is lost, doubled or leaked", "[failure]",
-                   (failing::StandardWorld<sqsim::NullMutex, std::string>),
-                   (failing::StandardWorld<std::mutex, std::string>),
-                   (failing::StandardWorld<sqsim::NullMutex, failing::Typed>),
-                   (failing::StandardWorld<std::mutex, failing::Typed>),
-                   (failing::FifoWorld<sqsim::NullMutex, std::string>), (failing::FifoWorld<std::mutex, std::string>),
-                   (failing::FifoWorld<sqsim::NullMutex, failing::Typed>),
-                   (failing::FifoWorld<std::mutex, failing::Typed>)) {
-    for (const auto& program : failing::programs<TestType>()) {
-        const std::size_t runs = failing::run_all(program, [&](std::uint64_t n, const failing::Problems& problems) {
-            for (const std::string& problem : problems) {
-                FAIL_CHECK(program.name << ", allocation " << n << ": " << problem);
-            }
-        });
-        CHECK(runs > 5);
-    }
-}
-#endif

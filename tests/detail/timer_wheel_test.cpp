@@ -17,6 +17,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 using sqsim::detail::Nanos;
@@ -324,13 +325,14 @@ TEST_CASE("Default deadlines in rows, other ones, ends and sweeps are those of a
                     break;
                 }
                 for (std::size_t rest = random.below(150); rest != 0;) {
-                    const std::size_t room = timers.begin(deadline, rest);
+                    const std::span<Place> places = timers.begin(deadline, rest);
+                    const std::size_t room = places.size();
                     good = good && room >= 1 && room <= rest;
                     const std::size_t count =
                         random.below(4) == 0 ? random.below(static_cast<std::uint32_t>(room)) : room;
                     for (std::size_t i = 0; i != count; ++i) {
                         add(deadline);
-                        timers.append(Place{slot, 0U});
+                        places[i] = Place{slot, 0U};
                     }
                     timers.finish(deadline, count);
                     rest -= count == room ? room : rest;

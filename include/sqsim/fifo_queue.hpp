@@ -8,7 +8,6 @@
 #include "sqsim/detail/fifo_engine.hpp"
 #include "sqsim/detail/fifo_keys.hpp"
 #include "sqsim/detail/lazy_core.hpp"
-#include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/sha256.hpp"
 #include "sqsim/detail/shared_verbs.hpp"

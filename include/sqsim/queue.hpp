@@ -5,7 +5,6 @@
 #include "sqsim/clock/wait.hpp"
 #include "sqsim/detail/core_access.hpp"
 #include "sqsim/detail/lazy_core.hpp"
-#include "sqsim/detail/queue_core.hpp"
 #include "sqsim/detail/seeded_choices.hpp"
 #include "sqsim/detail/sending.hpp"
 #include "sqsim/detail/shared_verbs.hpp"

@@ -104,7 +104,8 @@ TEST_CASE("every public call is made in a program whose memory fails", "[structu
         {"clock/manual_clock.hpp",
          "class ManualClock {",
          8,
-         {"attach", "detach", "next_id_key", "wait", "wake", "time_has_moved", "wait_until"}},
+         {"attach", "detach", "begin_source", "end_source", "unsettle", "next_id_key", "wait", "wake", "time_has_moved",
+          "wait_until"}},
         {"history/recorder.hpp", "class Recorder {", 9, {"queue"}},  // a reference
         // What recorders call.
         {"history/history_log.hpp", "class HistoryLog {", 2, {"add_queue", "add_client", "now", "answered", "expect"}},

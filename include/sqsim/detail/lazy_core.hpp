@@ -3,7 +3,7 @@
 
 #include "sqsim/choice.hpp"
 #include "sqsim/clock/clock.hpp"
-#include "sqsim/detail/queue_core.hpp"
+#include "sqsim/detail/queue_core_impl.hpp"
 
 #include <atomic>
 #include <cstdint>

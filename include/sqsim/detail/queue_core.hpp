@@ -166,21 +166,7 @@ public:
 
     /// The same for an operation that changes when delays or retentions end: what is due then happens.
     template <class Operation>
-    void locked_to_change_times(Operation operation) {
-        run_tasks();
-        const Nanos now = to_nanos(clock_.now());
-        Section section{*this};
-        let_happen(section, now);
-        unsettle();
-        {
-            const auto lock = lock_soon(mailbox_.mutex);
-            const Follower follower{*this};
-            mailbox_.empty_into(engine_);
-            let_moved_happen(now, 0);
-            operation(engine_);
-        }
-        let_happen(section, now);
-    }
+    void locked_to_change_times(Operation operation);
 
     /// Runs an operation that sends up to so many messages, and does nothing else.
     template <class Operation>
@@ -263,115 +249,19 @@ public:
     /// lock, erases `done`, which `take` is told of. Returns how many it gave. Precondition: the options are good.
     template <class Take>
     std::size_t receive(std::span<const ReceiptHandle> done, const ReceiveMessageOptions& options, std::size_t maximum,
-                        const std::stop_token& stop, Take take) {
-        run_tasks();
-        const auto start = clock_.now();
-        Posted<QueueCore> posted;  // before the section, so that its end comes after that of the lock
-        Section section{*this};
-        std::size_t fresh = catch_up_to_receive(section, to_nanos(start), maximum);
-        if constexpr (is_fifo) {
-            if (engine_.is_void(options.receive_request_attempt_id, done)) {
-                section.finish();
-                raise(attempt_is_void(options.receive_request_attempt_id));
-            }
-            if (!engine_.count_call(Call::receive)) {
-                section.finish();
-                raise_throttled();
-            }
-        }
-        if constexpr (is_shared) {
-            engine_.ledger().store().collect();  // what this thread has freed is still near
-        }
-        if (!done.empty()) {
-            erase_done(done);
-        }
-        if constexpr (requires { take.note_erased(); }) {
-            if (!done.empty()) {
-                take.note_erased();
-            }
-        }
-        if (stop.stop_requested()) {
-            return 0;
-        }
-        if constexpr (!is_fifo) {
-            if (!done.empty()) {
-                fresh = engine_.fresh(maximum);  // more may be in flight now
-            }
-            if (fresh != 0 && !options.visibility_timeout) {
-                if constexpr (requires { take.reserve(fresh); }) {
-                    take.reserve(fresh);
-                }
-                return engine_.receive_fresh(fresh, take);
-            }
-        }
-        return ReceiveAttempt<QueueCore, Take>{*this, options, maximum, take, posted}.receive(section, stop, start);
-    }
+                        const std::stop_token& stop, Take take);
 
     /// The usual case of a receive: without options, and with messages that are there for the first time. Returns: how
     /// many it put into `out`, at most ten; with none, `receive` knows.
-    std::size_t receive_fresh(std::span<message_type> out) {
-        const Nanos now = to_nanos(clock_.now());
-        std::size_t count = std::min(out.size(), most_received);
-        OtherMessages<message_type, most_received> others;
-        const ShortSection section{*this};
-        const bool is_fast = fast_path_.leases >= count && now < engine_.quiet_until();
-        if (!is_fast && !opens_fast_path(now)) [[unlikely]] {
-            return 0;
-        }
-        if (engine_.ledger().visible() < count && mailbox_.is_filled() && !takes_in_fresh(now)) [[unlikely]] {
-            return 0;
-        }
-        count = std::min({count, engine_.ledger().visible(), fast_path_.leases});
-        if constexpr (is_shared) {
-            engine_.ledger().store().collect();  // what this thread has freed is still near
-        }
-        fast_path_.leases -= count;
-        TakeFirst take{*this, out.data(), others};
-        return engine_.receive_soon(count, now, take);
-    }
+    std::size_t receive_fresh(std::span<message_type> out);
 
     /// The same for one message.
-    std::size_t receive_fresh(message_type& out) {
-        const Nanos now = to_nanos(clock_.now());
-        const ShortSection section{*this};
-        if (fast_path_.leases != 0 && now < engine_.quiet_until() && !is_of_another(out)) [[likely]] {
-            if constexpr (is_shared) {
-                if (engine_.ledger().visible() == 0 && mailbox_.is_filled() && !takes_in_fresh(now)) [[unlikely]] {
-                    return 0;
-                }
-            }
-            TakeOneFirst take{*this, out};
-            if (engine_.receives_one_soon(now, take)) [[likely]] {
-                --fast_path_.leases;
-                return 1;
-            }
-        }
-        return 0;
-    }
+    std::size_t receive_fresh(message_type& out);
 
-    HandleResult erase(const ReceiptHandle& handle) {
-        if constexpr (!is_fifo) {
-            const Nanos now = to_nanos(clock_.now());
-            const ShortSection section{*this};
-            if (is_fast_path_open(now) && engine_.template erase_soon<is_shared>(handle, now)) [[likely]] {
-                return {HandleStatus::ok};
-            }
-        }
-        return erase_in_any_case(handle);
-    }
+    HandleResult erase(const ReceiptHandle& handle);
 
     /// Erases many, and says what became of each. Precondition: `results` are those of success.
-    void erase(std::span<const ReceiptHandle> handles, HandleResult* results) {
-        if constexpr (!is_fifo) {
-            const Nanos now = to_nanos(clock_.now());
-            const ShortSection section{*this};
-            if (is_fast_path_open(now)) [[likely]] {
-                engine_.template erase_soon<is_shared>(handles, now, results);
-                return;
-            }
-        }
-        locked_to_erase([&](Engine& engine) { engine.erase(handles, results); });
-    }
+    void erase(std::span<const ReceiptHandle> handles, HandleResult* results);
 
     HandleResult change_visibility(const ReceiptHandle& handle, Nanos timeout) {
         const Limits& limits = engine_.options().limits;
@@ -397,15 +287,7 @@ public:
     }
 
     /// Deletes what counts of the handles, all or nothing.
-    void erase_done(std::span<const ReceiptHandle> done) {
-        if constexpr (is_fifo) {
-            for (const ReceiptHandle& handle : done) {
-                static_cast<void>(engine_.erase(handle));
-            }
-        } else {
-            engine_.erase(done);
-        }
-    }
+    void erase_done(std::span<const ReceiptHandle> done);
 
     /// The queue with this tag that moves its dead letters here; null if there is none. Under the lock (`locked`).
     [[nodiscard]] QueueCore* source_with_tag(std::uint64_t tag) const noexcept { return redrive_.source_with_tag(tag); }
@@ -453,14 +335,7 @@ public:
         return true;
     }
 
-    [[nodiscard]] std::chrono::nanoseconds next_event() override {
-        std::chrono::nanoseconds next{};
-        if (!obtained([&] { next = locked([](Engine& engine) { return engine.next_event(); }); })) {
-            const Section section{*this};  // what has come in cannot be taken in now
-            next = engine_.next_event();
-        }
-        return next;
-    }
+    [[nodiscard]] std::chrono::nanoseconds next_event() override;
 
     [[nodiscard]] NextEvent settle() override {
         Section section{*this};
@@ -489,13 +364,7 @@ public:
     [[nodiscard]] std::size_t maximum_message_size() const noexcept {
         return maximum_message_size_.load(std::memory_order_relaxed);
     }
-    void set_maximum_message_size(std::size_t bytes) {
-        locked_with_mailbox([&](Engine& engine) {
-            engine.options().maximum_message_size = bytes;
-            maximum_message_size_.store(possible_size(bytes), std::memory_order_relaxed);
-            plain_rules_ = {possible_size(bytes), limits().check_characters};
-        });
-    }
+    void set_maximum_message_size(std::size_t bytes);
     /// What never changes of the options may be read without the lock.
     [[nodiscard]] const Options& fixed_options() const noexcept { return engine_.options(); }
 
@@ -591,33 +460,7 @@ private:
 
     /// Sends texts whose copies take longer than the mailbox's lock. Returns: as `send_plain`, and 0 if that needs the
     /// queue's lock.
-    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies) {
-        TakenSlots taken{*this};
-        std::optional<PlainRules> rules;
-        {
-            const auto lock = lock_soon(mailbox_.mutex);
-            rules = plain_rules_;
-            if (!mailbox_.take_slots(bodies, taken.slots)) {
-                return 0;
-            }
-        }
-        auto& store = engine_.ledger().store();
-        for (const std::string_view body : bodies) {
-            typename MessageStore<Body>::Plain why{};
-            Record* const record = store.write_plain(taken.slots, body, *rules, why);
-            if (record == nullptr) {
-                return 0;
-            }
-            taken.records[taken.written++] = record;
-        }
-        const Nanos now = to_nanos(clock_.now());
-        const auto lock = lock_soon(mailbox_.mutex);
-        if (!mailbox_.prepare_written(taken.slots, now)) {
-            return 0;
-        }
-        taken.written = 0;
-        return mailbox_.last_ordinal();
-    }
+    [[gnu::noinline]] std::uint64_t send_long_texts(std::span<const std::string_view> bodies);
 
     /// Gives the slots of a send back that does not come to its end.
     struct TakenSlots {
@@ -662,18 +505,7 @@ private:
         return (fast_path_.is_open && now < engine_.quiet_until()) || opens_fast_path(now);
     }
     /// Opens it if nothing is out of the ordinary: for so many sends, too. Returns whether it is open.
-    [[gnu::noinline]] bool opens_fast_path(Nanos now, std::size_t sends = 0) noexcept {
-        fast_path_ = {};
-        if (condition_.waiting() == 0 && !has_tasks() && engine_.is_ordinary() && engine_.advance_to(now)) {
-            unsettle();
-            static_cast<void>(obtained([&] {
-                fast_path_.leases = engine_.prepare_leases();
-                fast_path_.sends = is_shared ? 0 : engine_.prepare_sends(sends);
-            }));
-            fast_path_.is_open = now < engine_.quiet_until();
-        }
-        return fast_path_.is_open;
-    }
+    [[gnu::noinline]] bool opens_fast_path(Nanos now, std::size_t sends = 0) noexcept;
 
     /// Takes in what has come for a receive of the fast path. Returns whether that is open still.
     [[gnu::noinline]] bool takes_in_fresh(Nanos now) {
@@ -686,14 +518,7 @@ private:
     }
 
     /// Gets the threads out of here that are blocked when the process ends: their receives never return.
-    [[gnu::noinline, gnu::cold]] void abandon_receives() noexcept {
-        {
-            const std::scoped_lock lock{mutex_};
-            is_abandoned_ = true;
-            condition_.notify_all();
-        }
-        ProcessEnd::wait_for_none(blocked_);
-    }
+    [[gnu::noinline, gnu::cold]] void abandon_receives() noexcept;
 
     template <class Operation>
     [[gnu::always_inline]] auto with_mailbox(std::size_t sends, Operation operation) {
@@ -757,16 +582,7 @@ private:
 
     /// From now on operations tell the clock that they may have added an earlier event; plain sends take the queue's
     /// lock until one has. Returns: false if what has come cannot be taken in, so that the clock must ask again.
-    [[nodiscard]] bool settles() noexcept {
-        is_settled_ = false;
-        if constexpr (is_driven) {
-            if (!mailbox_.is_filled() || obtained([this] { empty_mailbox(engine_.ledger().now()); })) {
-                const auto lock = lock_soon(mailbox_.mutex);
-                is_settled_ = mailbox_.close();
-            }
-        }
-        return is_settled_;
-    }
+    [[nodiscard]] bool settles() noexcept;
 
     /// Whether an operation that may add an event has more to do first.
     [[gnu::always_inline]] [[nodiscard]] bool is_settled() const noexcept { return is_driven && is_settled_; }
@@ -787,17 +603,7 @@ private:
     }
 
     /// Returns whether messages of other queues were among what has come.
-    [[gnu::noinline]] bool empty_mailbox(Nanos now, std::size_t sends = 0) {
-        bool has_moved = false;
-        {
-            const auto lock = lock_soon(mailbox_.mutex);
-            const Follower follower{*this};
-            has_moved = mailbox_.has_moved();
-            mailbox_.empty_into(engine_);
-        }
-        let_moved_happen(now, sends);
-        return has_moved;
-    }
+    [[gnu::noinline]] bool empty_mailbox(Nanos now, std::size_t sends = 0);
 
     template <class Bodies>
     [[gnu::noinline]] std::uint64_t send_plain_locked(Bodies bodies, std::size_t count) {
@@ -811,27 +617,7 @@ private:
 
     /// A send leaves to others what would take long. Returns: whether unused memory is to be given back, piece by
     /// piece.
-    [[nodiscard]] bool tidy(bool sends) noexcept {
-        const Commit commit{};
-        auto& ledger = engine_.ledger();
-        if (ledger.is_untidy()) {
-            engine_.tidy();
-        }
-        const bool is_wasteful = !sends && ledger.is_wasteful();
-        if (!is_wasteful && (is_fifo || !is_shared)) {
-            return false;
-        }
-        const std::unique_lock lock{mailbox_.mutex, std::try_to_lock};
-        if (!lock.owns_lock()) {
-            return false;  // what is worth doing now is worth it after the next send
-        }
-        if (is_wasteful) {
-            mailbox_.return_slots(ledger.store());
-            return ledger.compact();
-        }
-        mailbox_.refill(ledger.store());  // before the senders have to ask for slots
-        return false;
-    }
+    [[nodiscard]] bool tidy(bool sends) noexcept;
 
     /// How many receives may find something that could not before.
     [[nodiscard]] std::size_t take_openings() noexcept { return std::min(engine_.take_opened(), engine_.receivable()); }
@@ -844,18 +630,7 @@ private:
     }
 
     /// Wakes as many waiting receives as may find something. `one_more`: at least one, if there is something.
-    void wake_receives(bool one_more) noexcept {
-        std::size_t count = engine_.take_opened();
-        if (condition_.waiting() == 0) {
-            return;
-        }
-        count = std::min(std::max<std::size_t>(count, one_more ? 1 : 0), engine_.receivable());
-        if constexpr (!is_driven) {
-            condition_.notify(count);
-        } else if (count != 0) {
-            clock_.wake(condition_, count);
-        }
-    }
+    void wake_receives(bool one_more) noexcept;
 
     /// Sees to it that one of the waiting receives looks at the next event.
     void lead() noexcept {

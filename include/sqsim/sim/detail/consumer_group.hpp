@@ -5,7 +5,7 @@
 #include "sqsim/error.hpp"
 #include "sqsim/ids.hpp"
 #include "sqsim/options.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/simulated_queue.hpp"
 #include "sqsim/sim/handler.hpp"
 #include "sqsim/sim/sim_message.hpp"

@@ -4,7 +4,7 @@
 #include "sqsim/config.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/sim/detail/backing_queue.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/queue_recorder.hpp"
 #include "sqsim/sim/fault.hpp"
 

@@ -5,7 +5,7 @@
 #include "sqsim/history/detail/history_index.hpp"
 #include "sqsim/history/history.hpp"
 #include "sqsim/options.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/point.hpp"
 

@@ -6,7 +6,7 @@
 #include "sqsim/options.hpp"
 #include "sqsim/sim/detail/backing_queue.hpp"
 #include "sqsim/sim/detail/dead_letters.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/queue_recorder.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/sim_message.hpp"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sqsim/config.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/site.hpp"
 #include "sqsim/sim/fault.hpp"
 #include "sqsim/sim/point.hpp"

@@ -3,7 +3,7 @@
 
 #include "sqsim/config.hpp"
 #include "sqsim/sim/detail/consumer_group.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"
 #include "sqsim/sim/detail/queue_kinds.hpp"
 #include "sqsim/sim/detail/user_hooks.hpp"

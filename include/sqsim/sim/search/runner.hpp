@@ -6,7 +6,7 @@
 #include "sqsim/history/check_history.hpp"
 #include "sqsim/sim/detail/choice_path.hpp"
 #include "sqsim/sim/detail/exception_type.hpp"
-#include "sqsim/sim/detail/execution.hpp"
+#include "sqsim/sim/detail/execution_impl.hpp"
 #include "sqsim/sim/detail/exploration_stats.hpp"
 #include "sqsim/sim/detail/run_context.hpp"
 #include "sqsim/sim/model/world_impl.hpp"

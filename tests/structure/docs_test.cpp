@@ -169,7 +169,9 @@ TEST_CASE("every test that the page on reliability names is in its file", "[stru
     // A row of a table of guarantees that is not understood would name what it likes.
     std::size_t linked = 0;
     for (auto at = page.find("](../tests/"); at != std::string::npos; at = page.find("](../tests/", at + 1)) {
-        ++linked;
+        const std::string_view path = std::string_view{page}.substr(at + 5);
+        const bool is_program = path.starts_with("tests/process/") || path.starts_with("tests/noexcept/");
+        linked += is_program ? 0U : 1U;  // a test of ctest's, without names within
     }
     CHECK(rows == linked);
 

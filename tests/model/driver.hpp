@@ -648,7 +648,8 @@ private:
             options.receive_request_attempt_id = "a" + std::to_string(op.c / 8 % 4);
         }
         // What form the call has must not matter.
-        const int form = done.empty() ? op.d % 3 : 3;
+        const bool has_options = timeout || long_poll || !options.receive_request_attempt_id.empty();
+        const int form = !done.empty() ? 3 : !has_options && op.d % 8 != 0 ? 2 : op.d % 3;
         if (form == 0) {
             options.max_number_of_messages = 1;
         }

@@ -607,16 +607,21 @@ private:
         if (how == How::vector) {
             return client.receive_messages(options);
         }
+        // Without options a receive goes another way.
+        const bool is_plain =
+            !options.visibility_timeout && !options.wait_time && options.receive_request_attempt_id.empty();
         if (how == How::one) {
             std::vector<Message> messages;
             messages.reserve(1);
-            if (std::optional<Message> one = client.receive_message(options)) {
+            if (std::optional<Message> one = is_plain ? client.receive_message() : client.receive_message(options)) {
                 messages.push_back(std::move(*one));
             }
             return messages;
         }
-        out.resize(how == How::span ? client.receive_messages(std::span{out}, options)
-                                    : client.delete_and_receive(done, std::span{out}, options));
+        const std::size_t most = std::min(out.size(), static_cast<std::size_t>(options.max_number_of_messages));
+        out.resize(how == How::span && is_plain ? client.receive_messages(std::span{out}.first(most))
+                   : how == How::span           ? client.receive_messages(std::span{out}, options)
+                                                : client.delete_and_receive(done, std::span{out}, options));
         return std::move(out);
     }
 

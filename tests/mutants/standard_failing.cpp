@@ -19,5 +19,7 @@ int main() {
             return EXIT_FAILURE;
         }
     }
-    return mutants::run_out_of_memory<failing::StandardWorld<std::mutex, std::string>>();
+    return mutants::run_out_of_memory<failing::StandardWorld<std::mutex, std::string>>() != EXIT_SUCCESS
+               ? EXIT_FAILURE
+               : mutants::run_out_of_memory<failing::StandardWorld<sqsim::NullMutex, std::string>>();
 }

@@ -92,12 +92,16 @@ public:
 
     /// With a stack of so many bytes, rounded up to pages.
     explicit Fiber(std::size_t stack_size = default_stack_size)
-        : stack_size_{(std::max(stack_size, 4 * page) + page - 1) / page * page + page}, stack_{map()} {}
+        : stack_size_{(std::max(stack_size, least_pages * page) + page - 1) / page * page + page}, stack_{map()} {}
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
     ~Fiber() {
 #if SQSIM_TSAN
         give_up_calls();
+#endif
+#if SQSIM_ASAN
+        // Frames that were given up are still marked, and a thread whose own memory is mapped here does not clear them.
+        ASAN_UNPOISON_MEMORY_REGION(bottom(), usable_size());
 #endif
         ::munmap(stack_, stack_size_);
     }
@@ -228,6 +232,8 @@ private:
         fiber.suspend();
         sqsim::detail::require(false, "a fiber that has ended is not resumed");
     }
+
+    static constexpr std::size_t least_pages = SQSIM_ASAN ? 64 : 4;  // the address sanitizer makes frames large
 
     std::size_t stack_size_;  // with the page that guards it
     std::byte* stack_;

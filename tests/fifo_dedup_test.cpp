@@ -4,6 +4,7 @@
 // that restarts, ids remembered in the wrong scope, and a memory of ids that finds the wrong one or never shrinks.
 
 #include "catch.hpp"
+#include "expiring.hpp"
 #include "fifo_support.hpp"
 #include "sqsim/detail/dedup_window.hpp"
 #include "sqsim/detail/index_table.hpp"
@@ -27,15 +28,6 @@ using sqsim::DeduplicationScope;
 using sqsim::detail::Fingerprint;
 
 namespace {
-
-/// Forgets all ids whose time has come, piece by piece.
-void expire(sqsim::detail::DedupWindow& window, sqsim::detail::Nanos now) {
-    sqsim::detail::Piece piece;
-    do {
-        piece = {};
-        window.expire(now, piece);
-    } while (piece.is_done());
-}
 
 using Identity = std::pair<std::uint64_t, std::uint64_t>;
 

@@ -4,6 +4,7 @@
 // and one that runs queues in another order than that in which they were made.
 
 #include "catch.hpp"
+#include "noted.hpp"
 
 #include "sqsim/sqsim.hpp"
 
@@ -48,23 +49,6 @@ struct CountedMutex {
 
 private:
     std::mutex mutex_{};
-};
-
-/// Writes down when it is destroyed, in the order in which that happens.
-class Noted {
-public:
-    Noted(int number, std::vector<int>& ends) : number_{number}, ends_{&ends} {}
-    Noted(Noted&& other) noexcept : number_{other.number_}, ends_{std::exchange(other.ends_, nullptr)} {}
-    Noted& operator=(Noted&&) = delete;
-    ~Noted() {
-        if (ends_ != nullptr) {
-            ends_->push_back(number_);
-        }
-    }
-
-private:
-    int number_;
-    std::vector<int>* ends_;
 };
 
 constexpr nanoseconds never = nanoseconds::max();

@@ -4,6 +4,7 @@
 // original that is mistaken for another once places no longer fit into 32 bits.
 
 #include "catch.hpp"
+#include "expiring.hpp"
 
 #include "sqsim/detail/dedup_window.hpp"
 #include "sqsim/detail/rng.hpp"
@@ -19,15 +20,6 @@ using sqsim::detail::Fingerprint;
 using sqsim::detail::SplitMix;
 
 namespace {
-
-/// Forgets all ids whose time has come, piece by piece.
-void expire(sqsim::detail::DedupWindow& window, sqsim::detail::Nanos now) {
-    sqsim::detail::Piece piece;
-    do {
-        piece = {};
-        window.expire(now, piece);
-    } while (piece.is_done());
-}
 
 using Nanos = std::chrono::nanoseconds;
 

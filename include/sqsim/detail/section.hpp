@@ -22,8 +22,8 @@ struct Section {
         if (!lock.owns_lock()) {
             return;
         }
-        const auto& store = queue.engine_.ledger().store();
-        if (queue.condition_.waiting() != 0 || is_to_tidy() || store.has_doomed()) [[unlikely]] {
+        const auto& ledger = queue.engine_.ledger();
+        if (queue.condition_.waiting() != 0 || ledger.is_untidy() || ledger.store().has_doomed()) [[unlikely]] {
             finish_with_more();
         } else {
             lock.unlock();
@@ -32,11 +32,21 @@ struct Section {
 
     [[gnu::noinline]] void finish_with_more() noexcept {
         queue.wake();
-        auto& store = queue.engine_.ledger().store();
-        const bool trims = is_to_tidy() && queue.tidy(sends);
-        Record* const doomed = store.take_doomed();
-        lock.unlock();
-        store.bury(doomed);
+        lock.release();
+        leave(queue, sends);
+    }
+
+    /// Lets go of the lock, which is held, and frees what was removed.
+    static void leave(Core& queue, bool sends) noexcept {
+        auto& ledger = queue.engine_.ledger();
+        bool trims = false;
+        if (ledger.is_untidy()) {
+            queue.close_fast_path();
+            trims = queue.tidy(sends);
+        }
+        Record* const doomed = ledger.store().take_doomed();
+        queue.mutex_.unlock();
+        ledger.store().bury(doomed);
         if (trims) [[unlikely]] {
             trim(queue);
         }
@@ -62,11 +72,6 @@ struct Section {
         }
     }
 
-    [[nodiscard]] bool is_to_tidy() const noexcept {
-        const auto& ledger = queue.engine_.ledger();
-        return ledger.is_untidy();
-    }
-
     Core& queue;
     std::unique_lock<typename Core::lock_type> lock;
     bool sends = false;  // and so leaves to others what would take long
@@ -87,20 +92,7 @@ struct ShortSection {
         }
     }
 
-    [[gnu::noinline]] static void finish_with_more(Core& queue) noexcept {
-        auto& store = queue.engine_.ledger().store();
-        bool trims = false;
-        if (queue.engine_.ledger().is_untidy()) {
-            queue.close_fast_path();
-            trims = queue.tidy(false);
-        }
-        Record* const doomed = store.take_doomed();
-        queue.mutex_.unlock();
-        store.bury(doomed);
-        if (trims) [[unlikely]] {
-            Section<Core>::trim(queue);
-        }
-    }
+    [[gnu::noinline]] static void finish_with_more(Core& queue) noexcept { Section<Core>::leave(queue, false); }
 
     Core& queue;
 };

@@ -56,8 +56,8 @@ public:
                 const std::scoped_lock lock{mutex_};
                 reason = true;
             }
-            changed_
-                .notify_one();  // the waiter cannot end before: it needs the queue's lock, or the end of the callback
+            // The waiter cannot end before: it needs the queue's lock, or the end of the callback.
+            changed_.notify_one();
         }
 
         Waiter* previous_ = nullptr;

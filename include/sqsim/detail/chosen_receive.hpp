@@ -62,8 +62,8 @@ public:
 
     /// Keeps a message that is to become a dead letter. Errors: `std::bad_alloc`; it is not kept then.
     void keep_dead(const Next& next, std::string_view source_name) {
-        order_.reserve_more(dead_.size() +
-                            1);  // it may have been set aside: then it takes another place if it goes back
+        // The message may have been set aside: then it takes another place if it goes back.
+        order_.reserve_more(dead_.size() + 1);
         dead_.push_back({next, prepare_move(source_name)});
     }
 

@@ -249,7 +249,7 @@ TEST_CASE("A condition wakes one for an earlier event and nobody for a later one
 TEMPLATE_TEST_CASE("A send wakes one of many waiting receives", "[blocking][herd]", Standard<CountedMutex>,
                    Fifo<CountedMutex>) {
     constexpr int waiters = 60;
-    const int sends = GENERATE(1, 20);
+    const int sends = GENERATE(5, 20);
     CountedMutex::locks = 0;
     TestType queue{options<TestType>()};
     Receives receives{queue, waiters};
@@ -260,8 +260,9 @@ TEMPLATE_TEST_CASE("A send wakes one of many waiting receives", "[blocking][herd
         REQUIRE(receives.wait_for(i + 1));
     }
     REQUIRE(receives.stop() == sends);
-    // Each thread once at its end; for a send itself, whoever receives, and whoever must lead now.
-    CHECK(CountedMutex::locks - before <= waiters + 4 * sends);
+    // Each thread at its end, and once more if it had to lead meanwhile; for a send itself, whoever receives, and
+    // whoever must lead now.
+    CHECK(CountedMutex::locks - before <= 2 * waiters + 4 * sends);
 }
 
 TEMPLATE_TEST_CASE("One of many waiting receives waits for the end of a delay and of a lease", "[blocking][herd]",
@@ -281,7 +282,7 @@ TEMPLATE_TEST_CASE("One of many waiting receives waits for the end of a delay an
     }
     const int received = receives.stop();
     CHECK(received >= 20);
-    CHECK(CountedMutex::locks - before <= waiters + 6 * (received + 1));
+    CHECK(CountedMutex::locks - before <= 2 * waiters + 6 * (received + 1));
 }
 
 TEMPLATE_TEST_CASE("On a clock that is driven a send wakes one of many waiting receives", "[blocking][herd]",

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -55,10 +56,15 @@ private:
 using Standard = sqsim::Queue<HandClock, std::string, OpenMutex>;
 using Fifo = sqsim::FifoQueue<HandClock, std::string, OpenMutex>;
 
+template <class Queue>
+constexpr bool is_fifo = false;
+template <class C, class Body, class Lock>
+constexpr bool is_fifo<sqsim::FifoQueue<C, Body, Lock>> = true;
+
 /// Every message in a group of its own: they come in the order sent.
 template <class Queue>
 bool send(Queue& queue, int number) {
-    if constexpr (std::is_same_v<Queue, Fifo>) {
+    if constexpr (is_fifo<Queue>) {
         const auto text = std::to_string(number);
         return queue.try_send_message(text, text, {.message_deduplication_id = text}).has_value();
     } else {
@@ -68,7 +74,7 @@ bool send(Queue& queue, int number) {
 
 template <class Queue>
 auto options() {
-    std::conditional_t<std::is_same_v<Queue, Fifo>, sqsim::FifoQueueOptions, sqsim::QueueOptions> all;
+    std::conditional_t<is_fifo<Queue>, sqsim::FifoQueueOptions, sqsim::QueueOptions> all;
     all.limits = sqsim::Limits::none();
     all.message_retention_period = 1h;
     return all;
@@ -241,6 +247,73 @@ TEMPLATE_TEST_CASE("A send during the end of many leases changes neither their o
     CHECK(receive_all(queue) == from_to(0, messages + others.sent()));
 }
 
+TEST_CASE("Sends while much is due at once are what they are when all of it has happened before", "[stall]") {
+    // Each message is in a group of its own, and ids come again, some when they are no longer remembered.
+    const auto seed = GENERATE(range(std::uint64_t{1}, std::uint64_t{13}));
+    CAPTURE(seed);
+    constexpr int several = 50;
+    int rounds = 0;
+    const auto outcome = [&](bool late) {
+        sqsim::detail::SplitMix random{seed};
+        HandClock clock;
+        auto queue_options = options<Fifo>();
+        queue_options.delay = seed % 2 == 0 ? 20s : 0s;
+        Fifo queue{clock, queue_options};
+        std::vector<int> deduplicated;
+        int sent = 0;
+        const auto send_next = [&] {
+            const auto text = std::to_string(sent);
+            const auto id = std::to_string(random.below(3 * messages));
+            if (queue.send_message(text, text, {.message_deduplication_id = id}).deduplicated) {
+                deduplicated.push_back(sent);
+            }
+            ++sent;
+            clock.time += std::chrono::milliseconds{random.below(3)};
+        };
+        while (sent != messages) {
+            send_next();
+        }
+        clock.time += 20s;
+        for (int i = 0; i < 2 * messages / 3; ++i) {
+            const std::chrono::milliseconds lease{1 + random.below(60'000)};
+            REQUIRE(queue.receive_message({.visibility_timeout = lease}));
+        }
+        // Many leases end at once, the others while somebody sends.
+        clock.time += seed % 3 == 0 ? 290s : 30s;
+        const auto send_several = [&] {
+            clock.time += 3s;
+            for (int i = 0; i < several; ++i) {
+                if (!late) {
+                    static_cast<void>(queue.counts());
+                }
+                send_next();
+            }
+        };
+        if (late) {
+            OpenMutex::in_between = [&] {
+                if (rounds < 4) {
+                    ++rounds;
+                    send_several();
+                }
+            };
+            static_cast<void>(queue.counts());
+            OpenMutex::in_between = nullptr;
+        } else {
+            static_cast<void>(queue.counts());
+            for (int round = 0; round < rounds; ++round) {
+                send_several();
+            }
+        }
+        clock.time += 60s;
+        return std::pair{receive_all(queue), deduplicated};
+    };
+    const auto [order, deduplicated] = outcome(true);
+    REQUIRE(rounds >= 2);
+    const auto [expected_order, expected_deduplicated] = outcome(false);
+    CHECK(deduplicated == expected_deduplicated);
+    CHECK(order == expected_order);
+}
+
 TEMPLATE_TEST_CASE("A send during the end of many retentions is stored", "[stall][retention]", Standard, Fifo) {
     HandClock clock;
     TestType queue{clock, options<TestType>()};
@@ -283,18 +356,21 @@ TEMPLATE_TEST_CASE("There is room at once for as many as were purged or are past
 
 TEMPLATE_TEST_CASE("Threads that purge and send and receive lose no message sent after the last purge",
                    "[stall][threads]", (sqsim::Queue<std::chrono::steady_clock, std::string, std::mutex>),
-                   (sqsim::Queue<std::chrono::steady_clock, std::string, sqsim::LightMutex>)) {
-    sqsim::QueueOptions queue_options;
-    queue_options.limits = sqsim::Limits::none();
+                   (sqsim::Queue<std::chrono::steady_clock, std::string, sqsim::LightMutex>),
+                   (sqsim::FifoQueue<std::chrono::steady_clock, std::string, std::mutex>),
+                   (sqsim::FifoQueue<std::chrono::steady_clock, std::string, sqsim::LightMutex>)) {
+    constexpr int each = 30'000;
+    constexpr int after = 3000;
+    auto queue_options = options<TestType>();
     queue_options.visibility_timeout = 2ms;
     TestType queue{queue_options};
     std::atomic<bool> over{false};
     {
         std::vector<std::jthread> threads;
         for (int producer = 0; producer < 2; ++producer) {
-            threads.emplace_back([&] {
-                for (int i = 0; i < 30'000; ++i) {
-                    queue.send_message("before");
+            threads.emplace_back([&, producer] {
+                for (int i = 0; i < each; ++i) {
+                    send(queue, producer * each + i);
                 }
             });
         }
@@ -318,17 +394,17 @@ TEMPLATE_TEST_CASE("Threads that purge and send and receive lose no message sent
         threads[0].join();
         threads[1].join();
         queue.purge();
-        for (int i = 0; i < 3000; ++i) {
-            queue.send_message("after");
+        for (int i = 0; i < after; ++i) {
+            send(queue, 2 * each + i);
         }
         over = true;
     }
-    std::size_t left = queue.counts().total();
-    CHECK(left <= 3000);
+    const std::size_t left = queue.counts().total();
+    CHECK(left <= after);
     queue.purge();
     CHECK(queue.counts().total() == 0);
-    for (int i = 0; i < 3000; ++i) {
-        queue.send_message("after");
+    for (int i = 0; i < after; ++i) {
+        send(queue, 2 * each + i);  // a purge forgets the ids, too
     }
-    CHECK(queue.counts().total() == 3000);
+    CHECK(queue.counts().total() == after);
 }

@@ -32,7 +32,9 @@ struct Remembered {
 };
 
 /// Calls that send several messages each, many at one instant, against a plain map. Some of the claims are given up.
-bool behaves_like_map(std::uint64_t seed, std::uint64_t first_ordinal, std::uint32_t ids, std::uint32_t instants) {
+/// Once in `late` calls the ids whose time has come are forgotten.
+bool behaves_like_map(std::uint64_t seed, std::uint64_t first_ordinal, std::uint32_t ids, std::uint32_t instants,
+                      std::uint32_t late = 1) {
     SplitMix random{seed};
     DedupWindow window;
     std::map<std::uint32_t, Remembered> model;
@@ -46,7 +48,7 @@ bool behaves_like_map(std::uint64_t seed, std::uint64_t first_ordinal, std::uint
             const std::uint32_t number = random.below(ids);
             const Fingerprint id = id_of(number);
             const auto known = model.find(number);
-            const std::uint64_t found = window.find_or_claim(id, ordinal);
+            const std::uint64_t found = window.find_or_claim(id, ordinal, now);
             same = same && found == (known != model.end() ? known->second.ordinal : 0);
             if (found == 0) {
                 DedupWindow::Claim claim{&window, id};
@@ -62,8 +64,14 @@ bool behaves_like_map(std::uint64_t seed, std::uint64_t first_ordinal, std::uint
             model.clear();
         }
         now += Nanos{random.below(instants) == 0 ? random.below(20) : 0};
-        expire(window, now);
         std::erase_if(model, [&](const auto& entry) { return entry.second.ends <= now; });
+        if (random.below(late) != 0) {
+            sqsim::detail::Piece piece;  // of which little is left
+            piece.count(sqsim::detail::Piece::most - random.below(10));
+            window.expire(now, piece);
+            continue;
+        }
+        expire(window, now);
         Nanos next = Nanos::max();
         for (const auto& entry : model) {
             next = std::min(next, entry.second.ends);
@@ -84,6 +92,14 @@ TEST_CASE("R149: claimed ids are remembered by run as one by one", "[fifo][detai
     }
 }
 
+TEST_CASE("R149: an id whose time has come can be claimed before it is forgotten", "[fifo][detail][dedup]") {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        CAPTURE(seed);
+        CHECK(behaves_like_map(seed, 1, 40, 1, 10));
+        CHECK(behaves_like_map(seed, 0x7'FFFF'F800, 300, 2, 100));
+    }
+}
+
 TEST_CASE("R156: originals are told apart beyond the first four billion messages", "[fifo][detail][dedup]") {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         CAPTURE(seed);
@@ -95,7 +111,7 @@ TEST_CASE("R156: originals are told apart beyond the first four billion messages
 TEST_CASE("R149: a claim in vain leaves no event behind", "[fifo][detail][dedup]") {
     DedupWindow window;
     window.begin_run(1, 10ns);
-    CHECK(window.find_or_claim(id_of(1), 1) == 0);
+    CHECK(window.find_or_claim(id_of(1), 1, 0ns) == 0);
     window.give_up(id_of(1));
     CHECK(window.size() == 0);
     CHECK(window.next_end() == Nanos::max());

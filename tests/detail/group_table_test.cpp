@@ -49,10 +49,6 @@ TEST_CASE("A group table is a map from ids to numbers that stay while the group 
     std::set<std::uint32_t> visited;
     table.for_each([&](std::uint32_t number) { visited.insert(number); });
     CHECK(visited == numbers);
-
-    table.clear();
-    CHECK(table.size() == 0);
-    CHECK(table[table.find_or_create("again")] == 0);
 }
 
 TEST_CASE("A crowd of groups may come and go", "[detail][groups]") {
@@ -62,7 +58,8 @@ TEST_CASE("A crowd of groups may come and go", "[detail][groups]") {
             table[table.find_or_create(std::to_string(i))] = static_cast<int>(i) + 1;
         }
         bool same = true;
-        for (std::uint32_t i = 0; i < 1000; ++i) {
+        for (std::uint32_t j = 0; j < 1000; ++j) {
+            const std::uint32_t i = round == 2 ? j * 7 % 1000 : j;  // also in another order
             const std::uint32_t number = table.find_or_create(std::to_string(i));
             same = same && table[number] == static_cast<int>(i) + 1;
             table.erase(number);

@@ -26,13 +26,13 @@ public:
     /// The message that was accepted for an id that is still remembered.
     [[nodiscard]] std::optional<std::uint64_t> find(const Fingerprint& id) const noexcept {
         const auto found = table_.find(id, id_of());
-        return found ? std::optional{ordinal(position(*found))} : std::nullopt;
+        return found && position(*found) >= cleared_ ? std::optional{ordinal(position(*found))} : std::nullopt;
     }
 
-    /// Remembers an id until `ends`, which is no earlier than for all others. Precondition: it is not remembered yet.
+    /// Remembers an id until `ends`, which is no earlier than for all others. Precondition: the window has no such id.
     void insert(const Fingerprint& id, std::uint64_t ordinal, Nanos ends) {
         begin_run(ordinal, ends);
-        static_cast<void>(find_or_claim(id, ordinal));
+        static_cast<void>(find_or_claim(id, ordinal, Nanos::min()));
         Claim{this, id}.confirm();
     }
 
@@ -47,9 +47,10 @@ public:
         }
     }
 
-    /// The message that was accepted for an id that is still remembered. If there is none, 0, and the id is claimed for
-    /// this message.
-    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id, std::uint64_t ordinal) {
+    /// The message that was accepted for an id that is remembered beyond `now`, whether or not the others have been
+    /// forgotten. If there is none, 0, and the id is claimed for this message.
+    [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_or_claim(const Fingerprint& id, std::uint64_t ordinal,
+                                                                     Nanos now) {
         if (accepted_ == entries_.end_position()) [[likely]] {
             entries_.push_back(Entry{id, ordinal});
         } else {
@@ -60,7 +61,7 @@ public:
         }
         const std::uint32_t claimed = number(accepted_);
         const std::uint32_t found = table_.insert(id, claimed, id_of());
-        return found == claimed ? 0 : this->ordinal(position(found));
+        return found == claimed ? 0 : find_unless_ended(id, found, now);
     }
     void give_up(const Fingerprint& id) noexcept { table_.erase_number(id, number(accepted_)); }
     [[gnu::always_inline]] void confirm() noexcept { ++accepted_; }
@@ -103,37 +104,35 @@ public:
     [[nodiscard]] bool is_large() const noexcept { return table_.is_large(); }
 
     /// When the oldest id will be forgotten; `never` if there is none.
-    [[nodiscard]] Nanos next_end() const noexcept { return size() == 0 ? never : runs_.front().ends; }
+    [[nodiscard]] Nanos next_end() const noexcept {
+        return entries_.begin_position() < cleared_ ? Nanos::min() : size() == 0 ? never : runs_.front().ends;
+    }
 
     /// Forgets the ids whose time has come, unless the piece is done before.
     void expire(Nanos now, Piece& piece) noexcept {
-        if (size() == 0 || runs_.front().ends > now) {
-            return;
-        }
-        do {
+        while (entries_.begin_position() != accepted_ && !piece.is_done()) {
             const std::uint64_t begin = entries_.begin_position();
             const std::uint64_t end = end_of_first_run();
-            if (end - begin > piece.rest()) {
-                forget(begin + piece.rest());
-                piece.count(piece.rest());
-                return;
+            const std::uint64_t due = runs_.front().ends <= now ? end : std::clamp(cleared_, begin, end);
+            if (due == begin) {
+                break;
             }
-            forget(end);
-            piece.count(static_cast<std::size_t>(end - begin));
-            runs_.pop_front();
-        } while (size() != 0 && runs_.front().ends <= now);
+            const std::size_t count = std::min(static_cast<std::size_t>(due - begin), piece.rest());
+            forget(begin + count);
+            piece.count(count);
+            if (entries_.begin_position() == end) {
+                runs_.pop_front();
+            }
+        }
         table_.shrink();
     }
 
-    void clear() {
-        entries_.clear();
-        runs_.clear();
-        accepted_ = entries_.end_position();
-        table_.clear();
-    }
+    /// The time of all ids has come.
+    void clear() noexcept { cleared_ = accepted_; }
 
+    /// How many ids were neither forgotten nor cleared.
     [[nodiscard]] std::size_t size() const noexcept {
-        return static_cast<std::size_t>(accepted_ - entries_.begin_position());
+        return static_cast<std::size_t>(accepted_ - std::max(entries_.begin_position(), cleared_));
     }
     [[nodiscard]] std::size_t table_bytes() const noexcept { return table_.bytes(); }
 
@@ -185,14 +184,31 @@ private:
     [[nodiscard]] IdOf id_of() const noexcept { return {*this}; }
 
     /// The place of the message of the id at a position: its run knows the high bits.
-    [[nodiscard]] std::uint64_t ordinal(std::uint64_t at) const noexcept {
+    [[nodiscard]] std::uint64_t ordinal(std::uint64_t at) const noexcept { return ordinal(at, run_of(at)); }
+    [[nodiscard]] std::uint64_t ordinal(std::uint64_t at, const Run& run) const noexcept {
+        return std::uint64_t{run.high} << 32 | entries_[at].ordinal();
+    }
+    [[nodiscard]] const Run& run_of(std::uint64_t at) const noexcept {
         std::uint64_t low = runs_.begin_position();
         std::uint64_t high = runs_.end_position();
         while (high - low > 1) {
             const std::uint64_t middle = low + (high - low) / 2;
             (begin_of(runs_[middle]) <= at ? low : high) = middle;
         }
-        return std::uint64_t{runs_[low].high} << 32 | entries_[at].ordinal();
+        return runs_[low];
+    }
+
+    /// The message of an id that is being claimed and was found, unless its time has come: then the id is claimed, and
+    /// the old entry is left for `forget`.
+    [[gnu::noinline]] std::uint64_t find_unless_ended(const Fingerprint& id, std::uint32_t found, Nanos now) noexcept {
+        const Run& run = run_of(position(found));
+        if (run.ends > now && position(found) >= cleared_) {
+            return ordinal(position(found), run);
+        }
+        table_.erase_number(id, found);
+        ++replaced_;
+        static_cast<void>(table_.insert(id, number(accepted_), id_of()));  // there is room
+        return 0;
     }
 
     [[gnu::noinline]] void add_run(std::uint64_t ordinal, Nanos ends) {
@@ -220,7 +236,12 @@ private:
             if (looks_ahead && at + lookahead < accepted_) {
                 table_.prefetch(entries_[at + lookahead].id());
             }
-            table_.erase_number(entries_.front().id(), number(at));
+            const Fingerprint id = entries_.front().id();
+            if (replaced_ == 0 || table_.has_number(id, number(at))) [[likely]] {
+                table_.erase_number(id, number(at));
+            } else {
+                --replaced_;
+            }
             entries_.pop_front();
         }
     }
@@ -228,6 +249,8 @@ private:
     Ring<Entry> entries_{};       // those behind the accepted ones are for the next claims
     Ring<Run> runs_{};            // in the order they end
     std::uint64_t accepted_ = 0;  // the position behind the last id that is remembered
+    std::uint64_t cleared_ = 0;   // the position behind the last id whose time has come whatever its run says
+    std::uint64_t replaced_ = 0;  // ids whose time had come and that were accepted again before they were forgotten
     IndexTable table_{};
 };
 

@@ -28,8 +28,6 @@ public:
         return nullptr;
     }
 
-    void clear() noexcept { order_.clear(); }
-
 private:
     struct Delayed {
         std::uint32_t slot;

@@ -52,10 +52,10 @@ public:
         }
         return let_happen();
     }
-    /// The same before so many messages are sent, to which retentions that have ended and purged messages make no
-    /// difference.
+    /// The same before so many messages are sent, which need not wait for what has not happened yet.
     [[gnu::always_inline]] [[nodiscard]] bool advance_to_send(Nanos now, std::size_t count) noexcept {
-        return advance_to(now) || (!is_late_ && room() >= count);
+        return advance_to(now) || (room() >= count && options_.deduplication_interval != Nanos::zero() &&
+                                   groups_.send_before_all_are_visible());
     }
 
     /// How many groups became available since the last call: so many receives may be worth waking.
@@ -84,13 +84,16 @@ public:
         Nanos deduplication_ends;
         Nanos visible_at;
         bool remembers;  // the deduplication ids
+        Nanos ended_by;  // ids that end until then are not remembered any more
     };
     /// Begins a call that sends. `distinct`: it has no duplicates in itself, so that nothing need be remembered if the
     /// interval is zero.
     [[nodiscard]] SendTimes begin_send(bool distinct) {
         const SendTimes times{saturating_add(ledger_.now(), options_.deduplication_interval),
                               saturating_add(ledger_.now(), options_.delay),
-                              options_.deduplication_interval != Nanos::zero() || !distinct};
+                              options_.deduplication_interval != Nanos::zero() || !distinct,
+                              // With an interval of zero ids are remembered until the end of the call.
+                              options_.deduplication_interval != Nanos::zero() ? ledger_.now() : Nanos::min()};
         if (times.remembers) {
             dedup_.begin_run(ledger_.last_ordinal() + 1, times.deduplication_ends);
             note_event(times.deduplication_ends);
@@ -110,7 +113,7 @@ public:
     /// or `give_up` must follow.
     [[gnu::always_inline]] [[nodiscard]] std::uint64_t find_original(const FifoKeys& keys, const SendTimes& times) {
         const std::uint64_t original =
-            times.remembers ? dedup_.find_or_claim(keys.deduplication, ledger_.last_ordinal() + 1) : 0;
+            times.remembers ? dedup_.find_or_claim(keys.deduplication, ledger_.last_ordinal() + 1, times.ended_by) : 0;
         deduplicated_ += original != 0 ? 1U : 0U;
         return original;
     }
@@ -339,8 +342,6 @@ public:
     /// Removes everything, also the memory of deduplication ids (R155, R196). The messages leave as what is due does.
     void purge() {
         ledger_.purge();
-        groups_.purge();
-        delays_.clear();
         dedup_.clear();
         attempts_.reset();
     }
@@ -452,7 +453,6 @@ private:
         if (!piece.is_done()) {
             dedup_.expire(ledger_.now(), piece);
         }
-        is_late_ = piece.is_done();
         while (Record* const record = piece.is_done() ? nullptr : ledger_.next_purged()) {
             remove(*record);
             piece.count(1);
@@ -464,6 +464,7 @@ private:
         if (piece.is_done()) [[unlikely]] {
             return false;
         }
+        groups_.note_all_visible();
         quiet_until_ = std::min(next_delay_end(), dedup_.next_end());
         if (attempts_ != nullptr) {
             attempts_->expire(ledger_.now());
@@ -489,8 +490,7 @@ private:
             } else {
                 record = ledger_.next_due();
             }
-            groups_.change_state(*record, [&] { ledger_.set_state(*record, State::visible); });
-            groups_.open_if_head(*record);
+            groups_.become_visible(*record, std::min(delay_end, lease_end));
         }
     }
 
@@ -524,7 +524,6 @@ private:
     Nanos reading_ = Nanos::min();  // what the clock shows, also if it was set back
     std::uint64_t deduplicated_ = 0;
     Nanos quiet_until_ = Nanos::min();  // no delay ends and nothing is forgotten before
-    bool is_late_ = false;              // a delay, a lease or the memory of an id may have ended unseen
 };
 
 }  // namespace sqsim::inline SQSIM_ABI::detail

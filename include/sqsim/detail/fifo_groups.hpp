@@ -6,8 +6,12 @@
 #include "sqsim/detail/fingerprint.hpp"
 #include "sqsim/detail/group_table.hpp"
 #include "sqsim/detail/ledger.hpp"
+#include "sqsim/detail/obtain.hpp"
+#include "sqsim/detail/piece.hpp"
 #include "sqsim/detail/ready_list.hpp"
+#include "sqsim/detail/ring.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -46,22 +50,27 @@ public:
         const bool is_visible = visible_at <= ledger_.now();
         const std::uint32_t number = groups_.find_or_create(group_id);
         NewGroup unused{groups_, number};
-        const bool is_alone = groups_[number].tail == none;
+        Group& group = groups_[number];
+        const bool is_alone = group.tail == none;
         if (groups_.size() > prepared_) [[unlikely]] {
             prepare();
         }
         if (horizon_ == boundless && ledger_.counts().total() >= window_) [[unlikely]] {
-            beyond_.keep_room(room_for(prepared_));
+            beyond_.keep_capacity(room_for(prepared_));
         }
         if (is_alone && is_visible) [[likely]] {
-            push(available_, {visible_sequence_ + 1, record.slot(), record.generation(), false});
+            const Ready ready{visible_sequence_ + 1, record.slot(), record.generation(), false};
+            if (overdue_.empty()) [[likely]] {
+                push(available_, ready);
+            } else {
+                push_aside(available_, ready);
+            }
             ++opened_;
         }
         ledger_.add(record, visible_at);
         const Commit commit{};
         unused.groups = nullptr;
         visible_sequence_ += is_visible ? 1U : 0U;
-        Group& group = groups_[number];
         GroupLink& link = Layout::link(record);
         link.group = number;
         link.previous = group.tail;
@@ -95,22 +104,36 @@ public:
         Group& group_;
     };
 
-    /// Every other change of a message's state goes through here.
+    /// A client's change of a message's state.
     template <class Change>
     void change_state(Record& record, Change change) noexcept {
-        Group& group = groups_[Layout::link(record).group];
-        const bool was_in_flight = record.state() == State::in_flight;
-        change();
-        const bool is_in_flight = record.state() == State::in_flight;
-        if (is_in_flight && !was_in_flight) {
-            in_flight_ += ++group.in_flight == 1 ? 1U : 0U;
-        } else if (was_in_flight && !is_in_flight) {
-            in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
-        }
-        if (record.state() == State::visible) {
-            Layout::link(record).visible_sequence = ++visible_sequence_;
-        }
+        change_state(record, change, visible_sequence_);
     }
+
+    /// A message's delay or lease has ended, at this instant.
+    void become_visible(Record& record, Nanos instant) noexcept {
+        while (!overdue_.empty() && overdue_.front().until < instant) {
+            overdue_.pop_front();
+        }
+        change_state(
+            record, [&] { ledger_.set_state(record, State::visible); },
+            overdue_.empty() ? visible_sequence_ : overdue_.front().last_sequence);
+        open_if_head(record);
+    }
+
+    /// Sees to it that messages that are sent now come after those whose delay or lease has ended but that are not
+    /// visible yet. Returns: false if there is no memory for that.
+    [[nodiscard]] bool send_before_all_are_visible() noexcept {
+        if (overdue_.empty() || overdue_.back().until != ledger_.now()) {
+            if (!obtained([&] { overdue_.push_back({ledger_.now(), visible_sequence_}); })) {
+                return false;
+            }
+            visible_sequence_ += ledger_.timed();
+        }
+        return true;
+    }
+    /// All that should be visible are.
+    void note_all_visible() noexcept { overdue_.clear(); }
 
     /// Takes a message that leaves the queue out of its group, which may thereby become available.
     [[gnu::always_inline]] void leave(Record& record) noexcept {
@@ -210,18 +233,23 @@ public:
 
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
-    /// The groups' messages are purged, and leave one by one: none of them is available.
-    void purge() noexcept {
-        available_.clear();
-        beyond_.clear();
-    }
-
-    /// Forgets stale entries if they may be most of all.
+    /// Forgets stale entries, a few that are first in the order, all if they may be most. Gives back the room that the
+    /// groups no longer need, a piece of it.
     void sweep() noexcept {
+        constexpr std::size_t piece = 2 * Piece::most;
         if (prepared_ > 4 * groups_.size() + 64) {
-            prepared_ = 2 * groups_.size();
+            prepared_ = std::max(2 * groups_.size(), prepared_ - std::min(prepared_, piece));
             available_.limit_room(room_for(prepared_));
             beyond_.limit_room(room_for(prepared_));
+        }
+        for (ReadyList* const list : {&available_, &beyond_}) {
+            for (std::size_t i = 0; i != piece && !list->empty(); ++i) {
+                const Ready& first = *list->peek();
+                if (is_meant(first, ledger_.store()[first.slot])) {
+                    break;
+                }
+                list->pop();
+            }
         }
         const std::size_t bound = 2 * ledger_.counts().total() + 64;
         if (available_.size() > bound || beyond_.size() > bound) [[unlikely]] {
@@ -254,7 +282,29 @@ private:
         std::uint32_t number;
     };
 
+    // A send came while messages were due that were not visible yet: those until that instant come after this one.
+    struct Overdue {
+        Nanos until;
+        std::uint64_t last_sequence;
+    };
+
     static constexpr std::uint64_t boundless = ~std::uint64_t{0};
+
+    template <class Change>
+    void change_state(Record& record, Change change, std::uint64_t& last_sequence) noexcept {
+        Group& group = groups_[Layout::link(record).group];
+        const bool was_in_flight = record.state() == State::in_flight;
+        change();
+        const bool is_in_flight = record.state() == State::in_flight;
+        if (is_in_flight && !was_in_flight) {
+            in_flight_ += ++group.in_flight == 1 ? 1U : 0U;
+        } else if (was_in_flight && !is_in_flight) {
+            in_flight_ -= --group.in_flight == 0 ? 1U : 0U;
+        }
+        if (record.state() == State::visible) {
+            Layout::link(record).visible_sequence = ++last_sequence;
+        }
+    }
 
     [[nodiscard]] static bool is_meant(const Ready& entry, Record& record) noexcept {
         return record.generation() == entry.generation && is_available_head(record);
@@ -264,10 +314,10 @@ private:
     // list is full, it is so of stale entries.
     [[nodiscard]] static std::size_t room_for(std::size_t groups) noexcept { return groups + groups / 2 + 64; }
     [[gnu::noinline]] void prepare() {
-        const std::size_t groups = groups_.size() + groups_.size() / 2;
-        available_.keep_room(room_for(groups));
+        const std::size_t groups = groups_.size() + std::min(groups_.size() / 2, Piece::most);
+        available_.keep_capacity(room_for(groups));
         if (horizon_ != boundless) {
-            beyond_.keep_room(room_for(groups));
+            beyond_.keep_capacity(room_for(groups));
         }
         prepared_ = groups;
     }
@@ -276,6 +326,12 @@ private:
             drop_stale(list);
         }
         list.push(entry);
+    }
+    [[gnu::noinline]] void push_aside(ReadyList& list, const Ready& entry) noexcept {
+        if (list.room() == 0) {
+            drop_stale(list);
+        }
+        list.push_aside(entry);
     }
     [[gnu::noinline]] void drop_stale(ReadyList& list) noexcept {
         list.remove_unless([this](const Ready& entry) { return is_meant(entry, ledger_.store()[entry.slot]); });
@@ -315,6 +371,7 @@ private:
     ReadyList beyond_{};                   // the same beyond the horizon, by ordinal
     std::vector<std::uint32_t> reopen_{};  // groups that one receive took
     std::uint64_t visible_sequence_ = 0;
+    Ring<Overdue> overdue_{};  // by instant; empty but while much is due at once
     std::size_t window_;
     std::uint64_t horizon_ = boundless;  // the ordinal of the last message looked at; none while all fit the window
     std::size_t within_horizon_ = 0;     // stored messages up to there, if there is one

@@ -30,6 +30,8 @@ public:
     /// Sees to it that so many `push` throw nothing, whatever is removed meanwhile, until the next call of this.
     /// Errors: `std::bad_alloc`.
     [[gnu::always_inline]] void keep_room(std::size_t count) { rising_.keep_room(count); }
+    /// The same for so many entries in all, those that are stored included.
+    void keep_capacity(std::size_t count) { rising_.keep_capacity(count); }
     /// Lets go of the room beyond this that is not needed otherwise.
     void limit_room(std::size_t count) noexcept { rising_.limit_room(count); }
     /// How many `push` throw nothing.
@@ -40,8 +42,17 @@ public:
         if (rising_.empty() || rising_.back().order < ready.order) [[likely]] {
             rising_.push_back({ready.order, ready.slot, ready.generation, ready.duplicate});
         } else {
-            push_late(ready);
+            push_aside(ready);
         }
+    }
+    /// The same for an entry before which others will come that are in order among themselves.
+    void push_aside(const Ready& ready) {
+        if (heap_.size() == heap_.capacity() && !obtained([this] { heap_.reserve(2 * heap_.size() + 16); })) {
+            insert(ready);
+            return;
+        }
+        heap_.push_back(ready);
+        std::push_heap(heap_.begin(), heap_.end(), Later{});
     }
 
     /// The first entry; null if there is none.
@@ -57,7 +68,7 @@ public:
         if (heap_.empty() || peek() != &heap_.front()) [[likely]] {
             rising_.pop_front();
         } else {
-            pop_late();
+            pop_aside();
         }
     }
 
@@ -81,14 +92,6 @@ private:
         [[nodiscard]] bool operator()(const Ready& a, const Ready& b) const noexcept { return a.order > b.order; }
     };
 
-    void push_late(const Ready& ready) {
-        if (heap_.size() == heap_.capacity() && !obtained([this] { heap_.reserve(2 * heap_.size() + 16); })) {
-            insert(ready);
-            return;
-        }
-        heap_.push_back(ready);
-        std::push_heap(heap_.begin(), heap_.end(), Later{});
-    }
     /// Adds an entry to the list at its place: slow, but there is room.
     [[gnu::noinline]] void insert(const Ready& ready) {
         rising_.push_back(ready);
@@ -98,7 +101,7 @@ private:
         }
         rising_[place] = ready;
     }
-    void pop_late() noexcept {
+    void pop_aside() noexcept {
         std::pop_heap(heap_.begin(), heap_.end(), Later{});
         heap_.pop_back();
     }

@@ -62,6 +62,13 @@ public:
             reserve_chunks(count);
         }
     }
+    /// The same for so many entries in all, those that are stored included.
+    void keep_capacity(std::size_t count) {
+        kept_room_ = count;
+        if (size() + room() < count) {
+            reserve_chunks(count - size());
+        }
+    }
     /// Lets go of the room beyond this that is not needed otherwise.
     void limit_room(std::size_t count) noexcept {
         kept_room_ = count;

@@ -332,8 +332,9 @@ public:
     /// Forgets what is stale where that costs little.
     void tidy() noexcept {
         const Commit commit{};
+        const std::size_t removed = ledger_.removed();
         ledger_.tidy(false);
-        groups_.sweep();
+        groups_.sweep(2 * removed);
     }
 
     /// How many more messages the capacity allows.

@@ -233,10 +233,9 @@ public:
 
     [[nodiscard]] bool within_horizon(const Record& record) const noexcept { return record.ordinal <= horizon_; }
 
-    /// Forgets stale entries, a few that are first in the order, all if they may be most. Gives back the room that the
-    /// groups no longer need, a piece of it.
-    void sweep() noexcept {
-        constexpr std::size_t piece = 2 * Piece::most;
+    /// Forgets stale entries: up to so many that are first in the order, and all if they may be most. Gives back the
+    /// room that so many groups no longer need.
+    void sweep(std::size_t piece) noexcept {
         if (prepared_ > 4 * groups_.size() + 64) {
             prepared_ = std::max(2 * groups_.size(), prepared_ - std::min(prepared_, piece));
             available_.limit_room(room_for(prepared_));
@@ -282,7 +281,8 @@ private:
         std::uint32_t number;
     };
 
-    // A send came while messages were due that were not visible yet: those until that instant come after this one.
+    // A send came while messages were due that were not visible yet: in the order, those until that instant have the
+    // numbers behind this one.
     struct Overdue {
         Nanos until;
         std::uint64_t last_sequence;

@@ -406,7 +406,8 @@ public:
         ++removed_;
     }
 
-    /// Whether enough was removed for `tidy` to be worth its time.
+    /// How many messages were removed since the last `tidy`, and whether that is enough for it to be worth its time.
+    [[nodiscard]] std::size_t removed() const noexcept { return removed_; }
     [[nodiscard]] bool is_untidy() const noexcept { return removed_ > 64; }
 
     /// Forgets stale entries where they come to the front. `all_fresh`: the visible messages are those behind the

@@ -64,7 +64,7 @@ public:
 
     /// Errors: an option out of its range in `options.limits`, or a name without the suffix ".fifo", throws; so does
     /// content-based deduplication of bodies that are not text.
-    FifoQueue() requires detail::StaticClock<C> : FifoQueue{FifoQueueOptions{}} {}
+    FifoQueue() requires detail::StaticClock<C> : FifoQueue{detail::static_clock<C>} {}
     explicit FifoQueue(FifoQueueOptions options) requires detail::StaticClock<C>
         : FifoQueue{detail::static_clock<C>, std::move(options)} {}
     explicit FifoQueue(C& clock, FifoQueueOptions options = {}) : lazy_core_{clock, options} {

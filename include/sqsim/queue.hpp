@@ -68,7 +68,7 @@ public:
 
     /// A queue on a clock that needs no object, as those of the standard library.
     /// Errors: an option out of its range in `options.limits` throws.
-    Queue() requires detail::StaticClock<C> : Queue{QueueOptions{}} {}
+    Queue() requires detail::StaticClock<C> : Queue{detail::static_clock<C>} {}
     explicit Queue(QueueOptions options) requires detail::StaticClock<C>
         : Queue{detail::static_clock<C>, std::move(options)} {}
 

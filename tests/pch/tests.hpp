@@ -7,3 +7,14 @@
 #include "catch.hpp"
 
 #include <sqsim/sqsim.hpp>
+
+#include <chrono>
+#include <string>
+
+// The queues of most tests: queues.cpp has them, compiled once.
+extern template class sqsim::Queue<sqsim::ManualClock>;
+extern template class sqsim::Queue<sqsim::ManualClock, std::string, sqsim::NullMutex>;
+extern template class sqsim::Queue<std::chrono::steady_clock>;
+extern template class sqsim::FifoQueue<sqsim::ManualClock>;
+extern template class sqsim::FifoQueue<sqsim::ManualClock, std::string, sqsim::NullMutex>;
+extern template class sqsim::FifoQueue<std::chrono::steady_clock>;

@@ -31,8 +31,9 @@ using BodyArgument = std::conditional_t<is_text<Body>, std::string_view, Body&&>
 template <class Body>
 inline constexpr bool is_copied = !is_text<Body> && std::is_copy_constructible_v<Body>;
 
-/// The object of a clock that needs none.
-template <StaticClock C>
+/// The object of a clock that needs none. Not constrained: clang 14 instantiates it for every clock when a queue is
+/// instantiated explicitly.
+template <class C>
 inline C static_clock{};
 
 /// A message that is ready to be stored, or why it cannot be.

@@ -62,9 +62,9 @@ Problems check_marks(const SourceFile& file) {
 }
 
 // Programs of their own: one without exceptions, the consumers' projects, the fuzz targets, the gate of mutants, the
-// soak run, processes that fork or end early.
-const std::vector<std::string> separate_programs{"noexcept/", "consume/", "fuzz/",   "mutants/",
-                                                 "soak/",     "gtest/",   "process/"};
+// soak run, processes that fork or end early; and the queues of most tests, which every selection of tests has.
+const std::vector<std::string> separate_programs{"noexcept/", "consume/", "fuzz/",    "mutants/",
+                                                 "soak/",     "gtest/",   "process/", "pch/"};
 
 Problems check_list(const std::string& list, const std::vector<SourceFile>& files) {
     Problems problems;

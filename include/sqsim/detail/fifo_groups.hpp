@@ -60,10 +60,11 @@ public:
         }
         if (is_alone && is_visible) [[likely]] {
             const Ready ready{visible_sequence_ + 1, record.slot(), record.generation(), false};
+            make_room(available_);
             if (overdue_.empty()) [[likely]] {
-                push(available_, ready);
+                available_.push(ready);
             } else {
-                push_aside(available_, ready);
+                available_.push_aside(ready);
             }
             ++opened_;
         }
@@ -322,16 +323,13 @@ private:
         prepared_ = groups;
     }
     [[gnu::always_inline]] void push(ReadyList& list, const Ready& entry) noexcept {
+        make_room(list);
+        list.push(entry);
+    }
+    [[gnu::always_inline]] void make_room(ReadyList& list) noexcept {
         if (list.room() == 0) [[unlikely]] {
             drop_stale(list);
         }
-        list.push(entry);
-    }
-    [[gnu::noinline]] void push_aside(ReadyList& list, const Ready& entry) noexcept {
-        if (list.room() == 0) {
-            drop_stale(list);
-        }
-        list.push_aside(entry);
     }
     [[gnu::noinline]] void drop_stale(ReadyList& list) noexcept {
         list.remove_unless([this](const Ready& entry) { return is_meant(entry, ledger_.store()[entry.slot]); });

@@ -78,11 +78,8 @@ public:
         erase_number(id, look_up(id, id_of));
     }
 
-    /// Whether the table has this number for an id.
+    /// Whether the table has this number for an id. Precondition: something was inserted before.
     [[nodiscard]] bool has_number(const Fingerprint& id, std::uint32_t number) const noexcept {
-        if (segments_.empty()) {
-            return false;
-        }
         const Bucket* const segment = segment_of(id_hash(id));
         const std::size_t home = id_hash(id) & bucket_mask_;
         std::size_t at = home;
@@ -125,8 +122,6 @@ public:
             shrink_now();
         }
     }
-
-    void clear() noexcept { *this = IndexTable{}; }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t bytes() const noexcept {
@@ -343,8 +338,8 @@ private:
 
     std::vector<Segment> segments_{};
     std::vector<Bucket*> directory_{};
-    std::size_t bucket_mask_ = 0;  // of the buckets of a segment, a power of two
-    std::size_t directory_mask_ = 0;
+    std::size_t bucket_mask_ = 0;     // of the buckets of a segment, a power of two
+    std::size_t directory_mask_ = 0;  // of the places of the directory, a power of two
     std::size_t size_ = 0;
     std::size_t most_ = 0;   // with more it grows
     std::size_t least_ = 0;  // with fewer it shrinks
